@@ -1,0 +1,159 @@
+"""Each request that a SEC1000 serves, and how its answer is read.
+
+Source: docs/protocol.md, "Commands".
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+import struct
+from typing import Final
+
+from .errors import InvalidValueError, NegativeAnswerError, SenselessAnswerError, UnexpectedAnswerError
+from .frame import HEAD_SIZE, OVERHEAD, PREFIX_SIZE, Frame, answer_length, decode, encode
+from .model import ControlMode, ExportSettings, Phases, Telemetry
+
+_TELEMETRY: Final = struct.Struct(">11i")
+_EXPORT_SETTINGS: Final = struct.Struct(">Biii")
+_EXPORT_LIMIT: Final = struct.Struct(">iiB")
+
+MAX_ANSWER_SIZE: Final = HEAD_SIZE + OVERHEAD + _TELEMETRY.size
+"""Bytes of the largest known answer, the telemetry's; no length beyond it is believed."""
+
+_NAK: Final = 0x15
+
+
+class Status(IntEnum):
+    """What a device says to a write. It never proves that the write took effect."""
+
+    ACKNOWLEDGED = 0x06
+    NEGATIVE = _NAK
+    CLOCK_SET = 0x03
+
+
+@dataclass(frozen=True, slots=True)
+class Command[T]:
+    """One request, and how to read what is answered."""
+
+    name: str
+    request: Frame
+    answer_size: int
+    """Bytes of data in a good answer."""
+    _read: Callable[[bytes], T]
+
+    def encode(self) -> bytes:
+        """Return the whole request."""
+        return encode(self.request)
+
+    def check_head(self, head: bytes) -> int:
+        """Return how many bytes of a good answer follow its head.
+
+        Raises UnexpectedAnswerError where the head announces more or fewer.
+        """
+        length = answer_length(head)
+        if length != self.answer_size + OVERHEAD:
+            raise UnexpectedAnswerError(
+                f"{self.name}: the answer announces {length} bytes instead of {self.answer_size + OVERHEAD}"
+            )
+        return length
+
+    def read(self, answer: bytes) -> T:
+        """Return what a whole answer, prefix included, says.
+
+        Raises UnexpectedAnswerError (length, address, command, size), NegativeAnswerError (NAK
+        instead of data), ChecksumError, and SenselessAnswerError where the content cannot be.
+        """
+        if len(answer) < HEAD_SIZE:
+            raise UnexpectedAnswerError(f"{self.name}: {len(answer)} bytes are no answer")
+        if len(answer) == HEAD_SIZE + OVERHEAD + 1 != self.answer_size + HEAD_SIZE + OVERHEAD:
+            self._raise_if_negative(answer)
+        self.check_head(answer)
+        frame = decode(answer[PREFIX_SIZE:])
+        if frame.command != self.request.command:
+            raise UnexpectedAnswerError(
+                f"{self.name}: command {frame.command:#04x} answers {self.request.command:#04x}"
+            )
+        return self._read(frame.data)
+
+    def _raise_if_negative(self, answer: bytes) -> None:
+        frame = decode(answer[PREFIX_SIZE:])
+        if frame == Frame(self.request.command, bytes((_NAK,))):
+            raise NegativeAnswerError(f"{self.name}: the device refuses (NAK)")
+
+
+def _read_telemetry(data: bytes) -> Telemetry:
+    v1, v2, v3, i1, i2, i3, p1, p2, p3, meter, inverters = _TELEMETRY.unpack(data)
+    return Telemetry(
+        voltage=Phases(v1 / 10, v2 / 10, v3 / 10),
+        current=Phases(i1 / 100, i2 / 100, i3 / 100),
+        power=Phases(p1, p2, p3),
+        meter_power=meter,
+        inverter_power=inverters,
+    )
+
+
+def _read_export_settings(data: bytes) -> ExportSettings:
+    mode, capacity, ct_ratio, limit = _EXPORT_SETTINGS.unpack(data)
+    try:
+        return ExportSettings(ControlMode(mode), capacity, ct_ratio, limit)
+    except ValueError:
+        raise SenselessAnswerError(f"the device names a control mode {mode}; 0 to 3 are known") from None
+
+
+def _read_status(data: bytes) -> int:
+    return data[0]
+
+
+def _write(name: str, code: int, data: bytes) -> Command[int]:
+    return Command(name, Frame(code, data), 1, _read_status)
+
+
+READ_TELEMETRY: Final = Command("read telemetry", Frame(0x0B), _TELEMETRY.size, _read_telemetry)
+READ_EXPORT_SETTINGS: Final = Command(
+    "read export limit", Frame(0x43), _EXPORT_SETTINGS.size, _read_export_settings
+)
+
+_MODE_CODES: Final = {ControlMode.VALUE: 0x40, ControlMode.DRED: 0x33, ControlMode.RCR: 0x28}
+
+
+def write_export_limit(*, capacity: int, limit: int, sum_of_phases: bool) -> Command[int]:
+    """Return the command that stores total capacity (W), export limit (W) and measurement.
+
+    It binds nothing before the mode is switched on. Its answer carries a status byte. Raises
+    InvalidValueError for what four bytes cannot hold.
+    """
+    try:
+        data = _EXPORT_LIMIT.pack(capacity, limit, 2 if sum_of_phases else 1)
+    except struct.error:
+        raise InvalidValueError(f"capacity {capacity} W, limit {limit} W: not whole 32-bit numbers") from None
+    return _write("write export limit", 0x42, data)
+
+
+def switch_mode(mode: ControlMode, *, on: bool) -> Command[int]:
+    """Return the command that switches one limiting mode on or off.
+
+    Its answer carries a status byte. Raises InvalidValueError for DEACTIVATED, which is no switch
+    of its own but all the others off.
+    """
+    if mode not in _MODE_CODES:
+        raise InvalidValueError("deactivated is the state with every mode off; it cannot be switched")
+    return _write(f"{mode.key} {'on' if on else 'off'}", _MODE_CODES[mode], bytes((1 if on else 2,)))
+
+
+def set_clock(local_time: datetime) -> Command[int]:
+    """Return the command that sets the device's clock; its answer carries a status byte.
+
+    The local time is sent as it stands, to the second, without its time zone. Raises
+    InvalidValueError for years outside 2000–2255.
+    """
+    year = local_time.year - 2000
+    if not 0 <= year <= 0xFF:
+        raise InvalidValueError(f"the device's clock holds the years 2000 to 2255, not {local_time.year}")
+    return _write(
+        "set the clock",
+        0x05,
+        bytes(
+            (year, local_time.month, 0, local_time.day, local_time.hour, local_time.minute, local_time.second)
+        ),
+    )

@@ -1,0 +1,49 @@
+"""What can go wrong between us and a SEC1000: one tree of exceptions."""
+
+
+class Sec1000Error(Exception):
+    """Anything that keeps a request or a command from its good end."""
+
+
+class AnswerTimeoutError(Sec1000Error):
+    """Connecting, sending and reading did not end within the deadline of one request."""
+
+
+class ConnectionFailedError(Sec1000Error):
+    """The connection could not be made (refused, unreachable) or did not hold."""
+
+
+class HostNotFoundError(ConnectionFailedError):
+    """The host name has no address."""
+
+
+class ConnectionClosedError(ConnectionFailedError):
+    """The connection was made, and closed or reset before the answer was whole."""
+
+
+class UnexpectedAnswerError(Sec1000Error):
+    """An answer of the wrong length, address, command or data size."""
+
+
+class NegativeAnswerError(UnexpectedAnswerError):
+    """A NAK where data was asked for."""
+
+
+class ChecksumError(Sec1000Error):
+    """A whole answer of the right length whose checksum is wrong."""
+
+
+class SenselessAnswerError(Sec1000Error):
+    """A well-formed answer whose content cannot be: an unknown control mode, a refused clock."""
+
+
+class NotAppliedError(Sec1000Error):
+    """The read-back after the last write disagrees with what was to be set."""
+
+
+class SupersededError(Sec1000Error):
+    """A newer limit arrived before this one was begun; nothing was sent for this one."""
+
+
+class InvalidValueError(Sec1000Error, ValueError):
+    """A value that has no place on the wire; nothing was sent."""
