@@ -1,0 +1,1 @@
+"""Where Home Assistant and its test harness look for custom integrations."""

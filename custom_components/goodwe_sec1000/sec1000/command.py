@@ -148,7 +148,7 @@ def set_clock(local_time: datetime) -> Command[int]:
     InvalidValueError for years outside 2000–2255.
     """
     year = local_time.year - 2000
-    if not 0 <= year <= 0xFF:
+    if year not in range(0x100):
         raise InvalidValueError(f"the device's clock holds the years 2000 to 2255, not {local_time.year}")
     return _write(
         "set the clock",

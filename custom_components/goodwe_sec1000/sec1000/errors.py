@@ -21,6 +21,10 @@ class ConnectionClosedError(ConnectionFailedError):
     """The connection was made, and closed or reset before the answer was whole."""
 
 
+class TelemetryNotServedError(ConnectionClosedError):
+    """The device answers for its settings, but closes every request for telemetry."""
+
+
 class UnexpectedAnswerError(Sec1000Error):
     """An answer of the wrong length, address, command or data size."""
 
@@ -41,9 +45,17 @@ class NotAppliedError(Sec1000Error):
     """The read-back after the last write disagrees with what was to be set."""
 
 
+class OutcomeUnknownError(Sec1000Error):
+    """Something was sent and could not be read back; `__cause__` is what the last read met."""
+
+
 class SupersededError(Sec1000Error):
     """A newer limit arrived before this one was begun; nothing was sent for this one."""
 
 
 class InvalidValueError(Sec1000Error, ValueError):
     """A value that has no place on the wire; nothing was sent."""
+
+
+class NotLimitedError(InvalidValueError):
+    """The limit is to be interrupted, but nothing limits the export."""

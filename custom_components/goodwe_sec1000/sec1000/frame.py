@@ -16,6 +16,7 @@ HEAD_SIZE: Final = PREFIX_SIZE + LENGTH_SIZE
 """What has to be read of an answer before its length is known."""
 OVERHEAD: Final = 5
 """Bytes that the length field counts besides the data: address, command, checksum."""
+MAX_LENGTH: Final = 0xFFFF
 KNOWN_PREFIX: Final = b"\x04REVO"
 """The prefix of the one public capture; other firmware may send others."""
 
@@ -40,7 +41,7 @@ def encode(frame: Frame) -> bytes:
     """
     body = ADDRESS + bytes((frame.command,)) + frame.data
     length = len(body) + 2
-    if length > 0xFFFF:
+    if length > MAX_LENGTH:
         raise ValueError(f"{len(frame.data)} bytes of data do not fit into one frame")
     return length.to_bytes(2) + body + checksum(body).to_bytes(2)
 

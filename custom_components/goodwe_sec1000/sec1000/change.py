@@ -1,0 +1,152 @@
+"""One change of the setting: write, arm the mode, read back, compare, and again if need be."""
+
+import asyncio
+from typing import Final
+
+from .command import READ_EXPORT_SETTINGS, Command, Status, switch_mode, write_export_limit
+from .effort import Effort
+from .errors import NotAppliedError, OutcomeUnknownError, Sec1000Error
+from .line import Conversation
+from .model import LIMITING_MODES, ControlMode, ExportSettings, ExportTarget
+
+ROUNDS: Final = 3
+MAX_REQUESTS: Final = 12
+"""How many requests one change may cost."""
+TOLERANCE: Final = 50
+"""W; a limit or capacity that is read back this far off was not applied."""
+
+
+def agrees(settings: ExportSettings, target: ExportTarget) -> bool:
+    """Tell whether a read-back shows the target; the measurement cannot be read back."""
+    return (
+        settings.mode is target.mode
+        and abs(settings.limit - target.limit) < TOLERANCE
+        and abs(settings.capacity - target.capacity) < TOLERANCE
+    )
+
+
+class Change:
+    """Brings a device to a target while the line is held."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        target: ExportTarget,
+        effort: Effort,
+        *,
+        known_mode: ControlMode | None,
+    ) -> None:
+        """Prepare the change; `known_mode` is the mode last read, None where none was."""
+        self.held: ExportSettings | None = None
+        """The read-back after the last write, None where it failed."""
+        self._conversation = conversation
+        self._target = target
+        self._effort = effort
+        self._spent = 0
+        self._switch_off = self._must_switch_off(known_mode)
+        self._mode_was_other = False
+        """Whether the mode in a read-back proves that it was armed; where it stood before, it does not."""
+        self._proven: ExportSettings | None = None
+        self._fault: Sec1000Error | None = None
+        self._timing = conversation.timing
+        self._until = asyncio.get_running_loop().time() + self._timing.command_deadline
+
+    async def run(self) -> ExportSettings:
+        """Return the read-back that agrees.
+
+        Raises NotAppliedError where the device holds something else, OutcomeUnknownError where it
+        could not be read back after the last write.
+        """
+        for number in range(ROUNDS):
+            steps = self._steps()
+            if number and not self._can_afford(len(steps) + 1):
+                break
+            armed = await self._write(steps)
+            await self._read_back()
+            if self.held is None or not agrees(self.held, self._target):
+                await asyncio.sleep(self._timing.read_back_pause)
+                await self._read_back()
+            if self.held is None:
+                continue
+            if agrees(self.held, self._target):
+                self._proven = self.held
+                if armed or self._mode_was_other or number:
+                    return self.held
+            self._mode_was_other = self.held.mode is not self._target.mode
+            self._switch_off = self._must_switch_off(self.held.mode)
+        if self._proven and (self.held is None or agrees(self.held, self._target)):
+            return self._proven
+        if self.held:
+            raise NotAppliedError(
+                f"the device holds {_words(self.held.mode, self.held.limit, self.held.capacity)} instead of "
+                f"{_words(self._target.mode, self._target.limit, self._target.capacity)}"
+            )
+        raise OutcomeUnknownError(
+            f"whether the device took over the setting is not known: {self._fault}"
+        ) from self._fault
+
+    def _must_switch_off(self, mode: ControlMode | None) -> bool:
+        """Tell whether other modes go off first. A mode that is not known is taken for the wanted one."""
+        if self._target.mode is ControlMode.DEACTIVATED:
+            return mode is not ControlMode.DEACTIVATED
+        return mode not in (None, ControlMode.DEACTIVATED, self._target.mode)
+
+    def _steps(self) -> list[Command[int]]:
+        target = self._target
+        steps = [
+            write_export_limit(
+                capacity=target.capacity, limit=target.limit, sum_of_phases=target.sum_of_phases
+            )
+        ]
+        if self._switch_off:
+            steps += [switch_mode(mode, on=False) for mode in LIMITING_MODES if mode is not target.mode]
+        if target.mode is not ControlMode.DEACTIVATED:
+            steps.append(switch_mode(target.mode, on=True))
+        return steps
+
+    async def _write(self, steps: list[Command[int]]) -> bool:
+        """Send the steps and tell whether the last one, which arms the mode, was acknowledged.
+
+        A NAK counts, since devices are known to send it where nothing had to change.
+        """
+        self.held = None
+        status: int | None = None
+        for step in steps:
+            # Once modes were switched off, arming the wanted one must not fail for lack of time.
+            must_be_sent = self._switch_off and step is steps[-1]
+            try:
+                status = await self._ask(step, None if must_be_sent else self._time_left())
+            except Sec1000Error as error:
+                status = None
+                self._note(error)
+        return status in (Status.ACKNOWLEDGED, Status.NEGATIVE)
+
+    async def _read_back(self) -> None:
+        if not self._can_afford(1):
+            return
+        try:
+            self.held = await self._ask(READ_EXPORT_SETTINGS, self._time_left())
+        except Sec1000Error as error:
+            self.held = None
+            self._note(error)
+
+    def _note(self, error: Sec1000Error) -> None:
+        self._fault = error
+        self._effort.overcome.append(error)
+
+    def _time_left(self) -> float:
+        return self._until - asyncio.get_running_loop().time()
+
+    def _can_afford(self, requests: int) -> bool:
+        """Tell whether so many more requests, with one full deadline, are within what a command may cost."""
+        needed = self._timing.deadline if requests > 1 else 0
+        return self._spent + requests <= MAX_REQUESTS and self._time_left() > needed
+
+    async def _ask[T](self, command: Command[T], deadline: float | None) -> T:
+        self._spent += 1
+        self._effort.requests += 1
+        return await self._conversation.ask(command, deadline)
+
+
+def _words(mode: ControlMode, limit: int, capacity: int) -> str:
+    return f"mode {mode.key}, limit {limit / 1000:.2f} kW, capacity {capacity / 1000:.2f} kW"

@@ -1,0 +1,234 @@
+"""The client of one SEC1000: reads that are repeated, writes that are proven by a read-back."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Final
+
+from .change import Change
+from .command import READ_EXPORT_SETTINGS, READ_TELEMETRY, Command, Status, set_clock, switch_mode
+from .effort import Effort
+from .errors import (
+    ChecksumError,
+    ConnectionClosedError,
+    ConnectionFailedError,
+    HostNotFoundError,
+    NotLimitedError,
+    Sec1000Error,
+    SenselessAnswerError,
+    TelemetryNotServedError,
+    UnexpectedAnswerError,
+)
+from .limit_gate import LimitGate
+from .line import Conversation, Line, Priority, line_to
+from .model import LIMITING_MODES, ControlMode, ExportSettings, ExportTarget, Telemetry
+
+TRIES: Final = 3
+"""How often a read is tried."""
+CLOSED_FOR_GOOD: Final = 3
+"""So many requests for telemetry closed in a row mean that the firmware does not serve it."""
+
+
+class Sec1000Client:
+    """Speaks to one device. Clients of the same host and port share one line.
+
+    To be made and used inside one running event loop. Every method can be cancelled at any moment
+    and then leaves no connection, task or held line behind; a cancelled write may or may not have
+    taken effect.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self.line: Final[Line] = line_to(host, port)
+        self._gate = LimitGate()
+        self._mode: ControlMode | None = None
+        """The mode last read, None where a write since then may have changed it."""
+        self._telemetry_closed = 0
+        """Requests for telemetry closed or refused in a row."""
+
+    async def read_telemetry(self, *, tries: int = TRIES, effort: Effort | None = None) -> Telemetry:
+        """Return a measurement.
+
+        Raises TelemetryNotServedError where the firmware has none to give, and otherwise what the
+        last try met: AnswerTimeoutError, ConnectionFailedError, UnexpectedAnswerError,
+        ChecksumError or one of their kin.
+        """
+
+        async def ask_once() -> Telemetry:
+            try:
+                telemetry = await self._ask_alone(READ_TELEMETRY, Priority.POLL)
+            except HostNotFoundError:
+                raise
+            except ConnectionFailedError:
+                self._telemetry_closed += 1
+                raise
+            except Sec1000Error:
+                self._telemetry_closed = 0
+                raise
+            self._telemetry_closed = 0
+            return telemetry
+
+        effort = effort or Effort()
+        try:
+            return await self._repeat(ask_once, tries, effort)
+        except ConnectionFailedError as error:
+            if self._telemetry_closed >= CLOSED_FOR_GOOD and await self._settings_answer(effort):
+                raise TelemetryNotServedError(
+                    "the device answers for its settings and closes requests for telemetry"
+                ) from error
+            raise
+
+    async def _settings_answer(self, effort: Effort) -> bool:
+        try:
+            await self.read_export_settings(tries=1, effort=effort)
+        except Sec1000Error:
+            return False
+        return True
+
+    async def identify(self, *, effort: Effort | None = None) -> ExportSettings:
+        """Ask for the settings, by which a SEC1000 is known, on behalf of somebody who waits.
+
+        An odd answer is asked for again; silence and refusal are not. Raises as
+        `read_export_settings`.
+        """
+        return await self._read_settings(Priority.COMMAND, TRIES, effort or Effort(), repeat_only_odd=True)
+
+    async def read_export_settings(
+        self, *, tries: int = TRIES, urgent: bool = False, effort: Effort | None = None
+    ) -> ExportSettings:
+        """Return control mode, capacity, CT ratio and export limit, as the device says them.
+
+        An urgent read goes before polls that wait. Raises what the last try met, as
+        `read_telemetry` does, and SenselessAnswerError where the control mode is none.
+        """
+        priority = Priority.COMMAND if urgent else Priority.POLL
+        return await self._read_settings(priority, tries, effort or Effort())
+
+    async def _read_settings(
+        self, priority: Priority, tries: int, effort: Effort, *, repeat_only_odd: bool = False
+    ) -> ExportSettings:
+        settings = await self._repeat(
+            lambda: self._ask_alone(READ_EXPORT_SETTINGS, priority),
+            tries,
+            effort,
+            repeat_only_odd=repeat_only_odd,
+        )
+        self._mode = settings.mode
+        return settings
+
+    async def set_clock(self, now: Callable[[], datetime], *, effort: Effort | None = None) -> datetime:
+        """Set the clock to the local time that `now` gives when it is sent; return that time.
+
+        The clock cannot be read back: the time is sent and acknowledged, never proven. Raises
+        SenselessAnswerError where the device answers anything but "set", else as `read_telemetry`.
+        """
+
+        async def send_once() -> datetime:
+            async with self.line.hold(Priority.COMMAND) as conversation:
+                await conversation.ready()
+                time = now()
+                status = await conversation.ask(set_clock(time))
+            if status != Status.CLOCK_SET:
+                raise SenselessAnswerError(f"the device did not set its clock (status {status:#04x})")
+            return time
+
+        return await self._repeat(send_once, TRIES, effort or Effort())
+
+    async def apply(self, target: ExportTarget, *, effort: Effort | None = None) -> ExportSettings:
+        """Make the device hold this and return what it says it holds then.
+
+        Three requests where the mode stands, five where it is known to differ, at most 12 and
+        45 s. Limit and capacity agree within 50 W, the mode exactly; the measurement is sent and
+        cannot be read back.
+
+        Raises SupersededError where a newer limit came first, NotAppliedError where the device
+        holds something else, OutcomeUnknownError where it could not be read back,
+        InvalidValueError for what the wire cannot carry.
+        """
+        async with self._gate.hold(self.line) as conversation:
+            change = Change(conversation, target, effort or Effort(), known_mode=self._mode)
+            return await self._run(change)
+
+    async def reset_watchdog(self, *, sum_of_phases: bool, effort: Effort | None = None) -> ExportSettings:
+        """Take the limit off for 5 s, put all back as it was, and return the read-back.
+
+        The measurement cannot be read and is therefore given. Nothing else talks to the device in
+        between. Raises NotLimitedError where the device limits nothing; what the first read met,
+        and then nothing was changed; as `apply`, where the setting could not be put back; and
+        what was met instead of an acknowledgement that the limit was off, after it was put back.
+        """
+        effort = effort or Effort()
+        async with self.line.hold(Priority.COMMAND) as conversation:
+            before = await self._repeat(lambda: conversation.ask(READ_EXPORT_SETTINGS), TRIES, effort)
+            self._mode = before.mode
+            if before.mode is ControlMode.DEACTIVATED:
+                raise NotLimitedError(
+                    "nothing limits the export (control mode deactivated): nothing to reset"
+                )
+            target = ExportTarget(before.mode, before.capacity, before.limit, sum_of_phases)
+            fault = await self._take_limit_off(conversation, before.mode, effort)
+            await asyncio.sleep(self.line.timing.watchdog_pause)
+            settings = await self._run(
+                Change(conversation, target, effort, known_mode=ControlMode.DEACTIVATED)
+            )
+        if fault:
+            raise fault
+        return settings
+
+    async def _take_limit_off(
+        self, conversation: Conversation, limiting: ControlMode, effort: Effort
+    ) -> Sec1000Error | None:
+        """Switch every mode off and return what kept the limiting one from being acknowledged."""
+        self._mode = None
+        fault: Sec1000Error | None = None
+        # The mode that limits goes last, so that the time without a limit begins with it.
+        for mode in sorted(LIMITING_MODES, key=lambda mode: mode is limiting):
+            effort.requests += 1
+            try:
+                await conversation.ask(switch_mode(mode, on=False))
+            except Sec1000Error as error:
+                effort.overcome.append(error)
+                fault = error
+            else:
+                fault = None
+        return fault
+
+    async def _run(self, change: Change) -> ExportSettings:
+        self._mode = None
+        try:
+            return await change.run()
+        finally:
+            self._mode = change.held.mode if change.held else None
+
+    async def _ask_alone[T](self, command: Command[T], priority: Priority) -> T:
+        async with self.line.hold(priority) as conversation:
+            return await conversation.ask(command)
+
+    async def _repeat[T](
+        self,
+        ask_once: Callable[[], Awaitable[T]],
+        tries: int,
+        effort: Effort,
+        *,
+        repeat_only_odd: bool = False,
+    ) -> T:
+        """Ask, and ask again after 1 s and 3 s, so that whoever is more urgent gets in between."""
+        for pause in self.line.timing.retry_pauses[: tries - 1]:
+            effort.requests += 1
+            try:
+                return await ask_once()
+            except HostNotFoundError:
+                raise
+            except Sec1000Error as error:
+                if repeat_only_odd and not _is_odd(error):
+                    raise
+                effort.overcome.append(error)
+            await asyncio.sleep(pause)
+        effort.requests += 1
+        return await ask_once()
+
+
+def _is_odd(error: Sec1000Error) -> bool:
+    """Tell whether something answered, if not in the way it should."""
+    return isinstance(
+        error, UnexpectedAnswerError | ChecksumError | SenselessAnswerError | ConnectionClosedError
+    )

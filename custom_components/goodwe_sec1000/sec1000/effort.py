@@ -1,0 +1,14 @@
+"""What a read or a command cost so far."""
+
+from dataclasses import dataclass, field
+
+from .errors import Sec1000Error
+
+
+@dataclass(slots=True)
+class Effort:
+    """The account of one read or command, filled in while it runs, whatever its end."""
+
+    requests: int = 0
+    overcome: list[Sec1000Error] = field(default_factory=list)
+    """Faults on the way that did not end it."""
