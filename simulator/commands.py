@@ -1,0 +1,102 @@
+"""What a healthy device does and answers when it is sent a request.
+
+Source: docs/protocol.md, "Commands".
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+import struct
+from typing import Final
+
+from custom_components.goodwe_sec1000.sec1000.frame import Frame
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Telemetry
+
+from .device import Device
+
+SET_CLOCK: Final = 0x05
+TELEMETRY: Final = 0x0B
+RCR: Final = 0x28
+DRED: Final = 0x33
+VALUE: Final = 0x40
+WRITE_LIMIT: Final = 0x42
+READ_LIMIT: Final = 0x43
+
+SWITCHES: Final = {RCR: ControlMode.RCR, DRED: ControlMode.DRED, VALUE: ControlMode.VALUE}
+READS: Final = frozenset({TELEMETRY, READ_LIMIT})
+WRITES: Final = frozenset({SET_CLOCK, WRITE_LIMIT, *SWITCHES})
+COMMANDS: Final = READS | WRITES
+
+ACK: Final = b"\x06"
+NAK: Final = b"\x15"
+CLOCK_SET: Final = b"\x03"
+
+_ON, _OFF = 1, 2
+_EACH_PHASE, _SUM_OF_PHASES = 1, 2
+_CENTURY = 2000
+_TELEMETRY = struct.Struct(">11i")
+_SETTINGS = struct.Struct(">B3i")
+_NEW_LIMIT = struct.Struct(">2iB")
+
+
+def perform(request: Frame, device: Device, measure: Callable[[], Telemetry]) -> Frame | None:
+    """Do to the device what a request says and return the answer.
+
+    None where a device would not answer: an unknown command, or a read that bears data.
+    """
+    command, data = request.command, request.data
+    if command in READS:
+        if data:
+            return None
+        return Frame(command, _settings(device) if command == READ_LIMIT else telemetry_data(measure()))
+    if command == WRITE_LIMIT:
+        return Frame(command, _write_limit(data, device))
+    if command == SET_CLOCK:
+        return Frame(command, _set_clock(data, device))
+    if command in SWITCHES:
+        return Frame(command, _switch(SWITCHES[command], data, device))
+    return None
+
+
+def telemetry_data(telemetry: Telemetry) -> bytes:
+    """Return the 44 bytes that 0x0B answers with: 0.1 V, 0.01 A, W."""
+    return _TELEMETRY.pack(
+        *(round(volts * 10) for volts in telemetry.voltage),
+        *(round(amperes * 100) for amperes in telemetry.current),
+        *telemetry.power,
+        telemetry.meter_power,
+        telemetry.inverter_power,
+    )
+
+
+def _settings(device: Device) -> bytes:
+    return _SETTINGS.pack(device.mode, device.capacity, device.ct_ratio, device.limit)
+
+
+def _write_limit(data: bytes, device: Device) -> bytes:
+    if len(data) != _NEW_LIMIT.size:
+        return NAK
+    capacity, limit, measurement = _NEW_LIMIT.unpack(data)
+    if capacity < 0 or limit < 0 or measurement not in {_EACH_PHASE, _SUM_OF_PHASES}:
+        return NAK
+    device.store_limit(capacity, limit, sum_of_phases=measurement == _SUM_OF_PHASES)
+    return ACK
+
+
+def _switch(mode: ControlMode, data: bytes, device: Device) -> bytes:
+    if data == bytes((_ON,)):
+        device.switch_on(mode)
+        return ACK
+    if data == bytes((_OFF,)) and device.switch_off(mode):
+        return ACK
+    return NAK
+
+
+def _set_clock(data: bytes, device: Device) -> bytes:
+    try:
+        year, month, zero, day, hour, minute, second = data
+        if zero:
+            return NAK
+        device.clock = datetime(_CENTURY + year, month, day, hour, minute, second)  # noqa: DTZ001 - the device knows no zone
+    except ValueError:
+        return NAK
+    return CLOCK_SET

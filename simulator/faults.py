@@ -1,0 +1,262 @@
+"""The faults by name: what each does to the effect, the content and the delivery of an answer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from random import Random
+import struct
+from typing import Final
+
+from custom_components.goodwe_sec1000.sec1000.frame import (
+    KNOWN_PREFIX,
+    LENGTH_SIZE,
+    PREFIX_SIZE,
+    Frame,
+    encode_answer,
+)
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode
+
+from .captured import CAPTURED_BYTES
+from .commands import ACK, COMMANDS, NAK, READ_LIMIT, READS, TELEMETRY, WRITES
+from .delivery import Delivery
+
+
+class Effect(Enum):
+    """When a request does what it says."""
+
+    NOW = auto()
+    NEVER = auto()
+    LATE = auto()
+    """After LATE_AFTER."""
+
+
+class Reach(Enum):
+    """What a fault befalls."""
+
+    REQUEST = auto()
+    """Single requests."""
+    PORT = auto()
+    """The listening port; it sees no request."""
+    INVERTERS = auto()
+    """What the inverters do, as long as it stands."""
+    HEALTH = auto()
+    """The whole device, until a restart."""
+
+
+LATE_AFTER: Final = 2.0
+"""s"""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a fault may look at when it spoils the bytes of an answer."""
+
+    request: Frame
+    history: Sequence[bytes]
+    """The right answers given before, oldest first."""
+    random: Random
+
+
+type Alter = Callable[[Frame], Frame]
+type Mangle = Callable[[bytes, Moment], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that can go wrong."""
+
+    name: str
+    summary: str
+    commands: frozenset[int] = COMMANDS
+    """The requests on which it makes a difference; it leaves the others alone."""
+    effect: Effect = Effect.NOW
+    alter: Alter | None = None
+    """Changes the content; the frame around it stays right."""
+    mangle: Mangle | None = None
+    """Changes the bytes."""
+    delivery: Delivery = Delivery.WHOLE
+    reach: Reach = field(default=Reach.REQUEST)
+
+
+def _status(status: bytes) -> Alter:
+    return lambda answer: Frame(answer.command, status)
+
+
+def _one_byte_short(answer: Frame) -> Frame:
+    return Frame(answer.command, answer.data[:-1])
+
+
+def _zero_inverters(answer: Frame) -> Frame:
+    return Frame(answer.command, answer.data[:-4] + bytes(4))
+
+
+def _unknown_mode(answer: Frame) -> Frame:
+    return Frame(answer.command, b"\x09" + answer.data[1:])
+
+
+def _round(watts: int) -> int:
+    return round(watts / 10) * 10
+
+
+def _rounded(answer: Frame) -> Frame:
+    if answer.command == READ_LIMIT:
+        mode, capacity, ratio, limit = struct.unpack(">B3i", answer.data)
+        return Frame(answer.command, struct.pack(">B3i", mode, _round(capacity), ratio, _round(limit)))
+    values = struct.unpack(">11i", answer.data)
+    return Frame(answer.command, struct.pack(">11i", *values[:6], *map(_round, values[6:])))
+
+
+def _wrong_checksum(answer: bytes, _: Moment) -> bytes:
+    return answer[:-1] + bytes((answer[-1] ^ 0x01,))
+
+
+def _reframed(answer: bytes, address: bytes | None = None, command: int | None = None) -> bytes:
+    """Return the answer with another address or command and the checksum that is right for it."""
+    body = answer[PREFIX_SIZE + LENGTH_SIZE : -2]
+    body = (address or body[:2]) + (body[2:3] if command is None else bytes((command,))) + body[3:]
+    return answer[: PREFIX_SIZE + LENGTH_SIZE] + body + (sum(body) & 0xFFFF).to_bytes(2)
+
+
+def _wrong_command(answer: bytes, moment: Moment) -> bytes:
+    return _reframed(answer, command=moment.request.command ^ 0x40)
+
+
+def _wrong_address(answer: bytes, _: Moment) -> bytes:
+    return _reframed(answer, address=b"\x01\x02")
+
+
+_OLD_SETTINGS = encode_answer(Frame(READ_LIMIT, struct.pack(">B3i", ControlMode.DEACTIVATED, 10_000, 1, 0)))
+
+
+def _stale_answer(_: bytes, moment: Moment) -> bytes:
+    """Return the last answer to another command; before there was one, one from long ago."""
+    for old in reversed(moment.history):
+        if _command_of(old) != moment.request.command:
+            return old
+    return _OLD_SETTINGS if moment.request.command == TELEMETRY else CAPTURED_BYTES
+
+
+def _stale_value(answer: bytes, moment: Moment) -> bytes:
+    """Return the last different answer to the same command, where there was one."""
+    for old in reversed(moment.history):
+        if _command_of(old) == moment.request.command and old != answer:
+            return old
+    return answer
+
+
+def _command_of(answer: bytes) -> int:
+    return answer[PREFIX_SIZE + LENGTH_SIZE + 2]
+
+
+def _oversized(answer: bytes, _: Moment) -> bytes:
+    return answer[:PREFIX_SIZE] + b"\xff\xff" + answer[PREFIX_SIZE + LENGTH_SIZE :][:8]
+
+
+def _garbage(_: bytes, moment: Moment) -> bytes:
+    return moment.random.randbytes(64)
+
+
+_HTTP = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 11\r\n"
+    b"Connection: close\r\n\r\nBad Request"
+)
+
+
+def _http(_answer: bytes, _moment: Moment) -> bytes:
+    return _HTTP
+
+
+def _trailing(answer: bytes, _: Moment) -> bytes:
+    return answer + b"\x00\xff\x00"
+
+
+def _other_prefix(answer: bytes, _: Moment) -> bytes:
+    return b"\x07XQZW" + answer[PREFIX_SIZE:]
+
+
+def _nonsense(_answer: bytes, moment: Moment) -> bytes:
+    return nonsense(moment.random)
+
+
+def nonsense(random: Random) -> bytes:
+    """Return a well-formed answer to a request that nobody sent: what an exhausted device says."""
+    return encode_answer(Frame(random.choice((0x00, 0x7F, 0xFE)), random.randbytes(2)), KNOWN_PREFIX)
+
+
+_CATALOGUE: Final = (
+    Fault(
+        "silence",
+        "no answer, no effect; the connection stays open",
+        effect=Effect.NEVER,
+        delivery=Delivery.SILENCE,
+    ),
+    Fault("refused", "the port is closed: connections are refused", reach=Reach.PORT),
+    Fault(
+        "close-before-answer",
+        "closed without an answer, no effect",
+        effect=Effect.NEVER,
+        delivery=Delivery.CLOSE,
+    ),
+    Fault("close-inside-answer", "effect, half an answer, closed", delivery=Delivery.HALF),
+    Fault(
+        "reset", "a TCP reset instead of an answer, no effect", effect=Effect.NEVER, delivery=Delivery.RESET
+    ),
+    Fault("byte-by-byte", "the right answer in segments of one byte", delivery=Delivery.BYTE_BY_BYTE),
+    Fault("wrong-checksum", "effect; one bit of the checksum is wrong", mangle=_wrong_checksum),
+    Fault("wrong-command", "effect; echoes another command, checksum right", mangle=_wrong_command),
+    Fault("wrong-address", "effect; address 01 02, checksum right", mangle=_wrong_address),
+    Fault("nak", "status 0x15, also to a read; no effect", effect=Effect.NEVER, alter=_status(NAK)),
+    Fault("nak-with-effect", "status 0x15 although it was done", commands=WRITES, alter=_status(NAK)),
+    Fault("stale-answer", "effect; the previous answer to another command is sent", mangle=_stale_answer),
+    Fault("stale-value", "the last different answer to the same command is sent", mangle=_stale_value),
+    Fault(
+        "six-byte-answer",
+        "a read is answered with one byte of data (length 6)",
+        commands=READS,
+        alter=_status(ACK),
+    ),
+    Fault("wrong-length", "effect; a right frame with one byte of data too few", alter=_one_byte_short),
+    Fault(
+        "oversized-length",
+        "effect; 65535 bytes are announced, few are sent, the connection stays open",
+        mangle=_oversized,
+        delivery=Delivery.HOLD,
+    ),
+    Fault("garbage", "no effect; 64 random bytes", effect=Effect.NEVER, mangle=_garbage),
+    Fault("http", "no effect; answers like a web server", effect=Effect.NEVER, mangle=_http),
+    Fault(
+        "nonsense",
+        "no effect; a well-formed frame that nobody asked for",
+        effect=Effect.NEVER,
+        mangle=_nonsense,
+    ),
+    Fault("trailing-bytes", "the right answer and three bytes more", mangle=_trailing),
+    Fault("other-prefix", "the right answer behind another five bytes", mangle=_other_prefix),
+    Fault("ack-without-effect", "a write is acknowledged and not done", commands=WRITES, effect=Effect.NEVER),
+    Fault("effect-without-ack", "a write is done, then closed", commands=WRITES, delivery=Delivery.CLOSE),
+    Fault("effect-then-silence", "a write is done, no answer", commands=WRITES, delivery=Delivery.SILENCE),
+    Fault("late-effect", "a write is acknowledged and done 2 s later", commands=WRITES, effect=Effect.LATE),
+    Fault("rounded", "reads tell W rounded to 10 W", commands=READS, alter=_rounded),
+    Fault(
+        "zero-inverters",
+        "the inverters' power is told as 0",
+        commands=frozenset({TELEMETRY}),
+        alter=_zero_inverters,
+    ),
+    Fault(
+        "no-telemetry",
+        "telemetry is closed after fewer than 7 bytes",
+        commands=frozenset({TELEMETRY}),
+        delivery=Delivery.BEGINNING,
+    ),
+    Fault(
+        "unknown-mode",
+        "0x43 tells control mode 9",
+        commands=frozenset({READ_LIMIT}),
+        alter=_unknown_mode,
+    ),
+    Fault("disobedient", "limits are stored, the inverters do not obey", reach=Reach.INVERTERS),
+    Fault("exhausted", "nonsense frames, then silence until restarted", reach=Reach.HEALTH),
+)
+
+FAULTS: Final[Mapping[str, Fault]] = {fault.name: fault for fault in _CATALOGUE}
