@@ -79,7 +79,8 @@ class Change:
         if self.held:
             raise NotAppliedError(
                 f"the device holds {_words(self.held.mode, self.held.limit, self.held.capacity)} instead of "
-                f"{_words(self._target.mode, self._target.limit, self._target.capacity)}"
+                f"{_words(self._target.mode, self._target.limit, self._target.capacity)}",
+                self.held,
             )
         raise OutcomeUnknownError(
             f"whether the device took over the setting is not known: {self._fault}"

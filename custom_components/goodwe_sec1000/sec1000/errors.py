@@ -1,5 +1,10 @@
 """What can go wrong between us and a SEC1000: one tree of exceptions."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .model import ExportSettings
+
 
 class Sec1000Error(Exception):
     """Anything that keeps a request or a command from its good end."""
@@ -43,6 +48,11 @@ class SenselessAnswerError(Sec1000Error):
 
 class NotAppliedError(Sec1000Error):
     """The read-back after the last write disagrees with what was to be set."""
+
+    def __init__(self, message: str, held: ExportSettings) -> None:
+        super().__init__(message)
+        self.held = held
+        """What the device holds instead."""
 
 
 class OutcomeUnknownError(Sec1000Error):

@@ -1,0 +1,26 @@
+"""Names and ranges that more than one file of the integration needs."""
+
+import logging
+from typing import Final
+
+DOMAIN: Final = "goodwe_sec1000"
+LOGGER: Final = logging.getLogger(__package__)
+
+CONF_MIN_EXPORT_LIMIT: Final = "min_export_limit"
+CONF_MAX_EXPORT_LIMIT: Final = "max_export_limit"
+CONF_TOTAL_CAPACITY: Final = "total_capacity"
+CONF_CONTROL_MODE: Final = "export_limit_control_mode"
+CONF_SUM_OF_PHASES: Final = "scan_three_phases"
+CONF_PUT_BACK: Final = "put_back"
+CONF_ALLOW_DEACTIVATING: Final = "allow_deactivating"
+
+DEFAULT_NAME: Final = "SEC1000"
+DEFAULT_HOST: Final = "192.168.1.200"
+DEFAULT_PORT: Final = 1234
+DEFAULT_SCAN_INTERVAL: Final = 30
+MIN_SCAN_INTERVAL: Final = 5
+"""s; polled faster, the device stops answering until somebody power-cycles it."""
+MAX_SCAN_INTERVAL: Final = 3600
+"""s."""
+MAX_KILOWATTS: Final = 100.0
+"""The largest limit and capacity; the smallest is 0 (docs/protocol.md, "Ranges")."""

@@ -1,0 +1,89 @@
+"""The feedback bitmap, and the record of how each action ended last."""
+
+from dataclasses import dataclass
+from enum import IntFlag, StrEnum
+
+from .sec1000.effort import Effort
+from .sec1000.errors import (
+    AnswerTimeoutError,
+    ChecksumError,
+    ConnectionFailedError,
+    InvalidValueError,
+    OutcomeUnknownError,
+    Sec1000Error,
+    UnexpectedAnswerError,
+)
+
+
+class Action(StrEnum):
+    """What has a feedback of its own."""
+
+    EXPORT_DISABLE = "export_disable"
+    EXPORT_ENABLE = "export_enable"
+    SET_EXPORT_LIMIT = "set_export_limit"
+    GET_EXPORT_LIMIT = "get_export_limit"
+    GET_TELEMETRY_DATA = "get_telemetry_data"
+    RESET_EXPORT_WATCHDOG = "reset_export_watchdog"
+    SET_DATETIME = "set_datetime"
+
+
+class Feedback(IntFlag):
+    """How an action ended; bits add up."""
+
+    WAITING = 0
+    OK = 1
+    GENERAL_ERROR = 2
+    """Answered, but the read-back disagrees or the data make no sense."""
+    UNKNOWN_ERROR = 4
+    """An exception of our own."""
+    TIMEOUT = 8
+    """No answer in time, connecting included."""
+    UNEXPECTED_PACKET = 16
+    """Wrong length, address, command or size; NAK to a read."""
+    CRC_ERROR = 32
+    SOCKET_ERROR = 64
+    """Refused, reset, name not found, closed early."""
+    INVALID_INPUT = 128
+    """A parameter that was corrected (with OK) or refused (alone)."""
+
+    @classmethod
+    def of(cls, error: Exception) -> Feedback:
+        """Return the one bit that stands for an error."""
+        if isinstance(error, OutcomeUnknownError) and isinstance(error.__cause__, Sec1000Error):
+            return cls.of(error.__cause__)
+        for kind, bit in _BITS:
+            if isinstance(error, kind):
+                return bit
+        return cls.UNKNOWN_ERROR
+
+    @property
+    def flags(self) -> list[str]:
+        """The names of the bits that are set; "waiting" where none is."""
+        return [bit.name.lower() for bit in self if bit.name] or ["waiting"]
+
+
+_BITS: tuple[tuple[type[Exception], Feedback], ...] = (
+    (AnswerTimeoutError, Feedback.TIMEOUT),
+    (ConnectionFailedError, Feedback.SOCKET_ERROR),
+    (ChecksumError, Feedback.CRC_ERROR),
+    (UnexpectedAnswerError, Feedback.UNEXPECTED_PACKET),
+    (InvalidValueError, Feedback.INVALID_INPUT),
+    (Sec1000Error, Feedback.GENERAL_ERROR),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackRecord:
+    """How one action ended last, as its feedback sensor shows it."""
+
+    feedback: Feedback = Feedback.WAITING
+    message: str | None = None
+    attempts: int = 0
+    """Requests that were sent."""
+    overcome: tuple[str, ...] = ()
+    """Faults on the way, in the order in which they were met."""
+
+    @classmethod
+    def ended(cls, feedback: Feedback, message: str, effort: Effort) -> FeedbackRecord:
+        """Return the record of an action that ended this way, at this cost."""
+        return cls(feedback, message, effort.requests, tuple(str(fault) for fault in effort.overcome))

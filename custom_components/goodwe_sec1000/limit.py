@@ -1,0 +1,52 @@
+"""The limit that somebody asks for: what counts as a number of kW, and how it is brought into range."""
+
+from dataclasses import dataclass
+import math
+import re
+from typing import Final
+
+from .options import ExportOptions
+from .sec1000.errors import InvalidValueError
+from .sec1000.model import kilowatts, watts
+
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class WantedLimit:
+    """A limit in W that may be sent."""
+
+    limit: int
+    correction: str | None = None
+    """What had to be corrected, in words; None where nothing had to be."""
+
+
+def wanted_limit(value: object, options: ExportOptions) -> WantedLimit:
+    """Return the limit for what an action was given (kW), brought into the owner's range.
+
+    Numbers and what a template renders ("7.5") are taken. Raises InvalidValueError for anything
+    else: booleans, text, nothing, NaN and infinity.
+    """
+    asked = watts(_number(value))
+    limit = min(max(asked, options.min_export_limit), options.max_export_limit)
+    if limit == asked:
+        return WantedLimit(limit)
+    return WantedLimit(
+        limit,
+        f"{kilowatts(asked):.2f} kW is outside {kilowatts(options.min_export_limit):.2f} to "
+        f"{kilowatts(options.max_export_limit):.2f} kW and was brought to {kilowatts(limit):.2f} kW",
+    )
+
+
+def _number(value: object) -> float:
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidValueError(f"{value!r} is not a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise InvalidValueError(f"{value!r} is not a finite number"[:100])
+    return number

@@ -1,0 +1,49 @@
+"""The options of a config entry as values with types and units."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from homeassistant.const import CONF_SCAN_INTERVAL
+
+from .const import (
+    CONF_CONTROL_MODE,
+    CONF_MAX_EXPORT_LIMIT,
+    CONF_MIN_EXPORT_LIMIT,
+    CONF_SUM_OF_PHASES,
+    CONF_TOTAL_CAPACITY,
+    DEFAULT_SCAN_INTERVAL,
+)
+from .sec1000.model import ControlMode, ExportTarget, watts
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What the owner allows; all powers in W."""
+
+    scan_interval: int
+    """s."""
+    min_export_limit: int
+    max_export_limit: int
+    total_capacity: int
+    control_mode: ControlMode
+    sum_of_phases: bool
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> ExportOptions:
+        """Return the options as stored in an entry (kW) or as a form is about to store them.
+
+        Raises KeyError where one is missing and InvalidValueError where one is nonsense.
+        """
+        return cls(
+            scan_interval=int(options.get(CONF_SCAN_INTERVAL, DEFAULT_SCAN_INTERVAL)),
+            min_export_limit=watts(options[CONF_MIN_EXPORT_LIMIT]),
+            max_export_limit=watts(options[CONF_MAX_EXPORT_LIMIT]),
+            total_capacity=watts(options[CONF_TOTAL_CAPACITY]),
+            control_mode=ControlMode.from_key(options[CONF_CONTROL_MODE]),
+            sum_of_phases=bool(options[CONF_SUM_OF_PHASES]),
+        )
+
+    def target(self, limit: int) -> ExportTarget:
+        """Return what the device is to hold for this limit (W)."""
+        return ExportTarget(self.control_mode, self.total_capacity, limit, self.sum_of_phases)

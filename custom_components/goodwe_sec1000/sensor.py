@@ -1,0 +1,187 @@
+"""Sensors: what is measured, the export limit, and how each action ended."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, override
+
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.const import (
+    EntityCategory,
+    Platform,
+    UnitOfElectricCurrent,
+    UnitOfElectricPotential,
+    UnitOfPower,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .coordinator import Sec1000Coordinator
+from .data import Sec1000ConfigEntry
+from .entity import Sec1000Entity
+from .feedback import Action
+from .sec1000.model import ExportSettings, Phases, Telemetry, kilowatts
+
+PARALLEL_UPDATES = 0
+
+FEEDBACK_KEYS: Final = {
+    action: f"{'set_date_and_time' if action is Action.SET_DATETIME else action}_feedback"
+    for action in Action
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TelemetrySensorDescription(SensorEntityDescription):
+    """A sensor that shows one measured value."""
+
+    value: Callable[[Telemetry], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingsSensorDescription(SensorEntityDescription):
+    """A sensor that shows what the device holds."""
+
+    value: Callable[[ExportSettings], float]
+
+
+def _power(key: str, value: Callable[[Telemetry], float]) -> TelemetrySensorDescription:
+    return TelemetrySensorDescription(
+        key=key,
+        device_class=SensorDeviceClass.POWER,
+        native_unit_of_measurement=UnitOfPower.WATT,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=0,
+        value=value,
+    )
+
+
+def _phase_sensors(index: int, phase: str) -> tuple[TelemetrySensorDescription, ...]:
+    return (
+        TelemetrySensorDescription(
+            key=f"voltage_{phase}",
+            device_class=SensorDeviceClass.VOLTAGE,
+            native_unit_of_measurement=UnitOfElectricPotential.VOLT,
+            state_class=SensorStateClass.MEASUREMENT,
+            suggested_display_precision=1,
+            value=lambda telemetry: telemetry.voltage[index],
+        ),
+        TelemetrySensorDescription(
+            key=f"current_{phase}",
+            device_class=SensorDeviceClass.CURRENT,
+            native_unit_of_measurement=UnitOfElectricCurrent.AMPERE,
+            state_class=SensorStateClass.MEASUREMENT,
+            suggested_display_precision=2,
+            value=lambda telemetry: telemetry.current[index],
+        ),
+        _power(f"power_{phase}", lambda telemetry: telemetry.power[index]),
+    )
+
+
+TELEMETRY_SENSORS: Final = (
+    *(sensor for index, phase in enumerate(Phases._fields) for sensor in _phase_sensors(index, phase)),
+    _power("meter_power", lambda telemetry: telemetry.meter_power),
+    _power("inverter_power", lambda telemetry: telemetry.inverter_power),
+    _power("load_power", lambda telemetry: telemetry.load_power),
+)
+
+SETTINGS_SENSORS: Final = (
+    SettingsSensorDescription(
+        key="export_limit",
+        device_class=SensorDeviceClass.POWER,
+        native_unit_of_measurement=UnitOfPower.KILO_WATT,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=2,
+        value=lambda settings: kilowatts(settings.limit),
+    ),
+)
+
+
+async def async_setup_entry(
+    _hass: HomeAssistant, entry: Sec1000ConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add the sensors of one device."""
+    coordinator = entry.runtime_data.coordinator
+    async_add_entities(
+        [
+            *(TelemetrySensor(coordinator, description) for description in TELEMETRY_SENSORS),
+            *(SettingsSensor(coordinator, description) for description in SETTINGS_SENSORS),
+            *(FeedbackSensor(coordinator, action, key) for action, key in FEEDBACK_KEYS.items()),
+        ]
+    )
+
+
+class TelemetrySensor(Sec1000Entity, SensorEntity):
+    """One measured value; unavailable where the last poll failed."""
+
+    entity_description: TelemetrySensorDescription
+
+    def __init__(self, coordinator: Sec1000Coordinator, description: TelemetrySensorDescription) -> None:
+        super().__init__(coordinator, Platform.SENSOR, description)
+
+    @property
+    @override
+    def available(self) -> bool:
+        return self.coordinator.data.telemetry is not None
+
+    @property
+    @override
+    def native_value(self) -> float | None:
+        telemetry = self.coordinator.data.telemetry
+        return None if telemetry is None else self.entity_description.value(telemetry)
+
+
+class SettingsSensor(Sec1000Entity, SensorEntity):
+    """One value of the export settings; unavailable where they were not read for three minutes."""
+
+    entity_description: SettingsSensorDescription
+
+    def __init__(self, coordinator: Sec1000Coordinator, description: SettingsSensorDescription) -> None:
+        super().__init__(coordinator, Platform.SENSOR, description)
+
+    @property
+    @override
+    def available(self) -> bool:
+        return self.coordinator.data.settings is not None
+
+    @property
+    @override
+    def native_value(self) -> float | None:
+        settings = self.coordinator.data.settings
+        return None if settings is None else self.entity_description.value(settings)
+
+
+class FeedbackSensor(Sec1000Entity, SensorEntity):
+    """The bitmap of one action; available whether or not the device is."""
+
+    def __init__(self, coordinator: Sec1000Coordinator, action: Action, key: str) -> None:
+        super().__init__(
+            coordinator,
+            Platform.SENSOR,
+            SensorEntityDescription(key=key, entity_category=EntityCategory.DIAGNOSTIC),
+        )
+        self._action = action
+
+    @property
+    @override
+    def available(self) -> bool:
+        return True
+
+    @property
+    @override
+    def native_value(self) -> int:
+        return int(self.coordinator.data.feedback[self._action].feedback)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        record = self.coordinator.data.feedback[self._action]
+        return {
+            "flags": record.feedback.flags,
+            "message": record.message,
+            "attempts": record.attempts,
+            "overcome": list(record.overcome),
+        }

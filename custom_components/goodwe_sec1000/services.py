@@ -1,0 +1,92 @@
+"""The actions as Home Assistant calls them."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID
+from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import config_validation as cv
+import voluptuous as vol
+
+from .const import DOMAIN
+from .data import Sec1000ConfigEntry
+from .export import ExportControl, Outcome
+from .feedback import Action
+from .sec1000.model import kilowatts
+
+ATTR_LIMIT: Final = "limit"
+
+_SCHEMA: Final = vol.Schema({vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string})
+# Any limit is let through here: whether it is a number is told by the feedback as well.
+_LIMIT_SCHEMA: Final = _SCHEMA.extend({vol.Optional(ATTR_LIMIT): object})
+
+type _Handler = Callable[[ExportControl, ServiceCall], Awaitable[Outcome]]
+
+_HANDLERS: Final[dict[Action, _Handler]] = {
+    Action.EXPORT_DISABLE: lambda export, _call: export.disable(),
+    Action.EXPORT_ENABLE: lambda export, _call: export.enable(),
+    Action.SET_EXPORT_LIMIT: lambda export, call: export.set_limit(call.data.get(ATTR_LIMIT)),
+    Action.GET_EXPORT_LIMIT: lambda export, _call: export.read_limit(),
+    Action.SET_DATETIME: lambda export, _call: export.set_clock(),
+    Action.RESET_EXPORT_WATCHDOG: lambda export, _call: export.reset_watchdog(),
+}
+
+
+@callback
+def async_setup_services(hass: HomeAssistant) -> None:
+    """Register the actions, whether or not a device is set up."""
+    for action, handler in _HANDLERS.items():
+        hass.services.async_register(
+            DOMAIN,
+            action,
+            partial(_handle, handler),
+            schema=_LIMIT_SCHEMA if action is Action.SET_EXPORT_LIMIT else _SCHEMA,
+            supports_response=SupportsResponse.OPTIONAL,
+        )
+
+
+async def _handle(handler: _Handler, call: ServiceCall) -> ServiceResponse:
+    entry = _chosen_entry(call.hass, call.data.get(ATTR_CONFIG_ENTRY_ID))
+    outcome = await handler(entry.runtime_data.export, call)
+    settings = outcome.settings
+    return {
+        "feedback": int(outcome.feedback),
+        "flags": [*outcome.feedback.flags],
+        "message": outcome.message,
+        "export_limit": kilowatts(settings.limit) if settings else None,
+        "control_mode": settings.mode.key if settings else None,
+    }
+
+
+@callback
+def _chosen_entry(hass: HomeAssistant, entry_id: str | None) -> Sec1000ConfigEntry:
+    """Return the entry that was named, or the only enabled one; it is loaded."""
+    entries: list[Sec1000ConfigEntry] = hass.config_entries.async_entries(
+        DOMAIN, include_ignore=False, include_disabled=False
+    )
+    if entry_id is not None:
+        chosen = [entry for entry in entries if entry.entry_id == entry_id]
+        problem = "entry_not_found"
+    else:
+        chosen = entries
+        problem = "several_entries" if entries else "no_entry"
+    if len(chosen) != 1:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key=problem,
+            translation_placeholders={
+                "entry_id": entry_id or "",
+                "entries": ", ".join(f"{entry.title}: {entry.entry_id}" for entry in entries) or "-",
+            },
+        )
+    entry = chosen[0]
+    if entry.state is not ConfigEntryState.LOADED:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="entry_not_loaded",
+            translation_placeholders={"name": entry.title},
+        )
+    return entry
