@@ -173,7 +173,9 @@ async def _deliver(answer: Answer, reader: asyncio.StreamReader, writer: asyncio
             pass
         case Delivery.WHOLE:
             writer.write(answer.data)
-        case Delivery.HOLD | Delivery.SILENCE:
+        case Delivery.SILENCE:
+            await _until_the_peer_leaves(reader)
+        case Delivery.HOLD:
             writer.write(answer.data)
             await _until_the_peer_leaves(reader)
 
