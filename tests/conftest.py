@@ -1,0 +1,97 @@
+"""A Home Assistant that knows the integration, a device on a socket, and no long pauses."""
+
+from collections.abc import AsyncIterator
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_HOST, CONF_NAME, CONF_PORT, CONF_SCAN_INTERVAL
+from homeassistant.core import HomeAssistant
+from homeassistant.loader import DATA_CUSTOM_COMPONENTS
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry  # type: ignore[import-untyped]
+
+from custom_components.goodwe_sec1000.const import (
+    CONF_ALLOW_DEACTIVATING,
+    CONF_CONTROL_MODE,
+    CONF_MAX_EXPORT_LIMIT,
+    CONF_MIN_EXPORT_LIMIT,
+    CONF_PUT_BACK,
+    CONF_SUM_OF_PHASES,
+    CONF_TOTAL_CAPACITY,
+    DOMAIN,
+)
+from custom_components.goodwe_sec1000.sec1000 import timing
+from custom_components.goodwe_sec1000.sec1000.timing import Timing
+from simulator import Simulator
+
+QUICK = Timing(
+    pacing=0.01,
+    deadline=0.5,
+    rest_of_odd_answer=0.05,
+    retry_pauses=(0.01, 0.02),
+    read_back_pause=0.05,
+    command_deadline=5,
+    limit_interval=0.05,
+    watchdog_pause=0.1,
+)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> Timing:
+    """Shorten every pause of the lines that are made from now on."""
+    monkeypatch.setattr(timing, "STANDARD", QUICK)
+    return QUICK
+
+
+@pytest.fixture(autouse=True)
+def _sockets(socket_enabled: None) -> None:
+    """Allow sockets; connections stay limited to 127.0.0.1 by the plugin."""
+
+
+@pytest.fixture
+async def hass(hass: HomeAssistant) -> HomeAssistant:
+    """Let Home Assistant look for custom integrations.
+
+    The plugin's enable_custom_integrations does the same, but used by itself in every test it would start
+    Home Assistant before the recorder where a test wants both.
+    """
+    hass.data.pop(DATA_CUSTOM_COMPONENTS)
+    return hass
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[Simulator]:
+    """Run a device that bears being asked without pauses: value mode, limit 10 kW, capacity 30 kW."""
+    async with Simulator(port=0, patience=False) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def entry(hass: HomeAssistant, sim: Simulator) -> MockConfigEntry:
+    """Return the entry of the simulated device, added but not set up."""
+    entry = MockConfigEntry(
+        domain=DOMAIN,
+        version=2,
+        title="SEC1000",
+        data={CONF_NAME: "SEC1000", CONF_HOST: sim.host, CONF_PORT: sim.port},
+        options={
+            CONF_SCAN_INTERVAL: 30,
+            CONF_MIN_EXPORT_LIMIT: 0.0,
+            CONF_MAX_EXPORT_LIMIT: 10.0,
+            CONF_TOTAL_CAPACITY: 30.0,
+            CONF_CONTROL_MODE: "value",
+            CONF_SUM_OF_PHASES: True,
+            CONF_PUT_BACK: False,
+            CONF_ALLOW_DEACTIVATING: False,
+        },
+    )
+    entry.add_to_hass(hass)
+    return entry
+
+
+@pytest.fixture
+async def loaded(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
+    """Return the entry of the simulated device, set up."""
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert entry.state is ConfigEntryState.LOADED
+    return entry
