@@ -1,0 +1,234 @@
+"""Reads are repeated gently, fail with the right error, and leave nothing behind."""
+
+import asyncio
+from datetime import datetime
+import socket
+import time
+
+import pytest
+
+from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
+from custom_components.goodwe_sec1000.sec1000.effort import Effort
+from custom_components.goodwe_sec1000.sec1000.errors import (
+    AnswerTimeoutError,
+    ChecksumError,
+    ConnectionClosedError,
+    ConnectionFailedError,
+    HostNotFoundError,
+    NegativeAnswerError,
+    Sec1000Error,
+    SenselessAnswerError,
+    TelemetryNotServedError,
+    UnexpectedAnswerError,
+)
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode
+from simulator import CAPTURED, Simulator
+
+ERROR_OF_FAULT: list[tuple[str, type[Sec1000Error]]] = [
+    ("silence", AnswerTimeoutError),
+    ("refused", ConnectionFailedError),
+    ("close-before-answer", ConnectionClosedError),
+    ("close-inside-answer", ConnectionClosedError),
+    ("reset", ConnectionClosedError),
+    ("wrong-checksum", ChecksumError),
+    ("wrong-command", UnexpectedAnswerError),
+    ("wrong-address", UnexpectedAnswerError),
+    ("nak", NegativeAnswerError),
+    ("stale-answer", UnexpectedAnswerError),
+    ("six-byte-answer", UnexpectedAnswerError),
+    ("wrong-length", UnexpectedAnswerError),
+    ("oversized-length", UnexpectedAnswerError),
+    ("garbage", UnexpectedAnswerError),
+    ("http", UnexpectedAnswerError),
+    ("exhausted", UnexpectedAnswerError),
+]
+
+
+async def test_the_captured_frame_is_read_through_a_socket(client: Sec1000Client, sim: Simulator) -> None:
+    sim.hold(CAPTURED)
+    assert await client.read_telemetry() == CAPTURED
+
+
+async def test_the_settings_are_what_the_device_holds(client: Sec1000Client, sim: Simulator) -> None:
+    sim.device.mode = ControlMode.RCR
+    settings = await client.read_export_settings()
+    assert (settings.mode, settings.capacity, settings.limit) == (ControlMode.RCR, 30_000, 10_000)
+
+
+@pytest.mark.parametrize(("fault", "error"), ERROR_OF_FAULT)
+async def test_each_fault_has_its_error(
+    client: Sec1000Client, sim: Simulator, fault: str, error: type[Sec1000Error]
+) -> None:
+    sim.inject(fault)
+    with pytest.raises(error) as caught:
+        await client.read_export_settings(tries=1)
+    assert type(caught.value) is error
+
+
+@pytest.mark.parametrize(
+    "fault", [fault for fault, _ in ERROR_OF_FAULT if fault not in {"exhausted", "refused"}]
+)
+async def test_a_fault_that_passes_costs_one_more_request(
+    client: Sec1000Client, sim: Simulator, fault: str
+) -> None:
+    sim.inject(fault, count=1)
+    effort = Effort()
+    await client.read_telemetry(effort=effort)
+    assert effort.requests == len(sim.requests) == 2
+    assert len(effort.overcome) == 1
+
+
+@pytest.mark.parametrize("fault", ["byte-by-byte", "trailing-bytes", "other-prefix"])
+async def test_what_is_odd_but_right_is_read_at_once(
+    client: Sec1000Client, sim: Simulator, fault: str
+) -> None:
+    sim.hold(CAPTURED)
+    sim.inject(fault)
+    assert await client.read_telemetry(tries=1) == CAPTURED
+
+
+async def test_three_tries_and_no_more(client: Sec1000Client, sim: Simulator) -> None:
+    sim.inject("wrong-checksum")
+    with pytest.raises(ChecksumError):
+        await client.read_telemetry()
+    assert len(sim.requests) == 3
+
+
+async def test_a_mode_that_is_none_is_never_shown(client: Sec1000Client, sim: Simulator) -> None:
+    sim.inject("unknown-mode")
+    with pytest.raises(SenselessAnswerError):
+        await client.read_export_settings()
+
+
+async def test_a_name_without_address_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nowhere(*_: object, **__: object) -> object:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", nowhere)
+    effort = Effort()
+    with pytest.raises(HostNotFoundError, match=r"sec1000\.invalid"):
+        await Sec1000Client("sec1000.invalid", 1234).read_telemetry(effort=effort)
+    assert effort.requests == 1
+
+
+async def test_somebody_who_waits_is_not_kept_waiting_by_silence(
+    client: Sec1000Client, sim: Simulator
+) -> None:
+    sim.inject("silence")
+    with pytest.raises(AnswerTimeoutError):
+        await client.identify()
+    assert len(sim.requests) == 1
+
+
+async def test_an_odd_answer_does_not_hide_a_sec1000(client: Sec1000Client, sim: Simulator) -> None:
+    sim.inject("six-byte-answer", count=2)
+    assert (await client.identify()).limit == 10_000
+
+
+async def test_firmware_without_telemetry_is_known_by_three_closed_requests(
+    client: Sec1000Client, sim: Simulator
+) -> None:
+    sim.inject("no-telemetry")
+    with pytest.raises(TelemetryNotServedError):
+        await client.read_telemetry()
+    assert [request.frame.command for request in sim.requests if request.frame] == [0x0B, 0x0B, 0x0B, 0x43]
+
+
+async def test_a_device_that_answers_nothing_is_not_taken_for_one_without_telemetry(
+    client: Sec1000Client, sim: Simulator
+) -> None:
+    sim.inject("close-before-answer")
+    with pytest.raises(ConnectionClosedError) as caught:
+        await client.read_telemetry()
+    assert not isinstance(caught.value, TelemetryNotServedError)
+
+
+async def test_closed_requests_count_across_polls_and_only_in_a_row(
+    client: Sec1000Client, sim: Simulator
+) -> None:
+    sim.inject("close-before-answer", count=2, commands=(0x0B,))
+    for _ in range(2):
+        with pytest.raises(ConnectionClosedError):
+            await client.read_telemetry(tries=1)
+    await client.read_telemetry(tries=1)
+    sim.inject("no-telemetry")
+    for _ in range(2):
+        with pytest.raises(ConnectionClosedError) as caught:
+            await client.read_telemetry(tries=1)
+        assert not isinstance(caught.value, TelemetryNotServedError)
+    with pytest.raises(TelemetryNotServedError):
+        await client.read_telemetry(tries=1)
+
+
+async def test_the_clock_is_set_to_the_local_time_of_sending(client: Sec1000Client, sim: Simulator) -> None:
+    wanted = datetime(2026, 3, 29, 3, 0, 1)  # noqa: DTZ001 - the device knows no time zone
+    assert await client.set_clock(lambda: wanted) == wanted
+    assert sim.requests[-1].raw.hex(" ") == "00 0c 01 01 05 1a 03 00 1d 03 00 01 00 45"
+
+
+async def test_a_clock_that_is_not_set_is_told(client: Sec1000Client, sim: Simulator) -> None:
+    sim.inject("nak")
+    with pytest.raises(SenselessAnswerError, match="0x15"):
+        await client.set_clock(lambda: datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize("moment", ["waiting for the line", "connecting", "reading", "pausing"])
+async def test_a_cancelled_request_leaves_nothing_behind(
+    client: Sec1000Client, sim: Simulator, moment: str
+) -> None:
+    tasks_before = asyncio.all_tasks()
+    sim.inject("silence", count=2)
+    blocker = (
+        asyncio.create_task(client.read_telemetry(tries=1)) if moment == "waiting for the line" else None
+    )
+    effort = Effort()
+    task = asyncio.create_task(client.read_telemetry(effort=effort))
+    if moment == "connecting":
+        await asyncio.sleep(0)
+    elif moment == "pausing":
+        sim.clear_faults()
+        sim.inject("close-before-answer", count=1)
+        while not effort.overcome:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    else:
+        await sim.wait_for_requests(1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    if blocker:
+        blocker.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await blocker
+    sim.clear_faults()
+    async with asyncio.timeout(1):
+        await client.read_telemetry()
+        await sim.wait_until_idle()
+    assert asyncio.all_tasks() - tasks_before == set()
+
+
+async def test_a_huge_answer_costs_neither_memory_nor_time(client: Sec1000Client) -> None:
+    async def flood(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                writer.write(bytes(65536))
+                await writer.drain()
+        except ConnectionError:
+            writer.close()
+
+    async with await asyncio.start_server(flood, "127.0.0.1", 0) as server:
+        other = Sec1000Client("127.0.0.1", server.sockets[0].getsockname()[1])
+        started = time.monotonic()
+        with pytest.raises(UnexpectedAnswerError):
+            await other.read_telemetry(tries=1)
+        assert time.monotonic() - started < 1
+    assert len(other.line.exchanges[-1].answer) <= 1024
+
+
+async def test_the_last_frames_are_kept_for_diagnostics(client: Sec1000Client, sim: Simulator) -> None:
+    sim.inject("six-byte-answer", count=1)
+    await client.read_telemetry()
+    odd, good = client.line.exchanges
+    assert (odd.outcome, good.outcome) == ("UnexpectedAnswerError", "ok")
+    assert odd.request.hex() == "00050101 0b000d".replace(" ", "")
+    assert odd.answer[:5] == good.answer[:5] == b"\x04REVO"
+    assert len(good.answer) == 56

@@ -1,0 +1,245 @@
+"""A change of the setting is proven by what is read back, or it is an error that says what is known."""
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+
+from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
+from custom_components.goodwe_sec1000.sec1000.effort import Effort
+from custom_components.goodwe_sec1000.sec1000.errors import (
+    AnswerTimeoutError,
+    ChecksumError,
+    ConnectionFailedError,
+    NotAppliedError,
+    NotLimitedError,
+    OutcomeUnknownError,
+    Sec1000Error,
+    SupersededError,
+)
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTarget
+from simulator import Simulator
+
+READ, LIMIT, VALUE, DRED, RCR = 0x43, 0x42, 0x40, 0x33, 0x28
+SEVEN = ExportTarget(ControlMode.VALUE, 30_000, 7_000, sum_of_phases=True)
+
+
+def commands(sim: Simulator) -> list[int]:
+    return [request.frame.command for request in sim.requests if request.frame]
+
+
+async def test_three_requests_where_the_mode_stands(client: Sec1000Client, sim: Simulator) -> None:
+    await client.read_export_settings()
+    sim.requests.clear()
+    effort = Effort()
+    settings = await client.apply(SEVEN, effort=effort)
+    assert commands(sim) == [LIMIT, VALUE, READ]
+    assert effort.requests == 3
+    assert settings.limit == sim.device.bound_limit == 7_000
+    assert sim.device.sum_of_phases
+
+
+async def test_five_requests_where_the_mode_is_known_to_differ(client: Sec1000Client, sim: Simulator) -> None:
+    sim.device.mode = ControlMode.RCR
+    await client.read_export_settings()
+    sim.requests.clear()
+    await client.apply(SEVEN)
+    assert commands(sim) == [LIMIT, DRED, RCR, VALUE, READ]
+    assert sim.device.mode is ControlMode.VALUE
+    assert sim.device.bound_limit == 7_000
+
+
+async def test_a_mode_changed_behind_our_back_is_found_and_mended(
+    client: Sec1000Client, sim: Simulator
+) -> None:
+    await client.read_export_settings()
+    sim.device.mode = ControlMode.DRED
+    effort = Effort()
+    await client.apply(SEVEN, effort=effort)
+    assert sim.device.mode is ControlMode.VALUE
+    assert sim.device.bound_limit == 7_000
+    assert effort.requests <= 12
+
+
+async def test_nothing_is_left_out_because_it_was_so_before(client: Sec1000Client, sim: Simulator) -> None:
+    """Never rest on an old reading: another program may have changed it since."""
+    await client.apply(SEVEN)
+    sim.device.limit = 12_345
+    await client.apply(SEVEN)
+    assert sim.device.bound_limit == 7_000
+
+
+async def test_every_mode_can_be_chosen_and_left(client: Sec1000Client, sim: Simulator) -> None:
+    for mode in (ControlMode.RCR, ControlMode.DRED, ControlMode.DEACTIVATED, ControlMode.VALUE):
+        settings = await client.apply(ExportTarget(mode, 20_000, 5_000, sum_of_phases=False))
+        assert settings.mode is sim.device.mode is mode
+        assert (sim.device.capacity, sim.device.limit) == (20_000, 5_000)
+        assert not sim.device.sum_of_phases
+
+
+@pytest.mark.parametrize(
+    "fault", ["effect-without-ack", "wrong-checksum", "close-inside-answer", "wrong-command"]
+)
+async def test_a_lost_answer_to_a_write_is_no_failure(
+    client: Sec1000Client, sim: Simulator, fault: str
+) -> None:
+    sim.inject(fault, commands=(LIMIT,))
+    effort = Effort()
+    assert (await client.apply(SEVEN, effort=effort)).limit == 7_000
+    assert sim.device.bound_limit == 7_000
+    assert effort.requests <= 12
+
+
+async def test_an_arming_that_was_not_acknowledged_is_done_again(
+    client: Sec1000Client, sim: Simulator
+) -> None:
+    """The mode stood before: no read-back can tell whether the new limit was armed."""
+    await client.read_export_settings()
+    sim.inject("close-before-answer", count=1, commands=(VALUE,))
+    sim.requests.clear()
+    await client.apply(SEVEN)
+    assert sim.device.bound_limit == 7_000
+    assert commands(sim) == [LIMIT, VALUE, READ, LIMIT, VALUE, READ]
+
+
+async def test_a_perfect_ack_is_no_success(client: Sec1000Client, sim: Simulator) -> None:
+    sim.inject("ack-without-effect")
+    effort = Effort()
+    with pytest.raises(NotAppliedError, match=r"limit 10.00 kW.* instead of .*limit 7.00 kW") as caught:
+        await client.apply(SEVEN, effort=effort)
+    assert caught.value.held.limit == sim.device.limit == 10_000
+    assert effort.requests <= 12
+
+
+async def test_an_effect_that_takes_its_time_is_waited_for(
+    client: Sec1000Client, sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sim.inject("ack-without-effect", count=1, commands=(LIMIT,))
+    effort = Effort()
+    await client.apply(SEVEN, effort=effort)
+    assert sim.device.bound_limit == 7_000
+    assert commands(sim) == [LIMIT, VALUE, READ, READ, LIMIT, VALUE, READ]
+
+
+async def test_a_device_that_rounds_agrees(client: Sec1000Client, sim: Simulator) -> None:
+    sim.inject("rounded")
+    odd = ExportTarget(ControlMode.VALUE, 30_000, 7_004, sum_of_phases=True)
+    assert (await client.apply(odd)).limit == 7_000
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [("silence", AnswerTimeoutError), ("refused", ConnectionFailedError), ("wrong-checksum", ChecksumError)],
+)
+async def test_what_cannot_be_read_back_is_said_to_be_unknown(
+    client: Sec1000Client, sim: Simulator, fault: str, cause: type[Sec1000Error]
+) -> None:
+    sim.inject(fault)
+    effort = Effort()
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await client.apply(SEVEN, effort=effort)
+    assert isinstance(caught.value.__cause__, cause)
+    assert effort.requests <= 12
+
+
+async def test_commands_overtake_polls_that_wait_and_are_never_mixed(
+    client: Sec1000Client, sim: Simulator
+) -> None:
+    sim.inject("silence", count=1)
+    polls = [asyncio.create_task(client.read_telemetry(tries=1)) for _ in range(3)]
+    await sim.wait_for_requests(1)
+    first = asyncio.create_task(client.apply(SEVEN))
+    clock = asyncio.create_task(client.reset_watchdog(sum_of_phases=True))
+    await asyncio.gather(*polls, first, clock, return_exceptions=True)
+    assert commands(sim) == [
+        *(0x0B,),
+        *(LIMIT, VALUE, READ),
+        *(READ, DRED, RCR, VALUE, LIMIT, VALUE, READ),
+        *(0x0B, 0x0B),
+    ]
+
+
+async def test_a_newer_limit_supersedes_one_that_waits(client: Sec1000Client, sim: Simulator) -> None:
+    sim.inject("silence", count=1)
+    poll = asyncio.create_task(client.read_telemetry(tries=1))
+    await sim.wait_for_requests(1)
+    older = [
+        asyncio.create_task(client.apply(ExportTarget(ControlMode.VALUE, 30_000, watts, sum_of_phases=True)))
+        for watts in (1_000, 2_000)
+    ]
+    newest = asyncio.create_task(client.apply(SEVEN))
+    for task in older:
+        with pytest.raises(SupersededError):
+            await task
+    with pytest.raises(AnswerTimeoutError):
+        await poll
+    await newest
+    assert [
+        request.frame.data for request in sim.requests if request.frame and request.frame.command == LIMIT
+    ] == [bytes.fromhex("00007530 00001b58 02")]
+
+
+async def test_a_flood_of_limits_is_slowed_down(client: Sec1000Client, sim: Simulator) -> None:
+    """Three at once, then one each interval."""
+    for _ in range(5):
+        await client.apply(SEVEN)
+    times = [request.time for request in sim.requests if request.frame and request.frame.command == LIMIT]
+    interval = client.line.timing.limit_interval
+    assert times[2] - times[0] < times[4] - times[2]
+    assert times[3] - times[0] >= interval * 0.95
+    assert times[4] - times[0] >= interval * 1.95
+
+
+async def test_cancelling_a_caller_that_waits_frees_its_place(client: Sec1000Client, sim: Simulator) -> None:
+    sim.inject("silence", count=1)
+    poll = asyncio.create_task(client.read_telemetry(tries=1))
+    await sim.wait_for_requests(1)
+    waiting = asyncio.create_task(client.apply(SEVEN))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(poll, waiting, return_exceptions=True)
+    assert (await client.apply(SEVEN)).limit == 7_000
+
+
+async def test_two_clients_of_one_device_share_its_line(client: Sec1000Client, sim: Simulator) -> None:
+    other = Sec1000Client("127.0.0.1".upper(), sim.port)
+    assert other.line is client.line
+    await asyncio.gather(*(each.read_telemetry() for each in (client, other, client, other)))
+    arrivals = [request.time for request in sim.requests]
+    pauses = [later - earlier for earlier, later in pairwise(arrivals)]
+    assert min(pauses) >= client.line.timing.pacing * 0.99
+
+
+async def test_the_watchdog_reset_puts_back_what_it_found(client: Sec1000Client, sim: Simulator) -> None:
+    sim.device.limit = 4_321
+    settings = await client.reset_watchdog(sum_of_phases=True)
+    assert commands(sim) == [READ, DRED, RCR, VALUE, LIMIT, VALUE, READ]
+    assert (settings.mode, settings.limit) == (ControlMode.VALUE, 4_321)
+    assert sim.device.bound_limit == 4_321
+    off, on = sim.requests[3].time, sim.requests[5].time
+    assert on - off >= client.line.timing.watchdog_pause
+
+
+async def test_there_is_nothing_to_reset_where_nothing_limits(client: Sec1000Client, sim: Simulator) -> None:
+    sim.device.mode = ControlMode.DEACTIVATED
+    with pytest.raises(NotLimitedError):
+        await client.reset_watchdog(sum_of_phases=True)
+    assert commands(sim) == [READ]
+
+
+async def test_a_reset_that_cannot_read_the_setting_touches_nothing(
+    client: Sec1000Client, sim: Simulator
+) -> None:
+    sim.inject("wrong-checksum")
+    with pytest.raises(ChecksumError):
+        await client.reset_watchdog(sum_of_phases=True)
+    assert set(commands(sim)) == {READ}
+
+
+async def test_a_limit_that_may_not_have_been_off_is_put_back_and_told(
+    client: Sec1000Client, sim: Simulator
+) -> None:
+    sim.inject("close-before-answer", count=3, commands=(VALUE, DRED, RCR))
+    with pytest.raises(Sec1000Error):
+        await client.reset_watchdog(sum_of_phases=True)
+    assert sim.device.bound_limit == 10_000

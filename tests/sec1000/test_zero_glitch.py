@@ -1,0 +1,85 @@
+"""A zero in full production is held back; a real zero is shown at once."""
+
+import pytest
+
+from custom_components.goodwe_sec1000.sec1000.model import Phases, Telemetry
+from custom_components.goodwe_sec1000.sec1000.zero_glitch import HOLD, ZeroGlitchFilter
+
+
+def measured(inverters: int, meter: int) -> Telemetry:
+    return Telemetry(Phases(230.0, 230.0, 230.0), Phases(0.0, 0.0, 0.0), Phases(0, 0, 0), meter, inverters)
+
+
+def test_one_zero_in_full_production_is_not_shown() -> None:
+    glitch = ZeroGlitchFilter()
+    glitch.filter(measured(20_000, 15_000), 0)
+    shown = glitch.filter(measured(0, 14_800), 30)
+    assert (shown.inverter_power, shown.meter_power, shown.load_power) == (20_000, 14_800, 5_200)
+    assert glitch.filter(measured(20_100, 15_000), 60).inverter_power == 20_100
+
+
+def test_a_zero_that_stays_is_believed_after_a_minute() -> None:
+    glitch = ZeroGlitchFilter()
+    glitch.filter(measured(20_000, 15_000), 0)
+    shown = [glitch.filter(measured(0, 15_000), at).inverter_power for at in (30, 60, 89, 30 + HOLD, 95)]
+    assert shown == [20_000, 20_000, 20_000, 0, 0]
+
+
+@pytest.mark.parametrize("interval", [5, 30])
+def test_a_trip_of_all_inverters_is_shown_at_once(interval: int) -> None:
+    """The meter falls when they trip; the inverters' power stands until its next refresh."""
+    glitch = ZeroGlitchFilter()
+    trip, refresh = 33, 60
+    for at in range(0, 120, interval):
+        inverters = 20_000 if at < refresh else 0
+        meter = 15_000 if at < trip else -5_000
+        shown = glitch.filter(measured(inverters, meter), at)
+        assert shown.inverter_power == inverters
+
+
+def test_a_trip_under_changing_sun_is_shown_at_once() -> None:
+    glitch = ZeroGlitchFilter()
+    for at, inverters, meter in (
+        (0, 18_000, 13_000),
+        (30, 20_000, 15_000),
+        (35, 20_000, -5_000),
+        (55, 20_000, -5_000),
+    ):
+        glitch.filter(measured(inverters, meter), at)
+    assert glitch.filter(measured(0, -5_000), 60).inverter_power == 0
+
+
+def test_sunset_is_shown_at_once() -> None:
+    glitch = ZeroGlitchFilter()
+    for step, inverters in enumerate((900, 500, 180, 0)):
+        assert glitch.filter(measured(inverters, inverters - 400), step * 30).inverter_power == inverters
+
+
+def test_a_start_at_night_shows_the_zero() -> None:
+    assert ZeroGlitchFilter().filter(measured(0, -400), 0).inverter_power == 0
+
+
+def test_a_zero_at_dawn_is_shown() -> None:
+    glitch = ZeroGlitchFilter()
+    assert [
+        glitch.filter(measured(watts, -300), at * 30).inverter_power
+        for at, watts in enumerate((0, 60, 0, 150))
+    ] == [
+        0,
+        60,
+        0,
+        150,
+    ]
+
+
+def test_a_load_step_does_not_confirm_a_glitch() -> None:
+    glitch = ZeroGlitchFilter()
+    glitch.filter(measured(20_000, 15_000), 0)
+    assert glitch.filter(measured(0, 9_000), 30).inverter_power == 20_000
+
+
+def test_a_glitch_after_a_long_pause_is_still_held() -> None:
+    """Polls further apart than a refresh leave only the last one to compare with."""
+    glitch = ZeroGlitchFilter()
+    glitch.filter(measured(20_000, 15_000), 0)
+    assert glitch.filter(measured(0, 15_000), 300).inverter_power == 20_000
