@@ -148,6 +148,7 @@ class House:
         before = sum(self._load)
         self._load = self._load_now()
         self.watchdog.observe(
+            now - passed,
             now,
             sum(self._load) - before,
             limiting=orders.restriction is not None and self.inverter_power > 0,

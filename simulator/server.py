@@ -68,6 +68,7 @@ class Server:
         self.port = listening.getsockname()[1]
         self._listening = listening
         asyncio.get_running_loop().add_reader(listening, self._accept, listening)
+        self._tell_change()
 
     def close(self) -> None:
         """Refuse new connections; those that are open go on."""
@@ -94,6 +95,15 @@ class Server:
         while self._connections:
             await self._changed.wait()
 
+    async def wait_until_open(self) -> None:
+        """Return when the port accepts connections."""
+        while not self.is_open:
+            await self._changed.wait()
+
+    def _tell_change(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
     def _accept(self, listening: socket.socket) -> None:
         try:
             connection, _ = listening.accept()
@@ -111,8 +121,7 @@ class Server:
     def _gone(self, task: asyncio.Task[None]) -> None:
         # Already closed, unless the task was cancelled before its first step.
         self._connections.pop(task).close()
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._tell_change()
         if not task.cancelled():
             # Raises in the loop's exception handler what must not stay unseen.
             task.result()

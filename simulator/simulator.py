@@ -52,13 +52,14 @@ class Simulator:
         speed: float = 1.0,
         clock: Callable[[], float] | None = None,
         keep_requests: int | None = None,
-        on_request: Callable[[Request], None] | None = None,
+        on_exchange: Callable[[Request, Answer], None] | None = None,
     ) -> None:
         """Build a device with these settings (W); it listens from start() on.
 
         `house` replaces the default one (11:00, `speed` and `seed` as given here); `patience`
         False makes a device that no haste exhausts; `clock` returns s and is the event loop's
-        by default; of `requests`, the last `keep_requests` are kept, or all.
+        by default; of `requests`, the last `keep_requests` are kept, or all; `on_exchange` is told
+        each request and its answer.
         """
         self._clock = clock
         self._epoch: float | None = None
@@ -81,8 +82,9 @@ class Simulator:
         self._reopening: asyncio.TimerHandle | None = None
         self._running = False
         self.requests: list[Request] = []
+        self.requests_seen = 0
         self._keep_requests = keep_requests
-        self._on_request = on_request
+        self._on_exchange = on_exchange
         self._arrived = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -214,6 +216,10 @@ class Simulator:
         while len(self.requests) < count:
             await self._arrived.wait()
 
+    async def wait_until_listening(self) -> None:
+        """Return once connections are accepted, e.g. after a counted `refused`."""
+        await self._server.wait_until_open()
+
     async def wait_until_idle(self) -> None:
         """Return once no connection is open."""
         await self._server.wait_until_idle()
@@ -241,11 +247,19 @@ class Simulator:
         return Orders(self._device.in_force, self._device.mode)
 
     def _handle(self, raw: bytes) -> Answer:
-        """Return the answer to the bytes of one request: patience first, then faults, then the device."""
+        """Return the answer to the bytes of one request."""
         now = self._now()
         frame = _frame(raw)
-        self._record(Request(now, frame, raw))
+        request = Request(now, frame, raw)
+        self._record(request)
         self._advance()
+        answer = self._judge(frame, now)
+        if self._on_exchange is not None:
+            self._on_exchange(request, answer)
+        return answer
+
+    def _judge(self, frame: Frame | None, now: float) -> Answer:
+        """Ask patience first, then the faults, then the device."""
         mood = self.patience.judge(now, self._server.connections)
         if mood is Mood.WELL and frame is not None:
             return self._answer(frame, now)
@@ -290,12 +304,11 @@ class Simulator:
 
     def _record(self, request: Request) -> None:
         self.requests.append(request)
+        self.requests_seen += 1
         if self._keep_requests is not None and len(self.requests) > self._keep_requests:
             del self.requests[0]
         self._arrived.set()
         self._arrived = asyncio.Event()
-        if self._on_request is not None:
-            self._on_request(request)
 
     def _refuse_for(self, seconds: float) -> None:
         self._server.close()

@@ -32,12 +32,16 @@ class Watchdog:
         """Whether the inverters are throttled now."""
         return self._throttled_until is not None
 
-    def observe(self, now: float, rise: float, *, limiting: bool, off: bool) -> None:
-        """Look at the house at a time (s): the load's rise (W), a limit in force, all modes off."""
+    def observe(self, since: float, now: float, rise: float, *, limiting: bool, off: bool) -> None:
+        """Look at what held from `since` to `now` (s).
+
+        `rise` is the load's (W); `limiting` says whether a limit was in force, `off` whether all
+        modes were off.
+        """
         if not off:
             self._off_since = None
         elif self._off_since is None:
-            self._off_since = now
+            self._off_since = since
         if limiting and rise >= SHARP:
             self._throttled_until = now + self._random.uniform(SHORTEST, LONGEST)
         if self._throttled_until is not None and (now >= self._throttled_until or self._cured(now)):
