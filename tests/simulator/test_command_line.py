@@ -1,0 +1,158 @@
+"""`python -m simulator` as a process of its own, and the control port it offers."""
+
+import asyncio
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+import json
+from pathlib import Path
+import signal
+import sys
+
+import pytest
+
+from simulator.captured import CAPTURED_BYTES
+from simulator.faults import FAULTS
+
+from . import wire
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+async def start(*arguments: str) -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "simulator", *arguments, cwd=CHECKOUT, stdout=PIPE, stderr=PIPE
+    )
+
+
+async def run(*arguments: str) -> tuple[int, str, str]:
+    async with asyncio.timeout(60):
+        process = await start(*arguments)
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def port_of(process: Process, what: str) -> int:
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        line = (await process.stdout.readline()).decode()
+    assert line.startswith(f"{what} on 127.0.0.1:")
+    return int(line.rsplit(":", 1)[1])
+
+
+@asynccontextmanager
+async def running(*arguments: str) -> AsyncIterator[Process]:
+    """A simulator that is ended as Ctrl-C does, and ends cleanly."""
+    process = await start("--port", "0", *arguments)
+    try:
+        yield process
+        process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(60):
+            _, err = await process.communicate()
+        assert process.returncode == 0
+        assert b"Traceback" not in err
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+async def ask(port: int, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    async with asyncio.timeout(5):
+        answer = await reader.read()
+    writer.close()
+    return answer
+
+
+async def test_it_says_when_it_is_ready_serves_and_logs() -> None:
+    process = await start("--port", "0", "--captured", "-v")
+    port = await port_of(process, "listening")
+    assert await ask(port, wire.TELEMETRY) == CAPTURED_BYTES
+    process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(60):
+        _, err = await process.communicate()
+    assert process.returncode == 0
+    assert "< 00 05 01 01 0b 00 0d" in err.decode()
+    assert CAPTURED_BYTES.hex(" ") in err.decode()
+
+
+async def test_settings_and_faults_from_the_arguments() -> None:
+    async with running(
+        *("--mode", "dred", "--limit", "1.15", "--capacity", "20"),
+        *("--fault", "nak:count=1:command=0x43", "--fault", "wrong-checksum:chance=1:command=0x0b"),
+    ) as process:
+        port = await port_of(process, "listening")
+        assert (await ask(port, wire.READ_LIMIT))[10:-2] == wire.NAK
+        body = bytes.fromhex("0101 43 01 00004e20 000000c8 0000047e")
+        assert (await ask(port, wire.READ_LIMIT))[7:-2] == body
+        answer = await ask(port, wire.TELEMETRY)
+        assert sum(answer[7:-2]) != int.from_bytes(answer[-2:])
+
+
+async def test_a_hanging_connection_does_not_keep_it_from_ending() -> None:
+    async with running("--fault", "silence") as process:
+        port = await port_of(process, "listening")
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(wire.TELEMETRY)
+        await writer.drain()
+    writer.close()
+
+
+async def test_help_and_list_of_faults() -> None:
+    status, out, _ = await run("--help")
+    assert status == 0
+    assert '{"do": "state"}' in out
+    status, out, _ = await run("--list-faults")
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()] == list(FAULTS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--port", "70000"), "0 to 65535"),
+        (("--mode", "off"), "value, dred, rcr and deactivated"),
+        (("--limit", "nan"), "power in kW"),
+        (("--inverters", "0"), "1 to 100"),
+        (("--speed", "-1"), "is no speed"),
+        (("--start-time", "24:00"), "00:00 to 23:59"),
+        (("--fault", "wrong-cheksum"), "did you mean wrong-checksum"),
+        (("--fault", "nak:often"), "count=, chance= and command="),
+        (("--fault", "nak:chance=x"), "chance is nan"),
+        (("--fault", "nak:command=0x99"), "0x05, 0x0b"),
+        (("--fault", "disobedient:count=1"), "until it is cleared"),
+    ],
+)
+def test_arguments_that_make_no_sense(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], sentence: str
+) -> None:
+    from simulator.cli import parse  # noqa: PLC0415
+
+    with pytest.raises(SystemExit) as end:
+        parse(arguments)
+    assert end.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+async def test_a_port_that_is_taken() -> None:
+    async with running() as process:
+        port = await port_of(process, "listening")
+        status, _, err = await run("--port", str(port))
+        assert status == 1
+        assert "cannot listen" in err
+        assert "Traceback" not in err
+
+
+async def test_the_control_port_of_a_running_simulator() -> None:
+    async with running("--control-port", "0") as process:
+        control = await port_of(process, "control")
+        port = await port_of(process, "listening")
+        reader, writer = await asyncio.open_connection("127.0.0.1", control)
+        writer.write(b'{"do": "fault", "name": "nak", "count": 1}\n{"do": "state"}\n')
+        assert json.loads(await reader.readline()) == {"ok": True}
+        assert json.loads(await reader.readline())["faults"] == ["nak"]
+        assert (await ask(port, wire.READ_LIMIT))[10:-2] == wire.NAK
+        writer.close()

@@ -1,0 +1,157 @@
+"""The control port: what another process can do, and that nonsense is answered with a sentence."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+import json
+from typing import Any
+
+import pytest
+
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode
+from simulator import CAPTURED, Simulator
+from simulator.control import Control
+
+from . import wire
+from .wire import ask, status
+
+type Tell = Callable[[object], Awaitable[dict[str, Any]]]
+
+
+@pytest.fixture
+async def tell(sim: Simulator) -> AsyncIterator[Tell]:
+    """Send an order, or raw bytes, and return the answer."""
+    control = Control(sim)
+    reader, writer = await asyncio.open_connection("127.0.0.1", await control.start(0))
+
+    async def send(order: object) -> dict[str, Any]:
+        writer.write(order if isinstance(order, bytes) else json.dumps(order).encode() + b"\n")
+        async with asyncio.timeout(5):
+            answer: dict[str, Any] = json.loads(await reader.readline())
+        return answer
+
+    yield send
+    await control.stop()
+    writer.close()
+
+
+async def test_faults(sim: Simulator, tell: Tell) -> None:
+    assert await tell({"do": "fault", "name": "close-before-answer", "count": 1, "commands": [0x43]}) == {
+        "ok": True
+    }
+    assert await ask(sim, wire.TELEMETRY)
+    assert await ask(sim, wire.READ_LIMIT) == b""
+    await tell({"do": "fault", "name": "nak"})
+    await tell({"do": "fault", "name": "http", "chance": 0.5})
+    await tell({"do": "clear", "name": "nak"})
+    assert sim.faults == ("http",)
+    await tell({"do": "clear"})
+    assert not sim.faults
+
+
+async def test_state_is_the_true_one(sim: Simulator, tell: Tell) -> None:
+    await status(sim, wire.WRITE_5_KW)
+    await status(sim, wire.SET_CLOCK)
+    state = await tell({"do": "state"})
+    assert state["ok"] is True
+    assert (state["mode"], state["limit"], state["bound_limit"]) == ("value", 5_000, 10_000)
+    assert (state["capacity"], state["ct_ratio"], state["sum_of_phases"]) == (30_000, 200, True)
+    assert state["clock_set_to"] == "2026-03-29T02:03:04"
+    assert state["requests"] == 2
+    assert state["listening"] is True
+    assert state["exhausted"] is False
+    assert state["house"]["heater"] is False
+    assert state["telemetry"]["meter_power"] == sum(state["telemetry"]["power"])
+    await status(sim, wire.VALUE_OFF)
+    assert (await tell({"do": "state"}))["bound_limit"] is None
+
+
+async def test_requests(sim: Simulator, tell: Tell) -> None:
+    await ask(sim, wire.TELEMETRY)
+    answer = await tell({"do": "requests"})
+    assert [request["raw"] for request in answer["requests"]] == [wire.TELEMETRY.hex()]
+
+
+async def test_events(sim: Simulator, tell: Tell) -> None:
+    assert await tell({"do": "event", "name": "heater-on"}) == {"ok": True}
+    assert sim.house.heater
+
+
+async def test_setting_the_scene(sim: Simulator, tell: Tell) -> None:
+    assert await tell({"do": "set", "mode": "deactivated", "capacity": 9_000}) == {"ok": True}
+    assert (sim.device.mode, sim.device.capacity) == (ControlMode.DEACTIVATED, 9_000)
+    await tell({"do": "set", "mode": "value", "limit": 1_230, "sum_of_phases": False, "ct_ratio": 3})
+    assert (sim.device.bound_limit, sim.device.sum_of_phases, sim.device.ct_ratio) == (1_230, False, 3)
+
+
+async def test_measurements(sim: Simulator, tell: Tell) -> None:
+    await tell({"do": "hold"})
+    assert sim.telemetry() == CAPTURED
+    fixed = {
+        "voltage": [1, 2, 3],
+        "current": [4, 5, 6],
+        "power": [7, 8, 9],
+        "meter_power": 24,
+        "inverter_power": 0,
+    }
+    assert await tell({"do": "hold", **fixed}) == {"ok": True}
+    assert sim.telemetry().power == (7, 8, 9)
+    await tell({"do": "release"})
+    assert sim.telemetry().power != (7, 8, 9)
+
+
+async def test_stop_start_and_restart(sim: Simulator, tell: Tell) -> None:
+    assert await tell({"do": "stop"}) == {"ok": True}
+    with pytest.raises(ConnectionRefusedError):
+        await ask(sim, wire.TELEMETRY)
+    assert await tell({"do": "start"}) == {"ok": True}
+    assert await ask(sim, wire.TELEMETRY)
+    sim.patience.exhaust()
+    await tell({"do": "restart"})
+    assert not sim.patience.exhausted
+
+
+@pytest.mark.parametrize(
+    ("order", "sentence"),
+    [
+        (b"nonsense\n", "one JSON object"),
+        (b"\xff\xfe\n", "one JSON object"),
+        (b"[1]\n", "one JSON object"),
+        ({}, "'do' has to be a text"),
+        ({"do": "dance"}, "nothing to do; there are fault"),
+        ({"do": "fault"}, "'name' has to be a text"),
+        ({"do": "fault", "name": "nakk"}, "did you mean nak"),
+        ({"do": "fault", "name": "nak", "count": True}, "whole number"),
+        ({"do": "fault", "name": "nak", "count": 0}, "1 or more"),
+        ({"do": "fault", "name": "nak", "chance": "x"}, "has to be a number"),
+        ({"do": "fault", "name": "nak", "chance": float("nan")}, "above 0"),
+        ({"do": "fault", "name": "nak", "commands": 66}, "has to be a list"),
+        ({"do": "event", "name": "eclipse"}, "no event"),
+        ({"do": "set", "mode": "off"}, "no control mode"),
+        ({"do": "set", "limit": -1}, "0 to 2147483647"),
+        ({"do": "set", "sum_of_phases": 1}, "true or false"),
+        ({"do": "set", "colour": "red"}, "has no colour"),
+        ({"do": "hold", "voltage": [1, 2]}, "each of the three phases"),
+        ({"do": "hold", "voltage": [1, 2, float("inf")]}, "within 10000000 of 0"),
+    ],
+)
+async def test_nonsense_is_answered_with_a_sentence(
+    sim: Simulator, tell: Tell, order: object, sentence: str
+) -> None:
+    answer = await tell(order)
+    assert answer["ok"] is False
+    assert sentence in answer["error"]
+    assert sim.device.mode is ControlMode.VALUE
+    assert (await tell({"do": "state"}))["ok"] is True
+
+
+async def test_a_line_without_end_is_hung_up_on(sim: Simulator) -> None:
+    control = Control(sim)
+    reader, writer = await asyncio.open_connection("127.0.0.1", await control.start(0))
+    writer.write(b"x" * 100_000)
+    async with asyncio.timeout(5):
+        # The end, or a reset where the kernel still held some of the line.
+        with suppress(ConnectionResetError):
+            assert await reader.read() == b""
+    writer.close()
+    await control.stop()
