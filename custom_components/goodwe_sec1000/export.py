@@ -1,9 +1,9 @@
 """The actions on one device: disable, enable, set and read the export limit, clock, watchdog reset."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -13,6 +13,7 @@ from .const import DOMAIN, LOGGER
 from .coordinator import Sec1000Coordinator
 from .feedback import Action, Feedback, FeedbackRecord
 from .limit import WantedLimit, wanted_limit
+from .options import ExportOptions
 from .sec1000.effort import Effort
 from .sec1000.errors import (
     InvalidValueError,
@@ -108,6 +109,21 @@ class ExportControl:
 
         return await self._perform(Action.SET_EXPORT_LIMIT, work)
 
+    async def apply_options(self, changed: Mapping[str, Any]) -> Outcome:
+        """Make the device hold what these options say, and save them once it has proven to.
+
+        The limit that it holds follows minimum and maximum. Until they are saved, and for good where
+        the device does not take them, everything else goes by the old options.
+        """
+
+        async def work(effort: Effort) -> _Done:
+            held = await self._client.read_export_settings(urgent=True, effort=effort)
+            old = self._coordinator.options
+            new = ExportOptions.of({**self._coordinator.config_entry.options, **changed})
+            return await self._apply(WantedLimit(_follow(held.limit, old, new)), effort, changed)
+
+        return await self._perform(Action.SET_EXPORT_LIMIT, work)
+
     async def read_limit(self) -> Outcome:
         """Read export limit and control mode now."""
 
@@ -146,8 +162,12 @@ class ExportControl:
         if self._running:
             await asyncio.wait(self._running, timeout=timeout)
 
-    async def _apply(self, wanted: WantedLimit, effort: Effort) -> _Done:
-        options = self._coordinator.options
+    async def _apply(
+        self, wanted: WantedLimit, effort: Effort, changed: Mapping[str, Any] | None = None
+    ) -> _Done:
+        """Apply this limit under the options, of which the changed ones are saved when it is proven."""
+        entry = self._coordinator.config_entry
+        options = ExportOptions.of({**entry.options, **(changed or {})})
         if wanted.correction:
             LOGGER.warning("%s: %s", self._coordinator.name, wanted.correction)
         try:
@@ -155,6 +175,10 @@ class ExportControl:
         except NotAppliedError as error:
             self._coordinator.show_settings(error.held)
             raise
+        if changed:
+            self._coordinator.hass.config_entries.async_update_entry(
+                entry, options={**entry.options, **changed}
+            )
         self._coordinator.show_settings(settings)
         message = f"Read back: {_in_words(settings)}."
         if options.control_mode is not ControlMode.VALUE:
@@ -216,6 +240,18 @@ def _translated(action: Action, error: Exception, feedback: Feedback) -> HomeAss
     )
     translated.__cause__ = error
     return translated
+
+
+def _follow(held: int, old: ExportOptions, new: ExportOptions) -> int:
+    """Return the limit (W) that is to hold under new options where the device held this under the old.
+
+    Who had export disabled has it disabled under the new minimum, and likewise enabled.
+    """
+    if held <= old.min_export_limit:
+        return new.min_export_limit
+    if held >= old.max_export_limit:
+        return new.max_export_limit
+    return min(max(held, new.min_export_limit), new.max_export_limit)
 
 
 def _in_words(settings: ExportSettings) -> str:
