@@ -1,0 +1,121 @@
+"""A process of the demo: it logs to a file, says when it dies, and never outlives the demo."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+import ctypes
+import os
+from pathlib import Path
+import re
+import signal
+import sys
+from types import TracebackType
+from typing import Final, Self
+
+from .errors import DemoError
+
+_PATIENCE: Final = 60.0
+"""s that a process has to end by itself; Home Assistant writes its history then."""
+_LOG_LINES: Final = 25
+_LOOK_AGAIN: Final = 0.05
+_PR_SET_PDEATHSIG: Final = 1
+
+
+class ChildEndedError(DemoError):
+    """A process ended although nobody had asked it to."""
+
+
+class Child:
+    """One process, for as long as the context lasts."""
+
+    def __init__(
+        self, name: str, command: Sequence[str], *, log: Path, folder: Path, restarts_on: int | None = None
+    ) -> None:
+        """Run a command in a folder; it is started anew where it ends with the status `restarts_on`."""
+        self.name = name
+        self._command = command
+        self._log = log
+        self._folder = folder
+        self._restarts_on = restarts_on
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        self._log.write_bytes(b"")
+        await self._start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if (process := self._process) is None:
+            return
+        if process.returncode is None:
+            process.terminate()
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await process.wait()
+            except TimeoutError:
+                print(
+                    f"{self.name} did not end within {_PATIENCE:.0f} s and is stopped by force.", flush=True
+                )
+        self.kill()
+        await process.wait()
+
+    def kill(self) -> None:
+        """End the process, and what it has started, at once."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def watch(self) -> None:
+        """Raise ChildEndedError, with the end of the log, as soon as the process ends by itself."""
+        while self._process is not None:
+            status = await self._process.wait()
+            if status != self._restarts_on:
+                raise ChildEndedError(f"{self.name} ended by itself ({_told(status)}). {self.end_of_log()}")
+            await self._start()
+
+    async def line(self, pattern: str) -> re.Match[str]:
+        """Return the first match in the log; the caller sets the time limit."""
+        while True:
+            if match := re.search(pattern, self._text(), re.MULTILINE):
+                return match
+            await asyncio.sleep(_LOOK_AGAIN)
+
+    async def _start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+                # Ctrl-C is for the demo alone, which ends its processes one after the other.
+                start_new_session=True,
+                preexec_fn=_dies_with_parent(),
+            )
+
+    def _text(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def end_of_log(self) -> str:
+        """Return the last lines of the log, and where the rest is."""
+        lines = self._text().splitlines()[-_LOG_LINES:]
+        if not lines:
+            return f"Its log {self._log} is empty."
+        return "\n".join([f"The end of its log {self._log}:", *(f"  {line}" for line in lines)])
+
+
+def _told(status: int) -> str:
+    return f"exit status {status}" if status >= 0 else f"signal {signal.Signals(-status).name}"
+
+
+def _dies_with_parent() -> Callable[[], None] | None:
+    """Return what makes Linux end a process where the demo itself is killed and can end nothing."""
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None)
+    return lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

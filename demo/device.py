@@ -1,0 +1,52 @@
+"""The device that the demo shows: a simulator of its own, or a real one somewhere in the network."""
+
+import asyncio
+from dataclasses import dataclass
+import sys
+from typing import Final
+
+from .child import Child
+from .errors import DemoError
+from .folder import Folder
+from .options import CHECKOUT, DEFAULT_DEVICE_PORT
+from .ports import LOOPBACK, reason_against
+
+_SIMULATED_INTERVAL: Final = 5
+_SIMULATOR_TIMEOUT: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where it is, and how often it is asked."""
+
+    host: str
+    port: int
+    description: str
+    scan_interval: int | None
+    """s; None means the integration's own default, which spares a real device."""
+    is_simulated: bool
+
+
+def real_device(host: str, port: int) -> Device:
+    """Return the device at an address."""
+    description = f"the real one at {host}:{port}; what you press on the dashboard is written to it"
+    return Device(host, port, description, None, is_simulated=False)
+
+
+def simulator_process(folder: Folder) -> Child:
+    """Return the simulator, not started, on the port of a SEC1000 where that is free."""
+    port = 0 if reason_against(DEFAULT_DEVICE_PORT) else DEFAULT_DEVICE_PORT
+    command = [sys.executable, "-m", "simulator", "--port", str(port), "--control-port", "0"]
+    return Child("The simulator", command, log=folder.path / "simulator.log", folder=CHECKOUT)
+
+
+async def simulated_device(simulator: Child) -> Device:
+    """Return the device that a started simulator is."""
+    try:
+        async with asyncio.timeout(_SIMULATOR_TIMEOUT):
+            control = (await simulator.line(r"^control on \S+:(\d+)$"))[1]
+            port = int((await simulator.line(r"^listening on \S+:(\d+)$"))[1])
+    except TimeoutError:
+        raise DemoError(f"The simulator says nothing. {simulator.end_of_log()}") from None
+    description = f"a simulated SEC1000/S at {LOOPBACK}:{port}, control port {control}"
+    return Device(LOOPBACK, port, description, _SIMULATED_INTERVAL, is_simulated=True)

@@ -1,0 +1,68 @@
+"""The folder in which a demo lives: Home Assistant's configuration, its history and the logs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+import fcntl
+import json
+from pathlib import Path
+import re
+import shutil
+from typing import Final
+
+from .errors import RefusedError
+from .options import CHECKOUT
+from .ports import LOOPBACK
+
+_LINKS: Final = {
+    "configuration.yaml": CHECKOUT / "demo" / "configuration.yaml",
+    "dashboard.yaml": CHECKOUT / "demo" / "dashboard.yaml",
+    "custom_components/goodwe_sec1000": CHECKOUT / "custom_components" / "goodwe_sec1000",
+}
+_EDITED_IN_THE_BROWSER: Final = ("automations.yaml", "scripts.yaml")
+
+
+class Folder:
+    """One demo's folder; simulator and real devices have one each, so that their histories do not mix."""
+
+    def __init__(self, root: Path, device: str | None) -> None:
+        """Name the folder of the device at an address, or of the simulator (None)."""
+        name = "simulator" if device is None else "device-" + re.sub(r"[^\w.-]", "-", device)
+        self.path = root / name
+        self.config = self.path / "config"
+        # Beside the folder rather than in it: a fresh start removes the folder.
+        self._lock = root / f"{name}.lock"
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep it for this demo alone; raises RefusedError where another one has it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with self._lock.open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RefusedError(f"The demo in {self.path} is running already. Stop it first.") from None
+            yield
+
+    def prepare(self, port: int, *, fresh: bool) -> None:
+        """Make what Home Assistant needs before it starts; what is there stays, unless `fresh`."""
+        if fresh:
+            shutil.rmtree(self.path)
+        storage = self.config / ".storage"
+        storage.mkdir(parents=True, exist_ok=True)
+        for name, target in _LINKS.items():
+            link = self.config / name
+            link.parent.mkdir(exist_ok=True)
+            link.unlink(missing_ok=True)
+            link.symlink_to(target)
+        for name in _EDITED_IN_THE_BROWSER:
+            (self.config / name).touch()
+        # Home Assistant ignores an address in configuration.yaml once it has stored one.
+        _store(storage, "http", 1, {"server_host": [LOOPBACK], "server_port": port})
+        if not (storage / "onboarding").exists():
+            # All but the login: these steps would add integrations that ask the Internet.
+            _store(storage, "onboarding", 4, {"done": ["core_config", "analytics", "integration"]})
+
+
+def _store(storage: Path, key: str, version: int, data: object) -> None:
+    content = {"version": version, "minor_version": 1, "key": key, "data": data}
+    (storage / key).write_text(json.dumps(content, indent=2))

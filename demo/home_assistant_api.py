@@ -1,0 +1,201 @@
+"""Home Assistant from outside, as its own browser pages use it: login, flows, entries, dashboards."""
+
+import asyncio
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final, Self
+
+import aiohttp
+
+from .errors import DemoError
+
+USER: Final = "demo"
+PASSWORD: Final = "demo"  # noqa: S105 - on loopback, and printed
+
+_LOOK_AGAIN: Final = 0.25
+_ANSWER_TIMEOUT: Final = aiohttp.ClientTimeout(total=90)
+_FLOWS: Final = "/api/config/config_entries/flow"
+_ENTRIES: Final = "/api/config/config_entries/entry"
+_MOST_WINDOWS: Final = 10
+
+type Json = dict[str, Any]
+type Answers = Mapping[str, Mapping[str, object]]
+"""What to enter in the windows of a flow, by step and field; the rest stays as the window proposes it."""
+
+
+class ApiError(DemoError):
+    """Home Assistant refused something."""
+
+
+class HomeAssistantApi:
+    """A Home Assistant at an address, for as long as the context lasts."""
+
+    def __init__(self, address: str) -> None:
+        """Talk to the Home Assistant at an address such as http://127.0.0.1:8123."""
+        self._address = address
+        self._client_id = f"{address}/"
+        self._session = aiohttp.ClientSession(address, timeout=_ANSWER_TIMEOUT)
+        self._token: Json = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            if self._token:
+                await self._post("/auth/revoke", form={"token": self._token["refresh_token"]})
+        except aiohttp.ClientError, TimeoutError, ApiError:
+            pass  # Home Assistant is gone, and a token in a demo's folder does no harm.
+        finally:
+            await self._session.close()
+
+    async def wait_until_answering(self) -> None:
+        """Return once it answers; the caller sets the time limit."""
+        while True:
+            try:
+                async with self._session.get("/auth/providers") as response:
+                    if response.status == HTTPStatus.OK:
+                        return
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(_LOOK_AGAIN)
+
+    async def wait_until_running(self) -> None:
+        """Return once all that is configured is set up; the caller sets the time limit."""
+        while True:
+            config = await self._get("/api/config")
+            if config["recovery_mode"]:
+                raise ApiError("Home Assistant started in recovery mode: its configuration is broken.")
+            if config["state"] == "RUNNING":
+                return
+            await asyncio.sleep(_LOOK_AGAIN)
+
+    async def log_in(self) -> bool:
+        """Log in, with a new login where there is none yet; return whether it is new."""
+        created = await self._create_login()
+        code = created or await self._ask_for_code()
+        self._token = await self._post(
+            "/auth/token",
+            form={"grant_type": "authorization_code", "code": code, "client_id": self._client_id},
+        )
+        self._session.headers["Authorization"] = f"Bearer {self._token['access_token']}"
+        return created is not None
+
+    async def entries(self, domain: str) -> list[Json]:
+        """Return the enabled config entries of an integration."""
+        entries: list[Json] = await self._get(f"{_ENTRIES}?domain={domain}")
+        return [entry for entry in entries if entry["disabled_by"] is None]
+
+    async def add_entry(self, domain: str, answers: Answers) -> None:
+        """Set an integration up through the windows of its config flow."""
+        step = await self._walk(await self._post(_FLOWS, {"handler": domain}), answers)
+        if step["type"] != "create_entry":
+            raise ApiError(f"The config flow ended with {step.get('reason', step['type'])!r}.")
+
+    async def move_entry(self, domain: str, entry_id: str, host: str, port: int) -> None:
+        """Let an entry use another address, through its reconfigure window; no change is none."""
+        step = await self._post(_FLOWS, {"handler": domain, "entry_id": entry_id})
+        if step["type"] == "form":
+            proposed = _proposed(step)
+            if (proposed["host"], int(proposed["port"])) == (host, port):
+                async with self._session.delete(f"{_FLOWS}/{step['flow_id']}"):
+                    return
+            step = await self._walk(step, {step["step_id"]: {"host": host, "port": port}})
+        if step.get("reason") != "reconfigure_successful":
+            raise ApiError(f"The reconfigure flow ended with {step.get('reason', step['type'])!r}.")
+
+    async def make_default(self, dashboard: str) -> None:
+        """Let a dashboard be what the browser opens, alone in the sidebar."""
+        async with self._session.ws_connect("/api/websocket") as socket:
+            await socket.receive_json()
+            await socket.send_json({"type": "auth", "access_token": self._token["access_token"]})
+            await socket.receive_json()
+            await _command(
+                socket, 1, "frontend/set_system_data", key="core", value={"default_panel": dashboard}
+            )
+            # A map of a house that does not exist, with tiles from the Internet.
+            for number, other in enumerate(await _command(socket, 2, "lovelace/dashboards/list"), 3):
+                if other["url_path"] == "map":
+                    await _command(socket, number, "lovelace/dashboards/delete", dashboard_id=other["id"])
+
+    async def _create_login(self) -> str | None:
+        async with self._session.get("/api/onboarding") as response:
+            if response.status != HTTPStatus.OK:
+                return None  # The page is not served once all steps are done.
+            steps: list[Json] = await response.json()
+        if any(step["step"] == "user" and step["done"] for step in steps):
+            return None
+        answer = await self._post(
+            "/api/onboarding/users",
+            {
+                "name": "Demo",
+                "username": USER,
+                "password": PASSWORD,
+                "client_id": self._client_id,
+                "language": "en",
+            },
+        )
+        return str(answer["auth_code"])
+
+    async def _ask_for_code(self) -> str:
+        flow = await self._post(
+            "/auth/login_flow",
+            {
+                "client_id": self._client_id,
+                "handler": ["homeassistant", None],
+                "redirect_uri": self._client_id,
+            },
+        )
+        step = await self._post(
+            f"/auth/login_flow/{flow['flow_id']}",
+            {"client_id": self._client_id, "username": USER, "password": PASSWORD},
+        )
+        if step["type"] != "create_entry":
+            raise ApiError(f"The login {USER} / {PASSWORD} was changed. --fresh starts over.")
+        return str(step["result"])
+
+    async def _walk(self, step: Json, answers: Answers) -> Json:
+        """Submit windows until there is none left and return the end of the flow."""
+        for _ in range(_MOST_WINDOWS):
+            if step["type"] != "form":
+                return step
+            window = step["step_id"]
+            if step.get("errors"):
+                raise ApiError(f"The window {window!r} of the config flow says {step['errors']}.")
+            step = await self._post(
+                f"{_FLOWS}/{step['flow_id']}", {**_proposed(step), **answers.get(window, {})}
+            )
+        raise ApiError(f"The config flow comes back to its window {window!r} again and again.")
+
+    async def _get(self, path: str) -> Any:
+        async with self._session.get(path) as response:
+            return await _content(response)
+
+    async def _post(self, path: str, json: Json | None = None, form: Json | None = None) -> Json:
+        async with self._session.post(path, json=json, data=form) as response:
+            content: Json = await _content(response)
+            return content
+
+
+async def _content(response: aiohttp.ClientResponse) -> Any:
+    if not response.ok:
+        raise ApiError(f"{response.url.path} answered {response.status}: {await response.text()}")
+    return await response.json() if response.content_type == "application/json" else {}
+
+
+async def _command(socket: aiohttp.ClientWebSocketResponse, number: int, command: str, **data: object) -> Any:
+    await socket.send_json({"id": number, "type": command, **data})
+    answer = await socket.receive_json()
+    if not answer.get("success"):
+        raise ApiError(f"{command} was refused: {answer}")
+    return answer.get("result")
+
+
+def _proposed(step: Json) -> Json:
+    """Return what a window's fields are filled with when it opens."""
+    proposed: Json = {}
+    for field in step["data_schema"]:
+        value = (field.get("description") or {}).get("suggested_value", field.get("default"))
+        if value is not None:
+            proposed[field["name"]] = value
+    return proposed

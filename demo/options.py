@@ -1,0 +1,77 @@
+"""The command line of scripts/demo, checked, with a sentence for each error."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+CHECKOUT: Final = Path(__file__).resolve().parent.parent
+DEFAULT_PORT: Final = 8123
+DEFAULT_DEVICE_PORT: Final = 1234
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for."""
+
+    port: int
+    """Home Assistant's."""
+    host: str | None
+    """A real device's; None means the simulator."""
+    device_port: int
+    folder: Path
+    fresh: bool
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    """Return what the arguments ask for; exits with 2 and a sentence where they make no sense."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/demo",
+        description="A simulated SEC1000/S and a real Home Assistant with the integration set up. "
+        "It says when it is ready; Ctrl-C ends both. The next start keeps the history.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--host", type=_host, help="use the real device at this address instead of the simulator")
+    add(
+        "--device-port",
+        type=_port,
+        metavar="PORT",
+        help=f"the real device's port; only with --host (default: {DEFAULT_DEVICE_PORT})",
+    )
+    add(
+        "--port",
+        type=_port,
+        default=DEFAULT_PORT,
+        help="Home Assistant's port on this computer (default: %(default)s)",
+    )
+    add("--fresh", action="store_true", help="start over: forget login, settings and history of the demo")
+    add(
+        "--folder",
+        type=Path,
+        default=CHECKOUT / ".demo",
+        help="where all that is kept (default: .demo in the checkout)",
+    )
+    given = parser.parse_args(arguments)
+    if given.device_port is not None and given.host is None:
+        parser.error("--device-port is the port of a real device: it needs --host")
+    return Options(
+        port=given.port,
+        host=given.host,
+        device_port=given.device_port or DEFAULT_DEVICE_PORT,
+        folder=given.folder.resolve(),
+        fresh=given.fresh,
+    )
+
+
+def _host(text: str) -> str:
+    if not (host := text.strip()) or any(character.isspace() or character == "/" for character in host):
+        raise argparse.ArgumentTypeError(f"{text!r} is no address; give one such as 192.168.1.200")
+    return host
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) not in range(1, 0x10000):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; it has to be 1 to 65535")
+    return int(text)

@@ -1,0 +1,49 @@
+"""Sets the integration up in a Home Assistant that has just started, as a user would."""
+
+import asyncio
+from typing import Final
+
+from .device import Device
+from .errors import DemoError
+from .home_assistant_api import HomeAssistantApi
+
+DASHBOARD: Final = "energy-controller"
+"""As in configuration.yaml."""
+
+_DOMAIN: Final = "goodwe_sec1000"
+_NAME: Final = "SEC1000"
+"""The dashboard's entity ids begin with it."""
+_LOADED_TIMEOUT: Final = 60.0
+_LOOK_AGAIN: Final = 0.25
+
+
+async def set_up(api: HomeAssistantApi, device: Device) -> str | None:
+    """Log in and have the device; return what is wrong with a real one that does not answer now."""
+    await api.wait_until_answering()
+    is_new = await api.log_in()
+    await api.wait_until_running()
+    if is_new:
+        await api.make_default(DASHBOARD)
+    if entries := await api.entries(_DOMAIN):
+        await api.move_entry(_DOMAIN, entries[0]["entry_id"], device.host, device.port)
+    else:
+        connection = {"name": _NAME, "host": device.host, "port": device.port}
+        if device.scan_interval is not None:
+            connection["scan_interval"] = device.scan_interval
+        await api.add_entry(_DOMAIN, {"user": connection})
+    return await _wait_until_loaded(api, device)
+
+
+async def _wait_until_loaded(api: HomeAssistantApi, device: Device) -> str | None:
+    try:
+        async with asyncio.timeout(_LOADED_TIMEOUT):
+            while True:
+                entry = (await api.entries(_DOMAIN))[0]
+                if entry["state"] == "loaded":
+                    return None
+                trouble = f"The device is not ready: {entry['reason'] or entry['state']}."
+                if entry["state"] == "setup_retry" and not device.is_simulated:
+                    return f"{trouble} Home Assistant goes on trying."
+                await asyncio.sleep(_LOOK_AGAIN)
+    except TimeoutError:
+        raise DemoError(trouble) from None
