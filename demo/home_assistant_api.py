@@ -53,7 +53,7 @@ class HomeAssistantApi:
         """Return once it answers; the caller sets the time limit."""
         while True:
             try:
-                async with self._session.get("/auth/providers") as response:
+                async with self._session.get("/manifest.json") as response:
                     if response.status == HTTPStatus.OK:
                         return
             except aiohttp.ClientError:

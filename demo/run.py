@@ -13,7 +13,7 @@ from .device import Device, real_device, simulated_device, simulator_process
 from .errors import DemoError, RefusedError
 from .folder import Folder
 from .home_assistant_api import PASSWORD, USER, HomeAssistantApi
-from .options import Options, parse
+from .options import CHECKOUT, Options, parse
 from .ports import LOOPBACK, reason_against
 from .set_up import DASHBOARD, set_up
 
@@ -104,15 +104,8 @@ class Demo:
 
     def _home_assistant(self) -> Child:
         config = self._folder.config
-        command = [
-            sys.executable,
-            "-m",
-            "homeassistant",
-            "--skip-pip",
-            "--log-no-color",
-            "--config",
-            str(config),
-        ]
+        hass = str(CHECKOUT / "demo" / "hass.py")
+        command = [sys.executable, hass, "--skip-pip", "--log-no-color", "--config", str(config)]
         log = self._folder.path / "home-assistant.log"
         return Child("Home Assistant", command, log=log, folder=config, restarts_on=_RESTART)
 
