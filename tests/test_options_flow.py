@@ -1,0 +1,334 @@
+"""The options: what the device takes is saved, what it does not take is not."""
+
+from datetime import timedelta
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant, State
+from homeassistant.data_entry_flow import InvalidData
+from homeassistant.helpers.event import async_track_state_change_event
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry  # type: ignore[import-untyped]
+
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode
+from simulator import Simulator
+
+from .windows import Walk
+
+GENERAL = ("scan_interval", "put_back", "allow_deactivating")
+WRITES = {0x42, 0x40, 0x33, 0x28}
+
+
+async def changing(hass: HomeAssistant, entry: MockConfigEntry, **general: Any) -> Walk:
+    """Return the options with the first window done."""
+    walk = Walk(hass.config_entries.options, "options")
+    await walk.start(entry.entry_id)
+    assert walk.step == "init"
+    await walk.submit(**general)
+    assert walk.step == "export_limits"
+    return walk
+
+
+def written(sim: Simulator) -> list[int]:
+    """Return the commands by which something was written, in order."""
+    commands = (request.frame.command for request in sim.requests if request.frame)
+    return [command for command in commands if command in WRITES]
+
+
+def shown(hass: HomeAssistant, entity_id: str) -> str:
+    state = hass.states.get(entity_id)
+    assert state
+    return state.state
+
+
+async def test_the_windows_are_filled_with_the_options(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+    walk = Walk(hass.config_entries.options, "options")
+    await walk.start(loaded.entry_id)
+    filled = dict(walk.defaults)
+    await walk.submit()
+    filled |= walk.defaults
+    assert "differs from" not in walk.text
+    assert "You answer for these settings" in walk.text
+    await walk.submit()
+    filled |= walk.defaults
+    assert "penalties from your grid operator" in walk.text
+    assert filled == loaded.options
+
+
+async def test_interval_and_switches_are_taken_over_in_place_and_nothing_is_written(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    data, before = loaded.runtime_data, dict(loaded.options)
+    walk = await changing(hass, loaded, scan_interval=5, put_back=True, allow_deactivating=True)
+    await walk.submit()
+    assert loaded.options == before
+    await walk.submit()
+    assert walk.ended == "saved"
+    await hass.async_block_till_done()
+    assert loaded.options == before | {"scan_interval": 5, "put_back": True, "allow_deactivating": True}
+    assert loaded.runtime_data is data
+    assert data.coordinator.update_interval == timedelta(seconds=5)
+    assert written(sim) == []
+
+
+async def test_options_that_an_older_release_did_not_have_are_off(
+    hass: HomeAssistant, loaded: MockConfigEntry
+) -> None:
+    kept = {key: value for key, value in loaded.options.items() if key not in GENERAL}
+    hass.config_entries.async_update_entry(loaded, options=kept)
+    walk = Walk(hass.config_entries.options, "options")
+    await walk.start(loaded.entry_id)
+    assert walk.defaults == {"scan_interval": 30, "put_back": False, "allow_deactivating": False}
+
+
+@pytest.mark.parametrize(
+    ("held", "new", "limit"),
+    [
+        (0, (0.5, 8), 500),
+        (100, (0.5, 8), 500),
+        (1000, (0.5, 8), 500),
+        (10_000, (0.5, 8), 8000),
+        (12_000, (0.5, 20), 20_000),
+        (5000, (0.5, 8), 5000),
+        (5000, (6, 8), 6000),
+        (5000, (0.5, 4.55), 4550),
+    ],
+)
+async def test_the_limit_follows_minimum_and_maximum(
+    hass: HomeAssistant,
+    sim: Simulator,
+    entry: MockConfigEntry,
+    *,
+    held: int,
+    new: tuple[float, float],
+    limit: int,
+) -> None:
+    minimum, maximum = new
+    hass.config_entries.async_update_entry(entry, options={**entry.options, "min_export_limit": 1.0})
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    # Changed by somebody else after it was last read: what counts is what the device holds.
+    sim.device.limit = held
+    walk = await changing(hass, entry)
+    await walk.submit(min_export_limit=minimum, max_export_limit=maximum)
+    await walk.submit()
+    assert walk.ended == "saved"
+    assert sim.device.bound_limit == limit
+    assert entry.options["min_export_limit"] == minimum
+    assert entry.options["max_export_limit"] == maximum
+    await hass.async_block_till_done()
+    assert float(shown(hass, "sensor.sec1000_export_limit")) == limit / 1000
+
+
+async def test_mode_capacity_and_measurement_are_applied_and_reported(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    data = loaded.runtime_data
+    walk = await changing(hass, loaded)
+    await walk.submit(total_capacity=29.5)
+    await walk.submit(export_limit_control_mode="rcr", scan_three_phases=False)
+    assert walk.ended == "saved"
+    assert sim.device.mode is ControlMode.RCR
+    assert sim.device.capacity == 29_500
+    assert sim.device.limit == 10_000
+    assert sim.device.sum_of_phases is False
+    assert loaded.options["export_limit_control_mode"] == "rcr"
+    assert loaded.options["total_capacity"] == 29.5
+    assert loaded.options["scan_three_phases"] is False
+    await hass.async_block_till_done()
+    assert loaded.runtime_data is data
+    assert shown(hass, "sensor.sec1000_set_export_limit_feedback") == "1"
+
+
+async def test_each_changed_setting_alone_is_written(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    walk = await changing(hass, loaded)
+    await walk.submit()
+    await walk.submit(scan_three_phases=False)
+    assert walk.ended == "saved"
+    assert written(sim) == [0x42, 0x40]
+    assert sim.device.sum_of_phases is False
+
+
+async def test_export_that_is_disabled_stays_so_in_every_state_while_the_minimum_changes(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    sim.device.limit = 0
+    await loaded.runtime_data.coordinator.read_settings()
+    states: list[State | None] = []
+    async_track_state_change_event(
+        hass, "binary_sensor.sec1000_export_state", lambda event: states.append(event.data["new_state"])
+    )
+    assert shown(hass, "binary_sensor.sec1000_export_state") == "off"
+    walk = await changing(hass, loaded)
+    await walk.submit(min_export_limit=2)
+    await walk.submit()
+    assert walk.ended == "saved"
+    await hass.async_block_till_done()
+    assert sim.device.bound_limit == 2000
+    assert shown(hass, "binary_sensor.sec1000_export_state") == "off"
+    assert states == []
+
+
+async def test_the_old_options_are_in_force_until_the_device_has_proven_the_new_ones(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    before = dict(loaded.options)
+    walk = await changing(hass, loaded)
+    await walk.submit(max_export_limit=7)
+    asked = len(sim.requests)
+    submitted = hass.async_create_task(walk.submit())
+    await sim.wait_for_requests(asked + 2)
+    assert written(sim) == [0x42]
+    assert loaded.options == before
+    await submitted
+    assert loaded.options == before | {"max_export_limit": 7}
+
+
+async def test_who_closes_the_window_while_the_device_is_asked_loses_no_proven_option(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    walk = await changing(hass, loaded)
+    await walk.submit(max_export_limit=7)
+    asked = len(sim.requests)
+    submitted = hass.async_create_task(walk.submit())
+    await sim.wait_for_requests(asked + 2)
+    submitted.cancel()
+    await loaded.runtime_data.export.finish(5)
+    assert sim.device.bound_limit == 7000
+    assert loaded.options["max_export_limit"] == 7
+
+
+async def test_what_the_device_does_not_take_is_not_saved_and_the_window_comes_back(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    before = dict(loaded.options)
+    sim.inject("ack-without-effect")
+    walk = await changing(hass, loaded, scan_interval=60)
+    await walk.submit(min_export_limit=1, max_export_limit=7)
+    await walk.submit(export_limit_control_mode="dred")
+    assert walk.step == "control"
+    assert walk.errors == {"base": "not_applied"}
+    assert "instead of mode dred, limit 7.00 kW" in walk.error_text
+    assert walk.defaults["export_limit_control_mode"] == "dred"
+    assert loaded.options == before | {"scan_interval": 60}
+    assert loaded.runtime_data.coordinator.update_interval == timedelta(seconds=60)
+    await hass.async_block_till_done()
+    assert shown(hass, "sensor.sec1000_set_export_limit_feedback") == "2"
+
+    sim.clear_faults()
+    await walk.submit()
+    assert walk.ended == "saved"
+    assert sim.device.mode is ControlMode.DRED
+    assert loaded.options["max_export_limit"] == 7
+
+
+@pytest.mark.parametrize(
+    ("fault", "feedback"),
+    [("silence", "8"), ("refused", "64"), ("wrong-checksum", "32"), ("http", "16"), ("unknown-mode", "2")],
+)
+async def test_a_device_that_cannot_be_reached_keeps_its_old_options(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry, fault: str, feedback: str
+) -> None:
+    before = dict(loaded.options)
+    walk = await changing(hass, loaded)
+    await walk.submit(max_export_limit=7)
+    sim.inject(fault)
+    await walk.submit()
+    assert walk.step == "control"
+    assert walk.errors == {"base": "not_applied"}
+    assert f"(feedback {feedback})" in walk.error_text
+    assert loaded.options == before
+    assert written(sim) == []
+
+
+async def test_what_the_device_holds_otherwise_is_said(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    sim.device.mode, sim.device.limit, sim.device.capacity = ControlMode.DRED, 15_000, 12_000
+    await loaded.runtime_data.coordinator.read_settings()
+    walk = await changing(hass, loaded)
+    for _window in range(2):
+        assert "control mode *DRED: Australia and New Zealand*, export limit 15.00 kW" in walk.text
+        assert "control mode differs from the one set here (*Value: Central Europe*)" in walk.text
+        assert "export limit differs from the limits set here (0.00 to 10.00 kW)" in walk.text
+        assert "total capacity differs from the one set here (30.00 kW)" in walk.text
+        await walk.submit()
+    assert walk.ended == "saved"
+    assert written(sim) == []
+
+
+async def test_without_a_connection_the_interval_is_saved_and_the_rest_waits(
+    hass: HomeAssistant, sim: Simulator, entry: MockConfigEntry
+) -> None:
+    before = dict(entry.options)
+    walk = await changing(hass, entry, scan_interval=45)
+    assert walk.text.startswith("What the device holds now is not known.")
+    await walk.submit(max_export_limit=7)
+    await walk.submit()
+    assert walk.step == "control"
+    assert walk.errors == {"base": "not_loaded"}
+    assert entry.options == before | {"scan_interval": 45}
+    assert sim.requests == []
+
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.LOADED
+    await walk.submit()
+    assert walk.ended == "saved"
+    assert sim.device.bound_limit == 7000
+    assert entry.options["max_export_limit"] == 7
+    await hass.async_block_till_done()
+
+
+async def test_without_a_connection_what_needs_none_is_saved(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    walk = await changing(hass, entry, allow_deactivating=True)
+    await walk.submit()
+    await walk.submit()
+    assert walk.ended == "saved"
+    assert entry.options["allow_deactivating"] is True
+
+
+async def test_deactivated_is_asked_about_before_it_is_written(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    walk = await changing(hass, loaded)
+    await walk.submit()
+    await walk.submit(export_limit_control_mode="deactivated")
+    assert walk.step == "confirm_deactivated"
+    assert "goes to the grid at once" in walk.text
+    assert written(sim) == []
+    await walk.submit(choose_another_mode=True)
+    assert walk.step == "control"
+    await walk.submit()
+    assert walk.step == "confirm_deactivated"
+
+    sim.inject("ack-without-effect")
+    await walk.submit()
+    assert walk.step == "confirm_deactivated"
+    assert walk.errors == {"base": "not_applied"}
+    assert "instead of mode deactivated" in walk.error_text
+    assert loaded.options["export_limit_control_mode"] == "value"
+
+    sim.clear_faults()
+    await walk.submit()
+    assert walk.ended == "saved"
+    assert sim.device.mode is ControlMode.DEACTIVATED
+    assert sim.device.bound_limit is None
+    assert loaded.options["export_limit_control_mode"] == "deactivated"
+
+
+async def test_nonsense_is_refused_at_its_field(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+    walk = Walk(hass.config_entries.options, "options")
+    await walk.start(loaded.entry_id)
+    await walk.submit(scan_interval=4)
+    assert walk.step == "init"
+    assert walk.errors == {"scan_interval": "invalid_interval"}
+    assert walk.defaults["scan_interval"] == 4
+    with pytest.raises(InvalidData):
+        await walk.submit(allow_deactivating="no")
+    await walk.submit(scan_interval=5)
+    await walk.submit(min_export_limit=11)
+    assert walk.step == "export_limits"
+    assert walk.errors == {"min_export_limit": "minimum_above_maximum"}

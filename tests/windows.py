@@ -1,0 +1,100 @@
+"""Walks through windows as a user does, and sees to it that each of them is explained."""
+
+from collections.abc import Callable, Mapping
+import json
+from pathlib import Path
+import string
+from typing import Any, Final
+
+from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+
+_TRANSLATIONS: Final = (
+    Path(__file__).parent.parent / "custom_components" / DOMAIN / "translations" / "en.json"
+)
+_TEXTS: Final = json.loads(_TRANSLATIONS.read_text("utf-8"))
+
+
+class Walk:
+    """One flow, and the window that it shows now."""
+
+    def __init__(self, manager: Any, category: str) -> None:
+        self._manager = manager
+        self._texts: Mapping[str, Any] = _TEXTS[category]
+        self.result: ConfigFlowResult
+
+    async def start(self, *arguments: Any, **more: Any) -> Walk:
+        """Open the first window."""
+        return self._see(await self._manager.async_init(*arguments, **more))
+
+    async def submit(self, **user_input: Any) -> Walk:
+        """Submit the window: what is not given is left as it stands there."""
+        return self._see(await self._manager.async_configure(self.result["flow_id"], user_input))
+
+    def _see(self, result: ConfigFlowResult) -> Walk:
+        self.result = result
+        if result["type"] is FlowResultType.ABORT:
+            assert result["reason"] in self._texts["abort"]
+        if result["type"] is FlowResultType.FORM:
+            self._explained()
+        return self
+
+    def _explained(self) -> None:
+        step = self._texts["step"][self.step]
+        assert step["title"]
+        fields = {str(field) for field in self._schema}
+        assert fields == step["data"].keys() == step["data_description"].keys()
+        shown = [step["description"], *(self._texts["error"][key] for key in self.errors.values())]
+        used = {name for text in shown for _, name, _, _ in string.Formatter().parse(text) if name}
+        assert used <= (self.result["description_placeholders"] or {}).keys()
+
+    @property
+    def step(self) -> str:
+        """The window that is shown."""
+        assert self.result["type"] is FlowResultType.FORM
+        return self.result["step_id"]
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """The errors in the window, by field."""
+        return self.result["errors"] or {}
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """What the fields are filled with."""
+        return {str(field): field.default() for field in self._schema}
+
+    @property
+    def text(self) -> str:
+        """The description as it is read."""
+        description: str = self._texts["step"][self.step]["description"]
+        return description.format(**(self.result["description_placeholders"] or {}))
+
+    @property
+    def error_text(self) -> str:
+        """The error that concerns the whole window, as it is read."""
+        text: str = self._texts["error"][self.errors["base"]]
+        return text.format(**(self.result["description_placeholders"] or {}))
+
+    @property
+    def ended(self) -> str:
+        """Why the flow ended without an entry, or that it ended well."""
+        if self.result["type"] is FlowResultType.ABORT:
+            return self.result["reason"]
+        assert self.result["type"] is FlowResultType.CREATE_ENTRY
+        return "saved"
+
+    @property
+    def _schema(self) -> dict[Any, Callable[[Any], Any]]:
+        schema = self.result["data_schema"]
+        assert schema is not None
+        return dict(schema.schema)
+
+
+async def setting_up(hass: HomeAssistant) -> Walk:
+    """Open the first window of setup."""
+    walk = Walk(hass.config_entries.flow, "config")
+    return await walk.start(DOMAIN, context={"source": SOURCE_USER})
