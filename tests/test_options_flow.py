@@ -7,8 +7,9 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, State
 from homeassistant.data_entry_flow import InvalidData
 from homeassistant.helpers.event import async_track_state_change_event
+from homeassistant.util.dt import utcnow
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry  # type: ignore[import-untyped]
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed  # type: ignore[import-untyped]
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
@@ -69,6 +70,10 @@ async def test_interval_and_switches_are_taken_over_in_place_and_nothing_is_writ
     assert loaded.runtime_data is data
     assert data.coordinator.update_interval == timedelta(seconds=5)
     assert written(sim) == []
+    asked = len(sim.requests)
+    async_fire_time_changed(hass, utcnow() + timedelta(seconds=7))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert len(sim.requests) == asked + 1
 
 
 async def test_options_that_an_older_release_did_not_have_are_off(
