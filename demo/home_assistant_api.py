@@ -43,7 +43,7 @@ class HomeAssistantApi:
     async def __aexit__(self, *_: object) -> None:
         try:
             if self._token:
-                await self._post("/auth/revoke", form={"token": self._token["refresh_token"]})
+                await self.post("/auth/revoke", form={"token": self._token["refresh_token"]})
         except aiohttp.ClientError, TimeoutError, ApiError:
             pass  # Home Assistant is gone, and a token in a demo's folder does no harm.
         finally:
@@ -63,7 +63,7 @@ class HomeAssistantApi:
     async def wait_until_running(self) -> None:
         """Return once all that is configured is set up; the caller sets the time limit."""
         while True:
-            config = await self._get("/api/config")
+            config = await self.get("/api/config")
             if config["recovery_mode"]:
                 raise ApiError("Home Assistant started in recovery mode: its configuration is broken.")
             if config["state"] == "RUNNING":
@@ -74,27 +74,38 @@ class HomeAssistantApi:
         """Log in, with a new login where there is none yet; return whether it is new."""
         created = await self._create_login()
         code = created or await self._ask_for_code()
-        self._token = await self._post(
+        self._token = await self.post(
             "/auth/token",
             form={"grant_type": "authorization_code", "code": code, "client_id": self._client_id},
         )
         self._session.headers["Authorization"] = f"Bearer {self._token['access_token']}"
         return created is not None
 
+    async def get(self, path: str) -> Any:
+        """Return what a page of the REST API answers; raises ApiError where it refuses."""
+        async with self._session.get(path) as response:
+            return await _content(response)
+
+    async def post(self, path: str, json: Json | None = None, form: Json | None = None) -> Json:
+        """Return the answer to an object (or form) that is sent; raises ApiError where it is refused."""
+        async with self._session.post(path, json=json, data=form) as response:
+            content: Json = await _content(response)
+            return content
+
     async def entries(self, domain: str) -> list[Json]:
         """Return the enabled config entries of an integration."""
-        entries: list[Json] = await self._get(f"{_ENTRIES}?domain={domain}")
+        entries: list[Json] = await self.get(f"{_ENTRIES}?domain={domain}")
         return [entry for entry in entries if entry["disabled_by"] is None]
 
     async def add_entry(self, domain: str, answers: Answers) -> None:
         """Set an integration up through the windows of its config flow."""
-        step = await self._walk(await self._post(_FLOWS, {"handler": domain}), answers)
+        step = await self._walk(await self.post(_FLOWS, {"handler": domain}), answers)
         if step["type"] != "create_entry":
             raise ApiError(f"The config flow ended with {step.get('reason', step['type'])!r}.")
 
     async def move_entry(self, domain: str, entry_id: str, host: str, port: int) -> None:
         """Let an entry use another address, through its reconfigure window; no change is none."""
-        step = await self._post(_FLOWS, {"handler": domain, "entry_id": entry_id})
+        step = await self.post(_FLOWS, {"handler": domain, "entry_id": entry_id})
         if step["type"] == "form":
             proposed = _proposed(step)
             if (proposed["host"], int(proposed["port"])) == (host, port):
@@ -125,7 +136,7 @@ class HomeAssistantApi:
             steps: list[Json] = await response.json()
         if any(step["step"] == "user" and step["done"] for step in steps):
             return None
-        answer = await self._post(
+        answer = await self.post(
             "/api/onboarding/users",
             {
                 "name": "Demo",
@@ -138,7 +149,7 @@ class HomeAssistantApi:
         return str(answer["auth_code"])
 
     async def _ask_for_code(self) -> str:
-        flow = await self._post(
+        flow = await self.post(
             "/auth/login_flow",
             {
                 "client_id": self._client_id,
@@ -146,7 +157,7 @@ class HomeAssistantApi:
                 "redirect_uri": self._client_id,
             },
         )
-        step = await self._post(
+        step = await self.post(
             f"/auth/login_flow/{flow['flow_id']}",
             {"client_id": self._client_id, "username": USER, "password": PASSWORD},
         )
@@ -162,19 +173,10 @@ class HomeAssistantApi:
             window = step["step_id"]
             if step.get("errors"):
                 raise ApiError(f"The window {window!r} of the config flow says {step['errors']}.")
-            step = await self._post(
+            step = await self.post(
                 f"{_FLOWS}/{step['flow_id']}", {**_proposed(step), **answers.get(window, {})}
             )
         raise ApiError(f"The config flow comes back to its window {window!r} again and again.")
-
-    async def _get(self, path: str) -> Any:
-        async with self._session.get(path) as response:
-            return await _content(response)
-
-    async def _post(self, path: str, json: Json | None = None, form: Json | None = None) -> Json:
-        async with self._session.post(path, json=json, data=form) as response:
-            content: Json = await _content(response)
-            return content
 
 
 async def _content(response: aiohttp.ClientResponse) -> Any:

@@ -1,0 +1,323 @@
+"""The demo: its command line, its processes, its dashboard, and once the whole of it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime
+import json
+from pathlib import Path
+import re
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+from homeassistant.util.yaml import load_yaml_dict
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from demo import run
+from demo.child import Child, ChildEndedError
+from demo.errors import RefusedError
+from demo.folder import Folder
+from demo.home_assistant_api import HomeAssistantApi
+from demo.options import CHECKOUT, parse
+from demo.ports import reason_against
+
+LOOPBACK = "127.0.0.1"
+HAS_ENDED = 30
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """Return a port on which somebody else listens."""
+    with socket.create_server((LOOPBACK, 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def free(taken: int) -> int:
+    """Return a port on which nobody listens."""
+    with socket.create_server((LOOPBACK, 0)) as server:
+        port: int = server.getsockname()[1]
+    assert port != taken
+    return port
+
+
+class TestCommandLine:
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            (["--port", "0"], "it has to be 1 to 65535"),
+            (["--port", "65536"], "it has to be 1 to 65535"),
+            (["--port", "http"], "'http' is no port"),
+            (["--device-port", "1234"], "needs --host"),
+            (["--host", "192.168.1.200", "--device-port", "-1"], "it has to be 1 to 65535"),
+            (["--host", ""], "is no address"),
+            (["--host", "http://192.168.1.200/"], "is no address"),
+            (["--fres"], "unrecognized arguments"),
+            (["now"], "unrecognized arguments"),
+        ],
+    )
+    def test_nonsense_is_refused_with_a_sentence(
+        self, arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(SystemExit) as ended:
+            parse(arguments)
+        assert ended.value.code == 2
+        assert sentence in capsys.readouterr().err
+
+    def test_help_names_every_option(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit) as ended:
+            parse(["--help"])
+        assert ended.value.code == 0
+        text = capsys.readouterr().out
+        for option in ("--host", "--device-port", "--port", "--fresh", "--folder"):
+            assert option in text
+
+    def test_a_real_device_has_its_own_folder(self, tmp_path: Path) -> None:
+        folders = {
+            Folder(tmp_path, None).path.name,
+            Folder(tmp_path, "192.168.1.200-1234").path.name,
+            Folder(tmp_path, "192.168.1.201-1234").path.name,
+        }
+        assert folders == {"simulator", "device-192.168.1.200-1234", "device-192.168.1.201-1234"}
+
+
+class TestBeforeTheStart:
+    def test_a_taken_port_is_told_and_nothing_is_started(
+        self,
+        taken: int,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        monkeypatch.setattr(sys, "argv", ["demo", "--port", str(taken), "--folder", str(tmp_path)])
+        assert run.main() == 2
+        message = capsys.readouterr().err
+        assert f"Port {taken}" in message
+        assert "--port" in message
+        assert not (tmp_path / "simulator" / "config").exists()
+
+    def test_two_demos_do_not_share_a_folder(self, tmp_path: Path) -> None:
+        with (
+            Folder(tmp_path, None).kept(),
+            pytest.raises(RefusedError, match="running already"),
+            Folder(tmp_path, None).kept(),
+        ):
+            pass
+
+    def test_a_device_and_the_simulator_may_be_shown_at_once(self, tmp_path: Path) -> None:
+        with Folder(tmp_path, None).kept(), Folder(tmp_path, "192.168.1.200-1234").kept():
+            pass
+
+    def test_a_port_is_free_until_somebody_listens(self, taken: int, free: int) -> None:
+        assert reason_against(free) is None
+        assert reason_against(taken)
+
+    def test_what_is_there_is_kept_unless_a_fresh_start_is_asked_for(self, tmp_path: Path) -> None:
+        folder = Folder(tmp_path, None)
+        folder.prepare(8123, fresh=False)
+        automations = folder.config / "automations.yaml"
+        onboarding = folder.config / ".storage" / "onboarding"
+        automations.write_text("[]")
+        onboarding.write_text("{}")
+        folder.prepare(8124, fresh=False)
+        assert automations.read_text() == "[]"
+        assert onboarding.read_text() == "{}"
+        assert '"server_port": 8124' in (folder.config / ".storage" / "http").read_text()
+        folder.prepare(8124, fresh=True)
+        assert automations.read_text() == ""
+        assert (folder.config / "custom_components" / "goodwe_sec1000" / "manifest.json").exists()
+
+
+class TestChild:
+    @staticmethod
+    def child(tmp_path: Path, program: str, restarts_on: int | None = None) -> Child:
+        return Child(
+            "The child",
+            [sys.executable, "-u", "-c", program],
+            log=tmp_path / "child.log",
+            folder=tmp_path,
+            restarts_on=restarts_on,
+        )
+
+    async def test_one_that_dies_is_named_with_the_end_of_its_log(self, tmp_path: Path) -> None:
+        program = "print('out of fuel'); raise SystemExit(3)"
+        async with self.child(tmp_path, program) as child:
+            with pytest.raises(ChildEndedError, match=r"The child ended by itself \(exit status 3\)") as told:
+                await child.watch()
+        assert "out of fuel" in str(told.value)
+
+    async def test_one_that_is_killed_is_told_by_the_signal(self, tmp_path: Path) -> None:
+        async with self.child(tmp_path, "import time; print('up'); time.sleep(60)") as child:
+            await child.line("up")
+            child.kill()
+            with pytest.raises(ChildEndedError, match="signal SIGKILL"):
+                await child.watch()
+
+    async def test_one_that_asks_for_a_restart_gets_it(self, tmp_path: Path) -> None:
+        program = (
+            "import pathlib, sys; mark = pathlib.Path('started'); first = not mark.exists(); mark.touch();"
+            "sys.exit(100 if first else 4)"
+        )
+        async with self.child(tmp_path, program, restarts_on=100) as child:
+            with pytest.raises(ChildEndedError, match="exit status 4"):
+                await child.watch()
+
+    async def test_its_end_is_the_end_of_what_it_started(self, tmp_path: Path) -> None:
+        program = (
+            "import subprocess, sys, time;"
+            "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
+            "print('grandchild', child.pid); time.sleep(60)"
+        )
+        async with self.child(tmp_path, program) as child:
+            grandchild = int((await child.line(r"^grandchild (\d+)$"))[1])
+        assert await _is_gone(grandchild)
+
+
+async def test_the_dashboard_shows_and_calls_what_exists(
+    hass: HomeAssistant, loaded: MockConfigEntry
+) -> None:
+    text = (CHECKOUT / "demo" / "dashboard.yaml").read_text()
+    entities = set(re.findall(r"\w+\.sec1000_\w+", text))
+    assert entities == {entity for entity in entities if hass.states.get(entity)}
+    assert len(entities) > 20
+    actions = set(re.findall(r"(?:perform_action|service): goodwe_sec1000\.(\w+)", text))
+    assert actions == set(hass.services.async_services_for_domain("goodwe_sec1000"))
+
+
+def test_the_dashboard_asks_before_it_resets_the_watchdog() -> None:
+    cards = list(_cards(load_yaml_dict(CHECKOUT / "demo" / "dashboard.yaml")))
+    taps = [card["tap_action"] for card in cards if "tap_action" in card]
+    assert {tap["action"] for tap in taps} == {"perform-action", "call-service"}
+    for tap in taps:
+        assert ("confirmation" in tap) == (
+            tap.get("perform_action") == "goodwe_sec1000.reset_export_watchdog"
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_the_whole_demo(tmp_path: Path, free: int) -> None:
+    beginning = datetime.now(UTC)
+    async with _demo(tmp_path, free) as (first, api, control):
+        entry = (await api.entries("goodwe_sec1000"))[0]["entry_id"]
+        await _numeric(api, "sensor.sec1000_meter_power")
+        assert (await _true_state(control))["bound_limit"] == 10_000
+        await api.post("/api/services/goodwe_sec1000/export_disable", {})
+        assert (await _true_state(control))["bound_limit"] == 0
+        assert (await api.get("/api/states/binary_sensor.sec1000_export_state"))["state"] == "off"
+        assert (await api.get("/api/states/sensor.sec1000_export_disable_feedback"))["state"] == "1"
+        first.send_signal(signal.SIGINT)
+        assert await first.wait() == 0
+    assert reason_against(free) is None
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(LOOPBACK, control)
+
+    between = datetime.now(UTC)
+    # The simulator has to move, and its entry with it.
+    with _held(1234):
+        async with _demo(tmp_path, free) as (second, api, control):
+            assert [item["entry_id"] for item in await api.entries("goodwe_sec1000")] == [entry]
+            await _numeric(api, "sensor.sec1000_meter_power")
+            history = await api.get(
+                f"/api/history/period/{beginning:%Y-%m-%dT%H:%M:%SZ}?filter_entity_id=sensor.sec1000_meter_power"
+            )
+            assert datetime.fromisoformat(history[0][0]["last_changed"]) < between
+            second.send_signal(signal.SIGTERM)
+            assert await second.wait() == 0
+    log = (tmp_path / "simulator" / "config" / "home-assistant.log").read_text()
+    assert "Traceback" not in log
+    assert " ERROR " not in log
+
+
+@asynccontextmanager
+async def _demo(
+    folder: Path, port: int
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, HomeAssistantApi, int]]:
+    """Run the demo until the block ends; yields it, its Home Assistant, and the simulator's control port."""
+    demo = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "demo.run", "--folder", str(folder), "--port", str(port)),
+        cwd=CHECKOUT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert demo.stdout is not None
+    try:
+        said = ""
+        async with asyncio.timeout(240):
+            while "Ctrl-C ends it" not in said:
+                line = await demo.stdout.readline()
+                assert line, said
+                said += line.decode()
+        assert "The demo is ready." in said
+        assert f"http://{LOOPBACK}:{port}" in said
+        control = re.search(r"control port (\d+)", said)
+        assert control
+        async with HomeAssistantApi(f"http://{LOOPBACK}:{port}") as api:
+            assert not await api.log_in()
+            yield demo, api, int(control[1])
+    finally:
+        with suppress(ProcessLookupError):
+            demo.terminate()
+        async with asyncio.timeout(HAS_ENDED * 3):
+            await demo.communicate()
+
+
+@contextmanager
+def _held(port: int) -> Iterator[None]:
+    """Keep a port from others, unless it is not to be had anyway; nobody answers there."""
+    with socket.socket() as holder:
+        with suppress(OSError):
+            holder.bind((LOOPBACK, port))
+        yield
+
+
+async def _numeric(api: HomeAssistantApi, entity_id: str) -> float:
+    async with asyncio.timeout(30):
+        while True:
+            state = (await api.get(f"/api/states/{entity_id}"))["state"]
+            with suppress(ValueError):
+                return float(state)
+            await asyncio.sleep(0.25)
+
+
+async def _true_state(control: int) -> dict[str, Any]:
+    reader, writer = await asyncio.open_connection(LOOPBACK, control)
+    writer.write(b'{"do": "state"}\n')
+    state: dict[str, Any] = json.loads(await reader.readline())
+    writer.close()
+    await writer.wait_closed()
+    assert state["ok"]
+    return state
+
+
+async def _is_gone(pid: int) -> bool:
+    """Return whether a process that was ended is gone soon, or waits only to be reaped by its parent."""
+    deadline = time.monotonic() + HAS_ENDED
+    while time.monotonic() < deadline:
+        if _process_state(pid) in {None, "Z"}:
+            return True
+        await asyncio.sleep(0.05)
+    return False
+
+
+def _process_state(pid: int) -> str | None:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return None
+
+
+def _cards(node: object) -> Iterator[dict[str, Any]]:
+    if isinstance(node, list):
+        for item in node:
+            yield from _cards(item)
+    elif isinstance(node, dict):
+        if "type" in node:
+            yield node
+        for item in node.values():
+            yield from _cards(item)
