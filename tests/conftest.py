@@ -1,13 +1,17 @@
 """A Home Assistant that knows the integration, a device on a socket, and no long pauses."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import timedelta
 
+import freezegun
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_HOST, CONF_NAME, CONF_PORT, CONF_SCAN_INTERVAL
 from homeassistant.core import HomeAssistant
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
+from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry  # type: ignore[import-untyped]
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
 from custom_components.goodwe_sec1000.const import (
     CONF_ALLOW_DEACTIVATING,
@@ -45,6 +49,30 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Timing:
 @pytest.fixture(autouse=True)
 def _sockets(socket_enabled: None) -> None:
     """Allow sockets; connections stay limited to 127.0.0.1 by the plugin."""
+
+
+@pytest.fixture
+def freezer(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> Iterator[FrozenDateTimeFactory]:
+    """Freeze the time of day and the monotonic clock, but not the event loop's: sockets need theirs."""
+    with freezegun.freeze_time() as factory:
+        monkeypatch.setattr(hass.loop, "time", freezegun.api.real_monotonic)
+        assert isinstance(factory, FrozenDateTimeFactory)
+        yield factory
+
+
+@pytest.fixture
+def pass_time(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> Callable[[float], Awaitable[None]]:
+    """Return a function that lets so many seconds go by and what falls due come to its end.
+
+    To be named before `loaded`, so that the clock does not jump after setup.
+    """
+
+    async def pass_seconds(seconds: float) -> None:
+        freezer.tick(timedelta(seconds=seconds))
+        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
+        await hass.async_block_till_done(wait_background_tasks=True)
+
+    return pass_seconds
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from homeassistant.data_entry_flow import InvalidData
 from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.util.dt import utcnow
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed  # type: ignore[import-untyped]
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator

@@ -111,14 +111,23 @@ async def test_a_perfect_ack_is_no_success(client: Sec1000Client, sim: Simulator
     assert effort.requests <= 12
 
 
-async def test_an_effect_that_takes_its_time_is_waited_for(
-    client: Sec1000Client, sim: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_effect_that_comes_late_is_waited_for_and_armed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit that is stored only after its arming binds nothing before it is armed again."""
+    monkeypatch.setattr("simulator.simulator.LATE_AFTER", 2.5)
+    async with Simulator(
+        patience=False, capacity=30_000, limit=10_000, clock=lambda: len(sim.requests)
+    ) as sim:
+        sim.inject("late-effect", count=1, commands=(LIMIT,))
+        await Sec1000Client(sim.host, sim.port).apply(SEVEN)
+        assert commands(sim) == [LIMIT, VALUE, READ, READ, LIMIT, VALUE, READ]
+        assert sim.device.bound_limit == 7_000
+
+
+async def test_a_write_without_effect_is_written_again(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("ack-without-effect", count=1, commands=(LIMIT,))
-    effort = Effort()
-    await client.apply(SEVEN, effort=effort)
-    assert sim.device.bound_limit == 7_000
+    await client.apply(SEVEN)
     assert commands(sim) == [LIMIT, VALUE, READ, READ, LIMIT, VALUE, READ]
+    assert sim.device.bound_limit == 7_000
 
 
 async def test_a_device_that_rounds_agrees(client: Sec1000Client, sim: Simulator) -> None:

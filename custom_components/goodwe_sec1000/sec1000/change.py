@@ -64,6 +64,8 @@ class Change:
             armed = await self._write(steps)
             await self._read_back()
             if self.held is None or not agrees(self.held, self._target):
+                # A limit that was taken over late may have come after its arming.
+                armed = armed and self.held is None
                 await asyncio.sleep(self._timing.read_back_pause)
                 await self._read_back()
             if self.held is None:

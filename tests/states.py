@@ -1,0 +1,10 @@
+"""What a user sees of an entity."""
+
+from homeassistant.core import HomeAssistant, State
+
+
+def shown(hass: HomeAssistant, entity_id: str) -> State:
+    """Return the state of an entity that must exist."""
+    state = hass.states.get(entity_id)
+    assert state is not None, f"{entity_id} does not exist"
+    return state

@@ -1,0 +1,211 @@
+"""Setup asks and never writes, waits for a device that is away, and leaves nothing behind."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+from simulator import CAPTURED, Simulator
+
+from .states import shown
+
+READS = {0x0B, 0x43}
+
+
+async def test_setup_reads_and_writes_nothing(loaded: MockConfigEntry, sim: Simulator) -> None:
+    assert [request.frame.command for request in sim.requests if request.frame] == [0x43, 0x0B]
+
+
+async def test_the_captured_frame_arrives_in_the_states(
+    hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.hold(CAPTURED)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    states = {
+        key: shown(hass, f"sensor.sec1000_{key}").state
+        for key in (
+            *("voltage_l1", "voltage_l2", "voltage_l3", "current_l1", "current_l2", "current_l3"),
+            *("power_l1", "power_l2", "power_l3", "meter_power", "inverter_power", "load_power"),
+        )
+    }
+    assert states == {
+        "voltage_l1": "241.0",
+        "voltage_l2": "240.4",
+        "voltage_l3": "240.9",
+        "current_l1": "4.8",
+        "current_l2": "3.9",
+        "current_l3": "5.08",
+        "power_l1": "295",
+        "power_l2": "-114",
+        "power_l3": "-532",
+        "meter_power": "-351",
+        "inverter_power": "3386",
+        "load_power": "3737",
+    }
+
+
+@pytest.mark.parametrize(
+    "fault", ["refused", "silence", "garbage", "http", "close-before-answer", "oversized-length"]
+)
+async def test_setup_is_tried_again_until_the_device_answers(
+    pass_time: Callable[[float], Awaitable[None]],
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    sim: Simulator,
+    fault: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sim.inject(fault)
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert entry.state.recoverable
+    assert entry.reason
+    assert "The telemetry could not be read" in entry.reason
+    assert not [record for record in caplog.records if record.exc_info and record.levelname != "DEBUG"]
+    sim.clear_faults()
+    await pass_time(6)
+    assert entry.state is ConfigEntryState.LOADED
+
+
+@pytest.mark.parametrize(("silent", "unavailable"), [(0x0B, "meter_power"), (0x43, "export_limit")])
+async def test_one_good_answer_of_either_kind_is_enough_for_setup(
+    hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, silent: int, unavailable: str
+) -> None:
+    sim.inject("silence", commands=(silent,))
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    for key in ("meter_power", "export_limit"):
+        state = shown(hass, f"sensor.sec1000_{key}")
+        assert (state.state == "unavailable") is (key == unavailable)
+
+
+async def test_firmware_without_telemetry_is_set_up_and_asked_again_hourly(
+    pass_time: Callable[[float], Awaitable[None]],
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    sim: Simulator,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sim.inject("no-telemetry")
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert shown(hass, "sensor.sec1000_export_limit").state == "10.0"
+    assert shown(hass, "sensor.sec1000_meter_power").state == "unavailable"
+    assert shown(hass, "sensor.sec1000_get_telemetry_data_feedback").state == "64"
+    asked = sum(request.frame.command == 0x0B for request in sim.requests if request.frame)
+    for _ in range(5):
+        await pass_time(31)
+    assert sum(request.frame.command == 0x0B for request in sim.requests if request.frame) == asked
+    assert "Error fetching" not in caplog.text
+    sim.clear_faults()
+    await pass_time(3600)
+    assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
+
+
+async def test_a_device_that_goes_away_is_logged_once_and_comes_back_by_itself(
+    pass_time: Callable[[float], Awaitable[None]],
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await sim.stop()
+    for _ in range(6):
+        await pass_time(61)
+    for key in ("meter_power", "voltage_l1", "load_power", "export_limit"):
+        assert shown(hass, f"sensor.sec1000_{key}").state == "unavailable"
+    assert shown(hass, "binary_sensor.sec1000_export_state").state == "unavailable"
+    assert shown(hass, "binary_sensor.sec1000_module_started").state == "on"
+    feedback = shown(hass, "sensor.sec1000_get_telemetry_data_feedback")
+    assert (feedback.state, feedback.attributes["flags"]) == ("64", ["socket_error"])
+    ours = [
+        record for record in caplog.records if "goodwe_sec1000" in record.name and record.levelname != "DEBUG"
+    ]
+    assert len(ours) == 1
+    caplog.clear()
+    await sim.start()
+    await pass_time(61)
+    for key in ("meter_power", "export_limit"):
+        assert shown(hass, f"sensor.sec1000_{key}").state != "unavailable"
+    assert shown(hass, "sensor.sec1000_get_telemetry_data_feedback").state == "1"
+    assert sum("recovered" in record.message for record in caplog.records) == 1
+
+
+async def test_the_export_limit_stays_shown_for_three_minutes(
+    pass_time: Callable[[float], Awaitable[None]],
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+) -> None:
+    sim.inject("silence", commands=(0x43,))
+    for _ in range(2):
+        await pass_time(61)
+    assert shown(hass, "sensor.sec1000_export_limit").state == "10.0"
+    await pass_time(61)
+    assert shown(hass, "sensor.sec1000_export_limit").state == "unavailable"
+    assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
+
+
+async def test_a_limit_changed_elsewhere_is_shown_within_a_minute(
+    pass_time: Callable[[float], Awaitable[None]],
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+) -> None:
+    sim.device.limit = 4_560
+    await pass_time(61)
+    assert shown(hass, "sensor.sec1000_export_limit").state == "4.56"
+
+
+async def test_polling_goes_on_at_the_interval_and_one_try_while_the_device_is_away(
+    pass_time: Callable[[float], Awaitable[None]],
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+) -> None:
+    sim.inject("close-before-answer", commands=(0x0B,))
+    sim.inject("wrong-checksum", commands=(0x43,))
+    sim.requests.clear()
+    await pass_time(31)
+    polled = [request.frame.command for request in sim.requests if request.frame]
+    assert polled.count(0x0B) == 3
+    sim.requests.clear()
+    await pass_time(31)
+    assert [request.frame.command for request in sim.requests if request.frame].count(0x0B) == 1
+
+
+async def test_several_devices_live_side_by_side(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+    async with Simulator(patience=False, limit=3_000) as second:
+        other = MockConfigEntry(
+            domain=DOMAIN,
+            version=2,
+            title="Barn",
+            data={"name": "Barn", "host": second.host, "port": second.port},
+            options=dict(loaded.options),
+        )
+        other.add_to_hass(hass)
+        assert await hass.config_entries.async_setup(other.entry_id)
+        await hass.async_block_till_done()
+        assert shown(hass, "sensor.sec1000_export_limit").state == "10.0"
+        assert shown(hass, "sensor.barn_export_limit").state == "3.0"
+        assert await hass.config_entries.async_unload(other.entry_id)
+
+
+async def test_unloading_lets_a_command_come_to_its_end_and_leaves_nothing(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    call = asyncio.create_task(
+        hass.services.async_call(DOMAIN, "set_export_limit", {"limit": 2}, blocking=True)
+    )
+    sim.requests.clear()
+    await sim.wait_for_requests(1)
+    assert await hass.config_entries.async_unload(loaded.entry_id)
+    await call
+    assert sim.device.bound_limit == 2_000
+    await sim.wait_until_idle()
+    assert shown(hass, "sensor.sec1000_meter_power").state == "unavailable"
