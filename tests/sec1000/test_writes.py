@@ -114,9 +114,8 @@ async def test_a_perfect_ack_is_no_success(client: Sec1000Client, sim: Simulator
 async def test_an_effect_that_comes_late_is_waited_for_and_armed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit that is stored only after its arming binds nothing before it is armed again."""
     monkeypatch.setattr("simulator.simulator.LATE_AFTER", 2.5)
-    async with Simulator(
-        patience=False, capacity=30_000, limit=10_000, clock=lambda: len(sim.requests)
-    ) as sim:
+    sim = Simulator(patience=False, capacity=30_000, limit=10_000, clock=lambda: len(sim.requests))
+    async with sim:
         sim.inject("late-effect", count=1, commands=(LIMIT,))
         await Sec1000Client(sim.host, sim.port).apply(SEVEN)
         assert commands(sim) == [LIMIT, VALUE, READ, READ, LIMIT, VALUE, READ]
