@@ -113,7 +113,7 @@ async def test_a_perfect_ack_is_no_success(client: Sec1000Client, sim: Simulator
 
 async def test_an_effect_that_comes_late_is_waited_for_and_armed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit that is stored only after its arming binds nothing before it is armed again."""
-    monkeypatch.setattr("simulator.simulator.LATE_AFTER", 2.5)
+    monkeypatch.setattr("simulator.simulator.LATE_AFTER", 3.5)
     sim = Simulator(patience=False, capacity=30_000, limit=10_000, clock=lambda: len(sim.requests))
     async with sim:
         sim.inject("late-effect", count=1, commands=(LIMIT,))
