@@ -27,6 +27,15 @@ class ApiError(DemoError):
     """Home Assistant refused something."""
 
 
+class WindowError(ApiError):
+    """A window of a flow came back with errors."""
+
+    def __init__(self, window: str, errors: Mapping[str, str]) -> None:
+        """Tell the window's step and its errors, by field."""
+        super().__init__(f"The window {window!r} came back with {dict(errors)}.")
+        self.errors = errors
+
+
 class HomeAssistantApi:
     """A Home Assistant at an address, for as long as the context lasts."""
 
@@ -171,8 +180,8 @@ class HomeAssistantApi:
             if step["type"] != "form":
                 return step
             window = step["step_id"]
-            if step.get("errors"):
-                raise ApiError(f"The window {window!r} of the config flow says {step['errors']}.")
+            if errors := step.get("errors"):
+                raise WindowError(window, errors)
             step = await self.post(
                 f"{_FLOWS}/{step['flow_id']}", {**_proposed(step), **answers.get(window, {})}
             )

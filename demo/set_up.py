@@ -1,11 +1,13 @@
 """Sets the integration up in a Home Assistant that has just started, as a user would."""
 
 import asyncio
+import json
 from typing import Final
 
 from .device import Device
 from .errors import DemoError
-from .home_assistant_api import HomeAssistantApi
+from .home_assistant_api import HomeAssistantApi, WindowError
+from .options import CHECKOUT
 
 DASHBOARD: Final = "energy-controller"
 """As in configuration.yaml."""
@@ -30,8 +32,18 @@ async def set_up(api: HomeAssistantApi, device: Device) -> str | None:
         connection = {"name": _NAME, "host": device.host, "port": device.port}
         if device.scan_interval is not None:
             connection["scan_interval"] = device.scan_interval
-        await api.add_entry(_DOMAIN, {"user": connection})
+        try:
+            await api.add_entry(_DOMAIN, {"user": connection})
+        except WindowError as error:
+            raise DemoError(f"The device at {device.host}:{device.port}: {_in_words(error)}") from error
     return await _wait_until_loaded(api, device)
+
+
+def _in_words(error: WindowError) -> str:
+    """Return what the windows would show in red."""
+    translations = CHECKOUT / "custom_components" / _DOMAIN / "translations" / "en.json"
+    texts = json.loads(translations.read_text())["config"]["error"]
+    return " ".join(texts.get(key, key) for key in error.errors.values())
 
 
 async def _wait_until_loaded(api: HomeAssistantApi, device: Device) -> str | None:
