@@ -149,12 +149,8 @@ def _say(text: str) -> None:
 
 
 def _first_demo_error(errors: BaseExceptionGroup) -> BaseException:
-    """Return the error that says most: a process that ended explains a connection that broke."""
-    found = errors.subgroup(DemoError)
-    error: BaseException = found or errors
-    while isinstance(error, BaseExceptionGroup) and found:
-        error = error.exceptions[0]
-    return error
+    """Return the first error that is a sentence for the user, or all of them where none is."""
+    return next((error for error in errors.exceptions if isinstance(error, DemoError)), errors)
 
 
 if __name__ == "__main__":
