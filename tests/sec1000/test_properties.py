@@ -1,0 +1,634 @@
+"""Whatever arrives, the codec gives the right value or a Sec1000Error; nothing else, and never too much.
+
+Each property runs a few examples always, and many where slow tests run. The examples are the same in
+every run, so that a failure is one of the code and not of the dice.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+import itertools
+import socket
+import struct
+from typing import Any, Final
+
+from hypothesis import HealthCheck, example, given, settings, strategies as st
+import pytest
+
+from custom_components.goodwe_sec1000.limit import wanted_limit
+from custom_components.goodwe_sec1000.options import ExportOptions
+from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
+from custom_components.goodwe_sec1000.sec1000.command import (
+    MAX_ANSWER_SIZE,
+    READ_EXPORT_SETTINGS,
+    READ_TELEMETRY,
+    Command,
+    set_clock,
+    switch_mode,
+    write_export_limit,
+)
+from custom_components.goodwe_sec1000.sec1000.errors import (
+    AnswerTimeoutError,
+    InvalidValueError,
+    Sec1000Error,
+    SenselessAnswerError,
+)
+from custom_components.goodwe_sec1000.sec1000.frame import (
+    HEAD_SIZE,
+    Frame,
+    answer_length,
+    decode,
+    encode,
+    encode_answer,
+)
+from custom_components.goodwe_sec1000.sec1000.model import (
+    LIMITING_MODES,
+    ControlMode,
+    ExportSettings,
+    Phases,
+    Telemetry,
+)
+from custom_components.goodwe_sec1000.sec1000.timing import Timing
+from simulator import CAPTURED, Device
+from simulator.captured import CAPTURED_BYTES
+from simulator.commands import perform
+
+# Hypothesis cannot see its own reference to its own generator where the garbage collector is frozen.
+pytestmark = pytest.mark.filterwarnings("ignore:.*register_random:hypothesis.errors.HypothesisWarning")
+
+FEW: Final = 200
+MANY: Final = 4_000
+"""Examples of each property without a socket; the twelve of them make 48,000."""
+FEW_READS: Final = 100
+MANY_READS: Final = 2_000
+"""Examples of what is read through a socket."""
+MOST_KEPT: Final = 1024
+"""Bytes that may be kept of one answer."""
+MOST_BUFFERED: Final = 256 * 1024 + 2 * 512
+"""Bytes that may wait unread: what asyncio takes from a socket at once, on top of the stream's limit."""
+
+KILOBYTE_OF_NOISE: Final = bytes(range(256)) * 4
+
+
+def sizes(few: int, many: int) -> pytest.MarkDecorator:
+    """Run a property on a few examples, and on many where slow tests run."""
+    return pytest.mark.parametrize(
+        "examples",
+        [pytest.param(few, id="few"), pytest.param(many, id="many", marks=pytest.mark.slow)],
+    )
+
+
+every_property = sizes(FEW, MANY)
+every_read = sizes(FEW_READS, MANY_READS)
+
+
+def thorough(examples: int) -> settings:
+    """Return the way to try so many examples: the same ones every time, however long one takes."""
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+# What a device may say, and what it may come to on the way.
+
+int32 = st.integers(-(2**31), 2**31 - 1)
+mode = st.sampled_from(ControlMode)
+device_time = st.datetimes(datetime(2000, 1, 1), datetime(2255, 12, 31, 23, 59, 59, 999_999))  # noqa: DTZ001 - the device knows no zone
+anything = st.binary(max_size=2 * MAX_ANSWER_SIZE)
+
+SETTINGS_BYTES: Final = encode_answer(Frame(0x43, struct.pack(">B3i", 3, 30_000, 200, 10_000)))
+GOOD_ANSWERS: Final = (
+    CAPTURED_BYTES,
+    SETTINGS_BYTES,
+    *(encode_answer(Frame(code, b"\x06")) for code in (0x42, 0x40, 0x33, 0x28)),
+    encode_answer(Frame(0x40, b"\x15")),
+    encode_answer(Frame(0x43, b"\x15")),
+    encode_answer(Frame(0x05, b"\x03")),
+)
+
+COMMANDS: Final[tuple[Command[Any], ...]] = (
+    READ_TELEMETRY,
+    READ_EXPORT_SETTINGS,
+    write_export_limit(capacity=30_000, limit=7_500, sum_of_phases=True),
+    set_clock(datetime(2026, 11, 22, 13, 4, 59)),  # noqa: DTZ001 - the device knows no zone
+    *(switch_mode(mode, on=on) for mode in LIMITING_MODES for on in (True, False)),
+)
+any_command = st.sampled_from(COMMANDS)
+
+
+class Damage(Enum):
+    """What can happen to a frame on its way."""
+
+    FLIP = "one bit"
+    REPLACE = "one byte"
+    DROP = "some bytes are lost"
+    INSERT = "some bytes get in"
+    DOUBLE = "some bytes come twice"
+    SWAP = "two bytes change places"
+    CUT = "the end is missing"
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """Return a good answer that was damaged, once or several times."""
+    raw = bytearray(draw(st.sampled_from(GOOD_ANSWERS)))
+    for damage in draw(st.lists(st.sampled_from(Damage), min_size=1, max_size=4)):
+        if not raw:
+            break
+        at = draw(st.integers(0, len(raw) - 1))
+        end = min(len(raw), at + draw(st.integers(1, 8)))
+        match damage:
+            case Damage.FLIP:
+                raw[at] ^= 1 << draw(st.integers(0, 7))
+            case Damage.REPLACE:
+                raw[at] = draw(st.integers(0, 255))
+            case Damage.DROP:
+                del raw[at:end]
+            case Damage.INSERT:
+                raw[at:at] = draw(st.binary(min_size=1, max_size=8))
+            case Damage.DOUBLE:
+                raw[at:at] = raw[at:end]
+            case Damage.SWAP:
+                raw[at], raw[end - 1] = raw[end - 1], raw[at]
+            case Damage.CUT:
+                del raw[at:]
+    return bytes(raw)
+
+
+@st.composite
+def framed(draw: st.DrawFn) -> bytes:
+    """Return an answer that is right as a frame, more or less, whatever stands in it."""
+    command = draw(st.sampled_from((0x05, 0x0B, 0x28, 0x33, 0x40, 0x42, 0x43)) | st.integers(0, 255))
+    size = draw(st.sampled_from((1, 13, 44)) | st.integers(0, 64))
+    address = draw(st.sampled_from((b"\x01\x01", b"\x01\x01", b"\x01\x02", b"\x00\x00")))
+    body = address + bytes((command,)) + draw(st.binary(min_size=size, max_size=size))
+    length = len(body) + 2 + draw(st.sampled_from((0, 0, 0, -1, 1, 0xFF00)))
+    checksum = (sum(body) + draw(st.sampled_from((0, 0, 0, 1, 0x8000)))) & 0xFFFF
+    return draw(st.binary(min_size=5, max_size=5)) + length.to_bytes(2) + body + checksum.to_bytes(2)
+
+
+any_answer = anything | damaged() | framed()
+
+
+def is_right(answer: bytes, command: Command[Any]) -> bool:
+    """Tell, by the protocol's words and not by the code under test, whether these bytes answer a command."""
+    inner = answer[5:]
+    return (
+        len(inner) >= 7
+        and inner[0] * 256 + inner[1] == len(inner) - 2 == command.answer_size + 5
+        and inner[2:4] == b"\x01\x01"
+        and inner[4] == command.encode()[4]
+        and inner[-2] * 256 + inner[-1] == sum(inner[2:-2]) % 0x10000
+    )
+
+
+def attempt[T](read: Callable[[], T]) -> T | Sec1000Error:
+    """Return a value, or the one kind of error that is allowed; let any other through."""
+    try:
+        return read()
+    except Sec1000Error as error:
+        return error
+
+
+# Bytes to frame.
+
+
+@every_property
+def test_what_is_taken_for_a_frame_is_one(examples: int) -> None:
+    """Whatever is decoded gives the same bytes when it is encoded: there is no second reading."""
+
+    @thorough(examples)
+    @example(b"")
+    @example(CAPTURED_BYTES[5:])
+    @example(CAPTURED_BYTES)
+    @given(any_answer.map(lambda answer: answer[5:]) | anything)
+    def check(raw: bytes) -> None:
+        frame = attempt(lambda: decode(raw))
+        if isinstance(frame, Frame):
+            assert encode(frame) == raw
+
+    check()
+
+
+@every_property
+def test_every_frame_comes_back_as_it_was(examples: int) -> None:
+    @thorough(examples)
+    @given(st.builds(Frame, st.integers(0, 255), st.binary(max_size=300)))
+    def check(frame: Frame) -> None:
+        assert decode(encode(frame)) == frame
+
+    check()
+
+
+# Bytes to answer.
+
+
+@every_property
+def test_an_answer_counts_exactly_when_it_is_right(examples: int) -> None:
+    """Any bytes give a value or a Sec1000Error, and a value only where length, address and all are right."""
+
+    @thorough(examples)
+    @example(CAPTURED_BYTES, READ_TELEMETRY)
+    @example(CAPTURED_BYTES, READ_EXPORT_SETTINGS)
+    @example(SETTINGS_BYTES, READ_EXPORT_SETTINGS)
+    @example(b"", READ_TELEMETRY)
+    @example(KILOBYTE_OF_NOISE, READ_TELEMETRY)
+    @given(any_answer, any_command)
+    def check(answer: bytes, command: Command[Any]) -> None:
+        read = attempt(lambda: command.read(answer))
+        if is_right(answer, command):
+            assert not isinstance(read, Sec1000Error) or isinstance(read, SenselessAnswerError)
+        else:
+            assert isinstance(read, Sec1000Error)
+
+    check()
+
+
+@every_property
+def test_a_damaged_answer_is_never_another_value(examples: int) -> None:
+    """Damage is seen, or left the value as it was, or the sum of the bytes happens to be right again."""
+
+    @thorough(examples)
+    @example(CAPTURED_BYTES[:-1])
+    @example(CAPTURED_BYTES + b"\x00")
+    @example(CAPTURED_BYTES[:20] + CAPTURED_BYTES[21:])
+    @example(CAPTURED_BYTES[:20] + b"\x00" + CAPTURED_BYTES[20:])
+    @example(CAPTURED_BYTES[:11] + CAPTURED_BYTES[15:19] + CAPTURED_BYTES[15:])
+    @given(damaged())
+    def check(answer: bytes) -> None:
+        for command, good in ((READ_TELEMETRY, CAPTURED_BYTES), (READ_EXPORT_SETTINGS, SETTINGS_BYTES)):
+            read = attempt(lambda command=command: command.read(answer))  # type: ignore[misc]
+            if not isinstance(read, Sec1000Error) and read != command.read(good):
+                assert is_right(answer, command)
+
+    check()
+
+
+@pytest.mark.parametrize(
+    ("good", "command"), [(CAPTURED_BYTES, READ_TELEMETRY), (SETTINGS_BYTES, READ_EXPORT_SETTINGS)]
+)
+def test_one_wrong_byte_is_always_seen(good: bytes, command: Command[Any]) -> None:
+    """All of them: every byte behind the prefix, with every other value, and every length cut short."""
+    for at, byte in itertools.product(range(5, len(good)), range(256)):
+        if byte != good[at]:
+            assert isinstance(
+                attempt(lambda at=at, byte=byte: command.read(good[:at] + bytes((byte,)) + good[at + 1 :])),  # type: ignore[misc]
+                Sec1000Error,
+            )
+    for size in range(len(good)):
+        assert isinstance(attempt(lambda size=size: command.read(good[:size])), Sec1000Error)  # type: ignore[misc]
+
+
+@every_property
+def test_a_head_announces_what_is_wanted_or_is_refused(examples: int) -> None:
+    """What follows a head is never believed to be longer than the largest known answer."""
+
+    @thorough(examples)
+    @example(CAPTURED_BYTES[:HEAD_SIZE], READ_TELEMETRY)
+    @example(b"\x04REVO\xff\xff", READ_TELEMETRY)
+    @given(st.binary(max_size=12) | any_answer.map(lambda answer: answer[:HEAD_SIZE]), any_command)
+    def check(head: bytes, command: Command[Any]) -> None:
+        announced = attempt(lambda: command.check_head(head))
+        if not isinstance(announced, Sec1000Error):
+            assert announced == answer_length(head) == command.answer_size + 5
+            assert HEAD_SIZE + announced <= MAX_ANSWER_SIZE
+
+    check()
+
+
+# Value to bytes and back.
+
+
+@every_property
+def test_every_limit_reaches_the_device_as_it_was_meant(examples: int) -> None:
+    """The whole range of the wire; a device refuses what is negative."""
+
+    @thorough(examples)
+    @example(-(2**31), 2**31 - 1, True)
+    @example(2**31 - 1, -(2**31), False)
+    @example(0, 0, False)
+    @given(int32, int32, st.booleans())
+    def check(capacity: int, limit: int, sum_of_phases: bool) -> None:
+        command = write_export_limit(capacity=capacity, limit=limit, sum_of_phases=sum_of_phases)
+        frame = decode(command.encode())
+        assert struct.unpack(">iiB", frame.data) == (capacity, limit, 2 if sum_of_phases else 1)
+        device = Device(lambda: 0.0)
+        answer = perform(frame, device, lambda: CAPTURED)
+        assert answer is not None
+        if capacity >= 0 <= limit:
+            assert command.read(encode_answer(answer)) == 0x06
+            assert (device.capacity, device.limit, device.sum_of_phases) == (capacity, limit, sum_of_phases)
+        else:
+            assert command.read(encode_answer(answer)) == 0x15
+
+    check()
+
+
+@every_property
+def test_what_the_wire_cannot_carry_is_refused(examples: int) -> None:
+    @thorough(examples)
+    @example(2**31, 0)
+    @example(0, -(2**31) - 1)
+    @given(st.integers(), st.integers())
+    def check(capacity: int, limit: int) -> None:
+        carried = all(-(2**31) <= watts < 2**31 for watts in (capacity, limit))
+        command = attempt(lambda: write_export_limit(capacity=capacity, limit=limit, sum_of_phases=True))
+        assert isinstance(command, Command if carried else InvalidValueError)
+
+    check()
+
+
+@every_property
+def test_every_time_reaches_the_device_to_the_second(examples: int) -> None:
+    @thorough(examples)
+    @example(datetime(2000, 1, 1))  # noqa: DTZ001 - the device knows no zone
+    @example(datetime(2024, 2, 29, 23, 59, 59))  # noqa: DTZ001 - the device knows no zone
+    @example(datetime(2255, 12, 31, 23, 59, 59))  # noqa: DTZ001 - the device knows no zone
+    @given(device_time)
+    def check(time: datetime) -> None:
+        command = set_clock(time)
+        device = Device(lambda: 0.0)
+        answer = perform(decode(command.encode()), device, lambda: CAPTURED)
+        assert answer is not None
+        assert command.read(encode_answer(answer)) == 0x03
+        assert device.clock_set_to == time.replace(microsecond=0)
+
+    check()
+
+
+@every_property
+def test_a_time_beyond_the_devices_clock_is_refused(examples: int) -> None:
+    @thorough(examples)
+    @example(datetime(1999, 12, 31, 23, 59, 59))  # noqa: DTZ001 - the device knows no zone
+    @example(datetime(2256, 1, 1))  # noqa: DTZ001 - the device knows no zone
+    @given(st.datetimes())
+    def check(time: datetime) -> None:
+        command = attempt(lambda: set_clock(time))
+        assert isinstance(command, Command if 2000 <= time.year <= 2255 else InvalidValueError)
+
+    check()
+
+
+@pytest.mark.parametrize("before", ControlMode)
+@pytest.mark.parametrize("mode", LIMITING_MODES)
+@pytest.mark.parametrize("on", [True, False])
+def test_every_switch_reaches_the_device(before: ControlMode, mode: ControlMode, on: bool) -> None:
+    command = switch_mode(mode, on=on)
+    device = Device(lambda: 0.0, mode=before)
+    answer = perform(decode(command.encode()), device, lambda: CAPTURED)
+    assert answer is not None
+    switched_off = ControlMode.DEACTIVATED if before is mode else before
+    assert device.mode is (mode if on else switched_off)
+    assert command.read(encode_answer(answer)) == (0x06 if on or before is mode else 0x15)
+
+
+@every_property
+def test_every_measurement_is_read_as_it_was_told(examples: int) -> None:
+    @thorough(examples)
+    @example([2**31 - 1] * 11, b"\x04REVO")
+    @example([-(2**31)] * 11, b"\x00\x31\x01\x01\x0b")
+    @given(st.lists(int32, min_size=11, max_size=11), st.binary(min_size=5, max_size=5))
+    def check(raw: list[int], prefix: bytes) -> None:
+        told = Telemetry(
+            voltage=Phases(*(tenths / 10 for tenths in raw[:3])),
+            current=Phases(*(hundredths / 100 for hundredths in raw[3:6])),
+            power=Phases(*raw[6:9]),
+            meter_power=raw[9],
+            inverter_power=raw[10],
+        )
+        answer = perform(decode(READ_TELEMETRY.encode()), Device(lambda: 0.0), lambda: told)
+        assert answer is not None
+        assert answer.data == struct.pack(">11i", *raw)
+        assert READ_TELEMETRY.read(encode_answer(answer, prefix)) == told
+        assert told.load_power == raw[10] - raw[9]
+
+    check()
+
+
+@every_property
+def test_every_setting_is_read_as_it_is_held(examples: int) -> None:
+    @thorough(examples)
+    @given(mode, int32, int32, int32)
+    def check(mode: ControlMode, capacity: int, ct_ratio: int, limit: int) -> None:
+        device = Device(lambda: 0.0, mode=mode, capacity=capacity, ct_ratio=ct_ratio, limit=limit)
+        answer = perform(decode(READ_EXPORT_SETTINGS.encode()), device, lambda: CAPTURED)
+        assert answer is not None
+        held = READ_EXPORT_SETTINGS.read(encode_answer(answer))
+        assert held == ExportSettings(mode, capacity, ct_ratio, limit)
+
+    check()
+
+
+# The whole way, over a socket.
+
+
+class End(Enum):
+    """What a device does after its last byte."""
+
+    CLOSE = "closes"
+    RESET = "resets the connection"
+    SILENCE = "stays silent and holds the connection"
+
+
+class AnyDevice:
+    """Says what it is told to say, in the segments that it is told to use."""
+
+    def __init__(self) -> None:
+        self.segments: list[bytes] = []
+        self.end = End.CLOSE
+        self.open = 0
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[int]:
+        """Listen on a port of this host and tell which."""
+        async with await asyncio.start_server(self._answer, "127.0.0.1", 0) as server:
+            yield server.sockets[0].getsockname()[1]
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open += 1
+        try:
+            await reader.readexactly(7)
+            for segment in self.segments:
+                writer.write(segment)
+                await writer.drain()
+                await asyncio.sleep(0)
+            if self.end is End.SILENCE:
+                while await reader.read(64):
+                    pass
+            if self.end is End.RESET:
+                connection = writer.get_extra_info("socket")
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.close()
+        except ConnectionError, EOFError:
+            # The client had enough.
+            writer.close()
+        finally:
+            self.open -= 1
+
+
+@st.composite
+def told(draw: st.DrawFn) -> tuple[list[bytes], Command[Any]]:
+    """Return what comes of a read, in pieces, and the read: an answer, more or less, and what follows."""
+    command, good = draw(
+        st.sampled_from(((READ_TELEMETRY, CAPTURED_BYTES), (READ_EXPORT_SETTINGS, SETTINGS_BYTES)))
+    )
+    stream = good if draw(st.booleans()) else draw(any_answer)
+    stream += draw(st.just(b"") | st.binary(max_size=40) | st.just(KILOBYTE_OF_NOISE * 2))
+    cuts = sorted(draw(st.lists(st.integers(0, len(stream)), max_size=12)))
+    return [stream[start:end] for start, end in itertools.pairwise([0, *cuts, len(stream)])], command
+
+
+PATIENCE_OF_THE_TEST: Final = 20.0
+"""s; far beyond the deadline of a request, so that only a hang is found, not a slow machine."""
+
+
+@every_read
+def test_whatever_comes_through_the_socket_is_a_value_or_an_error(
+    examples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In any pieces, with any end. Little of it is taken, and no connection is left behind."""
+    buffered = 0
+    feed = asyncio.StreamReader.feed_data
+
+    def watched(self: asyncio.StreamReader, data: bytes) -> None:
+        nonlocal buffered
+        feed(self, data)
+        buffered = max(buffered, len(self._buffer))  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(asyncio.StreamReader, "feed_data", watched)
+    device = AnyDevice()
+    values = 0
+
+    async def read(port: int, command: Command[Any]) -> object:
+        client = Sec1000Client("127.0.0.1", port)
+        client.line.timing = Timing(pacing=0, deadline=0.05, rest_of_odd_answer=0.01)
+        async with asyncio.timeout(PATIENCE_OF_THE_TEST):
+            try:
+                if command is READ_TELEMETRY:
+                    return await client.read_telemetry(tries=1)
+                return await client.read_export_settings(tries=1)
+            except Sec1000Error as error:
+                return error
+            finally:
+                assert len(client.line.exchanges[-1].answer) <= MOST_KEPT
+                while device.open:  # noqa: ASYNC110 - what is waited for is on the other side of a socket
+                    await asyncio.sleep(0)
+
+    with asyncio.Runner() as runner:
+        serving = device.serve()
+        port = runner.run(serving.__aenter__())
+
+        @thorough(examples)
+        @example(([CAPTURED_BYTES], READ_TELEMETRY), End.SILENCE)
+        @example(([bytes((byte,)) for byte in CAPTURED_BYTES], READ_TELEMETRY), End.CLOSE)
+        @example(([CAPTURED_BYTES + KILOBYTE_OF_NOISE], READ_TELEMETRY), End.RESET)
+        @example(([SETTINGS_BYTES], READ_EXPORT_SETTINGS), End.CLOSE)
+        @example(([SETTINGS_BYTES], READ_TELEMETRY), End.CLOSE)
+        @example(([KILOBYTE_OF_NOISE * 2048], READ_TELEMETRY), End.CLOSE)
+        @example(([], READ_EXPORT_SETTINGS), End.SILENCE)
+        @given(told(), st.sampled_from(End))
+        def check(case: tuple[list[bytes], Command[Any]], end: End) -> None:
+            nonlocal values
+            segments, command = case
+            device.segments, device.end = segments, end
+            answer = b"".join(segments)[: HEAD_SIZE + 5 + command.answer_size]
+            got = runner.run(read(port, command))
+            if not is_right(answer, command):
+                assert isinstance(got, Sec1000Error)
+            elif isinstance(got, Sec1000Error):
+                # A reset overtakes what was sent before it, and a busy machine may be too slow.
+                assert end is End.RESET or isinstance(got, AnswerTimeoutError | SenselessAnswerError)
+            else:
+                assert got == command.read(answer)
+                values += 1
+
+        check()
+        runner.run(serving.__aexit__(None, None, None))
+    assert 0 < buffered <= MOST_BUFFERED
+    assert values > examples / 10
+
+
+# What an action is given as a limit.
+
+number = (
+    st.integers()
+    | st.floats()
+    | st.integers(0, 100_000).map(lambda watts: watts / 1000)
+    | st.integers(-(10**400), 10**400)
+)
+anything_given = (
+    number
+    | number.map(str)
+    | st.none()
+    | st.booleans()
+    | st.text()
+    | st.from_regex(r"\s*[+-]?[0-9]*\.?[0-9]*([eE][+-]?[0-9]{1,4})?\s*", fullmatch=True)
+    | st.binary()
+    | st.complex_numbers()
+    | st.decimals()
+    | st.fractions()
+    | st.datetimes()
+    | st.lists(number, max_size=2)
+    | st.dictionaries(st.text(), number, max_size=1)
+    | st.builds(object)
+)
+range_of_limits = st.tuples(st.integers(0, 100_000), st.integers(0, 100_000)).map(sorted)
+OPTIONS: Final = ExportOptions(
+    scan_interval=30,
+    min_export_limit=0,
+    max_export_limit=10_000,
+    total_capacity=30_000,
+    control_mode=ControlMode.VALUE,
+    sum_of_phases=True,
+)
+
+
+@pytest.mark.xfail(reason="a number beyond all reason ends in an error of our own: F1 and F2", strict=False)
+@every_property
+def test_whatever_is_given_as_a_limit_is_in_range_or_refused(examples: int) -> None:
+    @thorough(examples)
+    @example("1e306", [0, 10_000])
+    @example(-1.7e308, [0, 10_000])
+    @example(10**5000, [0, 10_000])
+    @example("9" * 5000, [0, 10_000])
+    @example(float("nan"), [0, 10_000])
+    @example(True, [0, 10_000])
+    @example(Decimal("sNaN"), [0, 10_000])
+    @example(Fraction(1, 3), [0, 10_000])
+    @given(anything_given, range_of_limits)
+    def check(value: object, limits: list[int]) -> None:
+        low, high = limits
+        wanted = attempt(
+            lambda: wanted_limit(value, replace(OPTIONS, min_export_limit=low, max_export_limit=high))
+        )
+        if isinstance(wanted, Sec1000Error):
+            assert isinstance(wanted, InvalidValueError)
+        else:
+            assert low <= wanted.limit <= high
+            assert isinstance(wanted.limit, int)
+            assert isinstance(value, int | float | str)
+            assert not isinstance(value, bool)
+
+    check()
+
+
+@every_property
+def test_a_limit_in_range_is_taken_to_the_watt(examples: int) -> None:
+    """However it is written, and without a correction that nobody needs."""
+
+    @thorough(examples)
+    @given(st.integers(0, 10_000), st.sampled_from((float, str, "{:.3f}".format, " {:.3e} ".format)))
+    def check(watts: int, written: Callable[[float], object]) -> None:
+        wanted = wanted_limit(written(watts / 1000), OPTIONS)
+        assert (wanted.limit, wanted.correction) == (watts, None)
+
+    check()
