@@ -199,7 +199,7 @@ async def test_who_closes_the_window_while_the_device_is_asked_loses_no_proven_o
     submitted = hass.async_create_task(walk.submit())
     await sim.wait_for_requests(asked + 2)
     submitted.cancel()
-    await loaded.runtime_data.export.finish(5)
+    await loaded.runtime_data.export.settle(5)
     assert sim.device.bound_limit == 7000
     assert loaded.options["max_export_limit"] == 7
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from homeassistant.const import Platform
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HassJob, HomeAssistant
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
@@ -11,13 +11,14 @@ from .const import DOMAIN
 from .coordinator import Sec1000Coordinator
 from .data import Sec1000ConfigEntry, Sec1000Data
 from .export import ExportControl
+from .removal import async_settle_removed
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.SENSOR]
-FINISH_TIMEOUT: Final = 15.0
-"""s; how long unloading waits for actions that run."""
+SETTLE_TIMEOUT: Final = 15.0
+"""s; how long unloading and stopping wait for actions that run and for a limit to be put back."""
 
 
 async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
@@ -27,16 +28,27 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> bool:
-    """Read the device once and set up what shows it; nothing is written to it."""
+    """Read the device once and set up what shows it; nothing is written to it.
+
+    The one exception is a limit that an action had taken off when Home Assistant was ended: a note
+    on disk tells what should hold, and restoring it goes before everything else.
+    """
     coordinator = Sec1000Coordinator(hass, entry)
     await coordinator.async_config_entry_first_refresh()
-    entry.runtime_data = Sec1000Data(coordinator, ExportControl(coordinator))
+    export = ExportControl(coordinator)
+    entry.runtime_data = Sec1000Data(coordinator, export)
+    entry.async_on_unload(hass.async_add_shutdown_job(HassJob(export.settle), SETTLE_TIMEOUT))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    coordinator.start_reading_settings()
+    coordinator.start_reading_settings(then=export.put_back)
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> bool:
-    """Let the actions that run come to their end, then unload."""
-    await entry.runtime_data.export.finish(FINISH_TIMEOUT)
+    """Let the actions that run come to their end and put the limit back, then unload."""
+    await entry.runtime_data.export.settle(SETTLE_TIMEOUT)
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
+    """Try once more to put back a limit that is off, and leave nothing else behind."""
+    await async_settle_removed(hass, entry, SETTLE_TIMEOUT)

@@ -1,4 +1,4 @@
-"""Binary sensors: whether export is on, and whether the integration is ready."""
+"""Binary sensors: whether export is on, whether its limit holds, and whether the integration is ready."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from homeassistant.const import EntityCategory, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .baseline import Drift, drift
 from .coordinator import Sec1000Coordinator, Snapshot
 from .data import Sec1000ConfigEntry
 from .entity import Sec1000Entity
@@ -31,9 +32,21 @@ class Sec1000BinarySensorDescription(BinarySensorEntityDescription):
 
 def _export_state(snapshot: Snapshot, options: ExportOptions) -> bool | None:
     """Off only where the limit is what decides and lets through no more than the minimum."""
+    if snapshot.note:
+        return True
     if (settings := snapshot.settings) is None:
         return None
     return settings.mode is not ControlMode.VALUE or settings.limit > options.min_export_limit
+
+
+def _limit_differs(snapshot: Snapshot, options: ExportOptions) -> bool | None:
+    if snapshot.settings is None or snapshot.proven_limit is None:
+        return None
+    return drift(snapshot.settings, options, snapshot.proven_limit) is not Drift.NONE
+
+
+def _limit_exceeded(snapshot: Snapshot, _options: ExportOptions) -> bool | None:
+    return None if snapshot.telemetry is None or snapshot.settings is None else snapshot.limit_exceeded
 
 
 BINARY_SENSORS: Final = (
@@ -43,6 +56,12 @@ BINARY_SENSORS: Final = (
         device_class=BinarySensorDeviceClass.RUNNING,
         entity_category=EntityCategory.DIAGNOSTIC,
         value=lambda snapshot, _options: snapshot.answered,
+    ),
+    Sec1000BinarySensorDescription(
+        key="limit_differs", device_class=BinarySensorDeviceClass.PROBLEM, value=_limit_differs
+    ),
+    Sec1000BinarySensorDescription(
+        key="limit_exceeded", device_class=BinarySensorDeviceClass.PROBLEM, value=_limit_exceeded
     ),
 )
 

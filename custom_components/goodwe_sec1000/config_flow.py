@@ -24,6 +24,7 @@ from .const import (
     MAX_KILOWATTS,
 )
 from .forms import CONNECTION_FIELDS, SETUP_FIELDS, checked, form
+from .note import NoteKeeper
 from .options_flow import Sec1000OptionsFlow
 from .sec1000.client import Sec1000Client
 from .sec1000.errors import (
@@ -92,6 +93,9 @@ class Sec1000ConfigFlow(ExportWindows, ConfigFlow, domain=DOMAIN):
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for another address, and the device whether it is there."""
         entry = self._get_reconfigure_entry()
+        if await NoteKeeper(self.hass, entry.entry_id).load():
+            # What should hold has to be put back at the address where it was taken off.
+            return self.async_abort(reason="limit_is_off")
         values, errors = checked(user_input or {})
         if user_input is not None and not errors:
             held, errors = await self._ask_device(values)

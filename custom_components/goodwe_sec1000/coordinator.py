@@ -1,6 +1,6 @@
 """Polling, and the one snapshot that every entity reads."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from time import monotonic
@@ -10,21 +10,36 @@ from typing import Final, override
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
+from .baseline import Baseline
 from .const import DOMAIN, LOGGER
 from .feedback import Action, Feedback, FeedbackRecord
+from .meter_watch import MeterWatch
+from .note import NoteKeeper
 from .options import ExportOptions
 from .sec1000.client import TRIES, Sec1000Client
 from .sec1000.effort import Effort
-from .sec1000.errors import Sec1000Error, TelemetryNotServedError
-from .sec1000.model import ExportSettings, Telemetry
+from .sec1000.errors import (
+    AnswerTimeoutError,
+    ChecksumError,
+    Sec1000Error,
+    TelemetryNotServedError,
+    UnexpectedAnswerError,
+)
+from .sec1000.model import ExportSettings, ExportTarget, Telemetry, kilowatts
 from .sec1000.zero_glitch import ZeroGlitchFilter
 
 SETTINGS_INTERVAL: Final = timedelta(seconds=60)
 SETTINGS_LIFETIME: Final = 180.0
 """s; what was read longer ago is not shown any more."""
+FAILURES_BEFORE_BACKING_OFF: Final = 3
+LONGEST_BACK_OFF: Final = 300.0
+"""s between two tries of a device that seems to have had enough."""
+SILENCE_BEFORE_ISSUE: Final = 180.0
+"""s without one good answer before Repairs tells what to do."""
 NOT_SERVED_INTERVAL: Final = 3600.0
 """s; how often a firmware without telemetry is asked for it again."""
 
@@ -39,6 +54,12 @@ class Snapshot:
     """None where the last good read is older than three minutes."""
     answered: bool = False
     """Whether the device answered at least once since setup."""
+    proven_limit: int | None = None
+    """W; the limit last proven here, at first the one first read."""
+    note: ExportTarget | None = None
+    """What should hold while the limit may be off; None where nothing is to be restored."""
+    limit_exceeded: bool = False
+    """Whether the meter has been above the limit for too long."""
     feedback: Mapping[Action, FeedbackRecord] = field(
         default_factory=lambda: MappingProxyType(dict.fromkeys(Action, FeedbackRecord()))
     )
@@ -59,11 +80,18 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             always_update=False,
         )
         self.data = Snapshot()
-        self.client = Sec1000Client(entry.data[CONF_HOST], entry.data[CONF_PORT])
+        self.notes = NoteKeeper(hass, entry.entry_id)
+        self.baseline = Baseline(hass, entry.entry_id)
+        self.client = Sec1000Client(entry.data[CONF_HOST], entry.data[CONF_PORT], remember=self._remember)
+        self._meter_watch = MeterWatch()
         self._zero_glitch = ZeroGlitchFilter()
         self._settings_read_at = 0.0
         self._settings_error: Sec1000Error | None = None
         self._ask_telemetry_at = 0.0
+        self._quiet_until = 0.0
+        self._failures = 0
+        self._answered_at = monotonic()
+        self._silence_told = False
 
     @property
     def options(self) -> ExportOptions:
@@ -78,16 +106,24 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             self._schedule_refresh()
 
     @callback
-    def start_reading_settings(self) -> None:
-        """Read the export settings every minute until the entry is unloaded."""
+    def start_reading_settings(self, then: Callable[[], Awaitable[None]]) -> None:
+        """Read the export settings every minute until the entry is unloaded, and then do this."""
 
-        async def read(_now: datetime) -> None:
+        async def read() -> None:
             await self.read_settings()
+            await then()
+
+        @callback
+        def begin(_now: datetime) -> None:
+            if monotonic() < self._quiet_until:
+                self._drop_old_settings()
+                return
+            self.config_entry.async_create_background_task(self.hass, read(), f"{self.name} export settings")
 
         self.config_entry.async_on_unload(
             async_track_time_interval(
                 self.hass,
-                read,
+                begin,
                 SETTINGS_INTERVAL,
                 name=f"{self.name} export settings",
                 cancel_on_shutdown=True,
@@ -100,9 +136,30 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             settings = await self.client.read_export_settings(tries=1 if self._settings_error else TRIES)
         except Sec1000Error as error:
             self._settings_error = error
-            self._drop_old_settings(error)
+            self._note_silence()
+            self._drop_old_settings()
         else:
-            self.show_settings(settings)
+            await self._take_over(settings)
+
+    async def _take_over(self, settings: ExportSettings) -> None:
+        """Show what was read; the first limit that is ever read is the first baseline."""
+        self.show_settings(settings)
+        if self.data.proven_limit is None:
+            await self.keep_limit(settings.limit)
+
+    async def keep_limit(self, limit: int) -> None:
+        """Keep the limit (W) that was just proven as what should hold."""
+        await self.baseline.keep(limit)
+        self._show(replace(self.data, proven_limit=limit))
+
+    async def _remember(self, target: ExportTarget) -> None:
+        await self.notes.write(target, self.config_entry.data[CONF_HOST], self.config_entry.data[CONF_PORT])
+        self._show(replace(self.data, note=target))
+
+    async def drop_note(self) -> None:
+        """Forget what should hold: the device holds it, or something else that limits."""
+        await self.notes.drop()
+        self._show(replace(self.data, note=None))
 
     @callback
     def show_settings(self, settings: ExportSettings) -> None:
@@ -111,16 +168,40 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             LOGGER.info("%s: the export limit can be read again", self.name)
         self._settings_error = None
         self._settings_read_at = monotonic()
+        self._note_answer()
         self._show(replace(self.data, settings=settings, answered=True))
 
     @callback
-    def _drop_old_settings(self, error: Sec1000Error) -> None:
+    def _drop_old_settings(self) -> None:
         if self.data.settings is None or monotonic() - self._settings_read_at < SETTINGS_LIFETIME:
             return
         if self.last_update_success:
             # Where the telemetry failed too, that was logged already.
-            LOGGER.warning("%s: the export limit cannot be read: %s", self.name, error)
+            LOGGER.warning("%s: the export limit cannot be read: %s", self.name, self._settings_error)
         self._show(replace(self.data, settings=None))
+
+    @callback
+    def _note_answer(self) -> None:
+        self._answered_at = monotonic()
+        if self._silence_told:
+            self._silence_told = False
+            ir.async_delete_issue(self.hass, DOMAIN, silence_issue_id(self.config_entry.entry_id))
+
+    @callback
+    def _note_silence(self) -> None:
+        """Tell how to wake a device that has not given one good answer for too long."""
+        if self._silence_told or monotonic() - self._answered_at < SILENCE_BEFORE_ISSUE:
+            return
+        self._silence_told = True
+        ir.async_create_issue(
+            self.hass,
+            DOMAIN,
+            silence_issue_id(self.config_entry.entry_id),
+            is_fixable=False,
+            severity=ir.IssueSeverity.ERROR,
+            translation_key="device_silent",
+            translation_placeholders={"name": self.name, "interval": str(self.options.scan_interval)},
+        )
 
     @callback
     def show_feedback(self, action: Action, record: FeedbackRecord) -> None:
@@ -135,18 +216,25 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
 
     @override
     async def _async_setup(self) -> None:
-        """Ask what this is; the telemetry may still answer where this does not."""
+        """Take over what is on disk, and ask what this is; the telemetry may answer where this does not."""
+        await self.baseline.load()
+        self._show(replace(self.data, proven_limit=self.baseline.limit))
+        if note := await self.notes.load():
+            # Restoring goes before everything else that could be asked.
+            self.client.unsettled = note.target
+            self._show(replace(self.data, note=note.target))
+            return
         try:
-            self.show_settings(await self.client.identify())
+            await self._take_over(await self.client.identify())
         except Sec1000Error as error:
             self._settings_error = error
 
     @override
     async def _async_update_data(self) -> Snapshot:
-        if monotonic() < self._ask_telemetry_at:
+        setting_up = self.config_entry.state is ConfigEntryState.SETUP_IN_PROGRESS
+        if monotonic() < self._ask_telemetry_at or (setting_up and self.data.note):
             return self.data
         effort = Effort()
-        setting_up = self.config_entry.state is ConfigEntryState.SETUP_IN_PROGRESS
         hopeful = self._settings_error is None if setting_up else self.last_update_success
         try:
             telemetry = await self.client.read_telemetry(tries=TRIES if hopeful else 1, effort=effort)
@@ -154,11 +242,13 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             if not self._ask_telemetry_at:
                 LOGGER.warning("%s: %s; it is asked again every hour", self.name, error)
             self._ask_telemetry_at = monotonic() + NOT_SERVED_INTERVAL
+            self._failures = 0
             self._note_telemetry(Feedback.of(error), str(error), effort)
             return replace(self.data, telemetry=None)
         except Exception as error:
             self._note_telemetry(Feedback.of(error), str(error), effort)
             self.data = replace(self.data, telemetry=None)
+            self._note_silence()
             if not isinstance(error, Sec1000Error):
                 raise
             if setting_up and self.data.settings:
@@ -167,14 +257,50 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
                 translation_domain=DOMAIN,
                 translation_key="telemetry_failed",
                 translation_placeholders={"reason": str(error)},
+                retry_after=self._back_off(error),
             ) from error
-        self._ask_telemetry_at = 0.0
+        self._ask_telemetry_at = self._quiet_until = 0.0
+        self._failures = 0
+        self._note_answer()
         self._note_telemetry(Feedback.OK, "Telemetry is read.", effort)
+        exceeded = self._meter_watch.exceeded(telemetry, self.data.settings, self.options, monotonic())
+        if exceeded and not self.data.limit_exceeded:
+            await self._report_exceeded(telemetry)
         shown = self._zero_glitch.filter(telemetry, monotonic())
-        return replace(self.data, telemetry=shown, answered=True)
+        return replace(self.data, telemetry=shown, limit_exceeded=exceeded, answered=True)
+
+    async def _report_exceeded(self, telemetry: Telemetry) -> None:
+        if settings := self.data.settings:
+            LOGGER.warning(
+                "%s: %.2f kW flow to the grid, although the device holds a limit of %.2f kW",
+                self.name,
+                kilowatts(telemetry.meter_power),
+                kilowatts(settings.limit),
+            )
+        await self.read_settings()
+
+    @callback
+    def _back_off(self, error: Sec1000Error) -> float | None:
+        """Return how long (s) to leave the device alone, where it seems to have had enough."""
+        if not isinstance(error, AnswerTimeoutError | UnexpectedAnswerError | ChecksumError):
+            self._failures = 0
+            return None
+        self._failures += 1
+        if self._failures < FAILURES_BEFORE_BACKING_OFF:
+            return None
+        interval = self.options.scan_interval
+        doublings = min(self._failures - FAILURES_BEFORE_BACKING_OFF + 1, 8)
+        pause = float(max(min(interval << doublings, LONGEST_BACK_OFF), interval))
+        self._quiet_until = monotonic() + pause
+        return pause
 
     @callback
     def _note_telemetry(self, feedback: Feedback, message: str, effort: Effort) -> None:
         """Keep the record as it is while the outcome is the same: polling writes no states."""
         if self.data.feedback[Action.GET_TELEMETRY_DATA].feedback != feedback:
             self.show_feedback(Action.GET_TELEMETRY_DATA, FeedbackRecord.ended(feedback, message, effort))
+
+
+def silence_issue_id(entry_id: str) -> str:
+    """Return the id of the repair issue that tells how to wake the device."""
+    return f"device_silent_{entry_id}"

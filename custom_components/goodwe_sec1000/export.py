@@ -1,19 +1,25 @@
 """The actions on one device: disable, enable, set and read the export limit, clock, watchdog reset."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Final
 
 from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
-from .const import DOMAIN, LOGGER
+from .baseline import Drift, adoptable, drift
+from .const import CONF_PUT_BACK, DOMAIN, LOGGER
 from .coordinator import Sec1000Coordinator
 from .feedback import Action, Feedback, FeedbackRecord
 from .limit import WantedLimit, wanted_limit
 from .options import ExportOptions
+from .restore import Restorer
 from .sec1000.effort import Effort
 from .sec1000.errors import (
     InvalidValueError,
@@ -24,6 +30,9 @@ from .sec1000.errors import (
     SupersededError,
 )
 from .sec1000.model import ControlMode, ExportSettings, kilowatts
+
+PUT_BACKS_AN_HOUR: Final = 3
+HOUR: Final = 3600.0
 
 
 class ChooseModeError(InvalidValueError):
@@ -75,6 +84,11 @@ class ExportControl:
         self._client = coordinator.client
         self._running: set[asyncio.Task[Outcome | HomeAssistantError]] = set()
         self._latest: dict[Action, object] = {}
+        self._resetting = False
+        self._put_back_at: deque[float] = deque(maxlen=PUT_BACKS_AN_HOUR)
+        self._restorer = Restorer(coordinator)
+        if self._client.unsettled:
+            self._restorer.start()
 
     async def disable(self) -> Outcome:
         """Set the minimum export limit.
@@ -125,12 +139,22 @@ class ExportControl:
         return await self._perform(Action.SET_EXPORT_LIMIT, work)
 
     async def read_limit(self) -> Outcome:
-        """Read export limit and control mode now."""
+        """Read export limit and control mode now.
+
+        Value, RCR and DRED, and a capacity that is no less than the maximum limit, are taken over
+        into the options. Deactivated is only shown: a device that lost its mode must not take the
+        owner's choice with it.
+        """
 
         async def work(effort: Effort) -> _Done:
             settings = await self._client.read_export_settings(urgent=True, effort=effort)
+            adopted = adoptable(settings, self._coordinator.options)
+            self._save(adopted)
             self._coordinator.show_settings(settings)
-            return _Done(f"The device holds {_in_words(settings)}.")
+            message = f"The device holds {_in_words(settings)}."
+            if adopted:
+                message += " Control mode and total capacity were taken over into the options."
+            return _Done(message)
 
         return await self._perform(Action.GET_EXPORT_LIMIT, work)
 
@@ -146,21 +170,87 @@ class ExportControl:
         return await self._perform(Action.SET_DATETIME, work)
 
     async def reset_watchdog(self) -> Outcome:
-        """Take the limit off for 5 s, then put all back as it was."""
+        """Take the limit off for 5 s, then put all back as it was.
+
+        Refused (ServiceValidationError) while another reset runs or the limit is being restored.
+        """
+        if self._resetting or self._client.unsettled:
+            raise ServiceValidationError(translation_domain=DOMAIN, translation_key="reset_under_way")
 
         async def work(effort: Effort) -> _Done:
-            settings = await self._client.reset_watchdog(
-                sum_of_phases=self._coordinator.options.sum_of_phases, effort=effort
-            )
+            try:
+                settings = await self._client.reset_watchdog(
+                    sum_of_phases=self._coordinator.options.sum_of_phases, effort=effort
+                )
+            except NotAppliedError as error:
+                self._coordinator.show_settings(error.held)
+                raise
+            finally:
+                self._resetting = False
             self._coordinator.show_settings(settings)
             return _Done(f"The limit was off for 5 s; the device holds {_in_words(settings)} again.")
 
+        self._resetting = True
         return await self._perform(Action.RESET_EXPORT_WATCHDOG, work)
 
-    async def finish(self, timeout: float) -> None:  # noqa: ASYNC109
-        """Wait (s) for the actions that run; what runs longer is left to run."""
-        if self._running:
-            await asyncio.wait(self._running, timeout=timeout)
+    async def put_back(self) -> None:
+        """Put the baseline back where the device drifted to something looser and the owner wants that.
+
+        At most three times an hour; then Repairs tells that something else keeps changing it.
+        """
+        coordinator = self._coordinator
+        snapshot, options = coordinator.data, coordinator.options
+        entry_id = coordinator.config_entry.entry_id
+        if snapshot.settings is None or snapshot.proven_limit is None or self._running or snapshot.note:
+            return
+        limit = snapshot.proven_limit
+        found = drift(snapshot.settings, options, limit)
+        if found is Drift.NONE:
+            ir.async_delete_issue(coordinator.hass, DOMAIN, drift_issue_id(entry_id))
+        if found is not Drift.LOOSER or not coordinator.config_entry.options.get(CONF_PUT_BACK):
+            return
+        now = monotonic()
+        if len(self._put_back_at) == PUT_BACKS_AN_HOUR and now - self._put_back_at[0] < HOUR:
+            ir.async_create_issue(
+                coordinator.hass,
+                DOMAIN,
+                drift_issue_id(entry_id),
+                is_fixable=False,
+                severity=ir.IssueSeverity.ERROR,
+                translation_key="limit_keeps_drifting",
+                translation_placeholders={
+                    "name": coordinator.name,
+                    "held": _in_words(snapshot.settings),
+                    "limit": f"{kilowatts(limit):.2f}",
+                    "mode": options.control_mode.key,
+                },
+            )
+            return
+        self._put_back_at.append(now)
+        LOGGER.warning(
+            "%s: the device holds %s; putting back", coordinator.name, _in_words(snapshot.settings)
+        )
+
+        async def work(effort: Effort) -> _Done:
+            return await self._apply(WantedLimit(limit), effort)
+
+        with suppress(HomeAssistantError):
+            # The feedback tells how it ended.
+            await self._perform(Action.SET_EXPORT_LIMIT, work)
+
+    async def settle(self, seconds: float) -> None:
+        """Bring all to its end within this time: actions that run, and a limit that is off.
+
+        Where it cannot be restored in time the note stays, and the next start restores it.
+        """
+        self._client.end_interruption()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                if self._running:
+                    await asyncio.wait(self._running)
+                self._restorer.stop()
+                if self._client.unsettled:
+                    await self._restorer.try_once()
 
     async def _apply(
         self, wanted: WantedLimit, effort: Effort, changed: Mapping[str, Any] | None = None
@@ -175,16 +265,22 @@ class ExportControl:
         except NotAppliedError as error:
             self._coordinator.show_settings(error.held)
             raise
-        if changed:
-            self._coordinator.hass.config_entries.async_update_entry(
-                entry, options={**entry.options, **changed}
-            )
+        self._save(changed)
         self._coordinator.show_settings(settings)
+        await self._coordinator.keep_limit(wanted.limit)
         message = f"Read back: {_in_words(settings)}."
         if options.control_mode is not ControlMode.VALUE:
             message += f" {_who_decides(options.control_mode)}"
             LOGGER.warning("%s: %s", self._coordinator.name, message)
         return _Done(message, wanted.correction)
+
+    @callback
+    def _save(self, changed: Mapping[str, Any] | None) -> None:
+        if changed:
+            entry = self._coordinator.config_entry
+            self._coordinator.hass.config_entries.async_update_entry(
+                entry, options={**entry.options, **changed}
+            )
 
     async def _perform(self, action: Action, work: _Work) -> Outcome:
         """Run the work in a task of the entry's, and wait for it through a shield."""
@@ -204,7 +300,10 @@ class ExportControl:
         """Do the work; an error is returned, since whoever called may be gone."""
         effort = Effort()
         try:
-            done = await work(effort)
+            try:
+                done = await work(effort)
+            finally:
+                await self._see_to_the_note()
         except Exception as error:  # noqa: BLE001 - whatever it is, the feedback has to tell
             if not isinstance(error, Sec1000Error):
                 LOGGER.exception("%s: %s failed", self._coordinator.name, action)
@@ -218,6 +317,13 @@ class ExportControl:
             message = f"{done.correction}. {message}"
         self._report(action, turn, feedback, message, effort)
         return Outcome(feedback, message, self._coordinator.data.settings)
+
+    async def _see_to_the_note(self) -> None:
+        """Drop the note of an action that left the limit on; restore where it may be off."""
+        if self._client.unsettled:
+            self._restorer.start()
+        elif self._coordinator.notes.note:
+            await self._restorer.settled()
 
     @callback
     def _report(self, action: Action, turn: object, feedback: Feedback, message: str, effort: Effort) -> None:
@@ -266,3 +372,8 @@ def _who_decides(mode: ControlMode) -> str:
     if mode is ControlMode.DEACTIVATED:
         return "The control mode is deactivated: nothing limits the export, this limit does not bind."
     return f"The control mode is {mode.name}: its receiver decides now, this limit may not bind."
+
+
+def drift_issue_id(entry_id: str) -> str:
+    """Return the id of the repair issue that tells that something else keeps changing the setting."""
+    return f"limit_keeps_drifting_{entry_id}"

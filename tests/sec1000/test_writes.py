@@ -10,6 +10,7 @@ from custom_components.goodwe_sec1000.sec1000.effort import Effort
 from custom_components.goodwe_sec1000.sec1000.errors import (
     AnswerTimeoutError,
     ChecksumError,
+    ConnectionClosedError,
     ConnectionFailedError,
     NotAppliedError,
     NotLimitedError,
@@ -137,7 +138,11 @@ async def test_a_device_that_rounds_agrees(client: Sec1000Client, sim: Simulator
 
 @pytest.mark.parametrize(
     ("fault", "cause"),
-    [("silence", AnswerTimeoutError), ("refused", ConnectionFailedError), ("wrong-checksum", ChecksumError)],
+    [
+        ("silence", AnswerTimeoutError),
+        ("close-before-answer", ConnectionClosedError),
+        ("wrong-checksum", ChecksumError),
+    ],
 )
 async def test_what_cannot_be_read_back_is_said_to_be_unknown(
     client: Sec1000Client, sim: Simulator, fault: str, cause: type[Sec1000Error]
@@ -148,6 +153,13 @@ async def test_what_cannot_be_read_back_is_said_to_be_unknown(
         await client.apply(SEVEN, effort=effort)
     assert isinstance(caught.value.__cause__, cause)
     assert effort.requests <= 12
+
+
+async def test_where_nothing_could_be_sent_nothing_is_unknown(client: Sec1000Client, sim: Simulator) -> None:
+    sim.inject("refused")
+    with pytest.raises(ConnectionFailedError):
+        await client.apply(SEVEN)
+    assert client.unsettled is None
 
 
 async def test_commands_overtake_polls_that_wait_and_are_never_mixed(

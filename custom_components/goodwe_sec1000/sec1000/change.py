@@ -1,13 +1,23 @@
 """One change of the setting: write, arm the mode, read back, compare, and again if need be."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from .command import READ_EXPORT_SETTINGS, Command, Status, switch_mode, write_export_limit
 from .effort import Effort
-from .errors import NotAppliedError, OutcomeUnknownError, Sec1000Error
+from .errors import (
+    ConnectionClosedError,
+    ConnectionFailedError,
+    NotAppliedError,
+    OutcomeUnknownError,
+    Sec1000Error,
+)
 from .line import Conversation
 from .model import LIMITING_MODES, ControlMode, ExportSettings, ExportTarget
+
+type Remember = Callable[[ExportTarget], Awaitable[None]]
+"""Keeps what should hold where it outlives this program, until a read-back agrees."""
 
 ROUNDS: Final = 3
 MAX_REQUESTS: Final = 12
@@ -35,11 +45,18 @@ class Change:
         effort: Effort,
         *,
         known_mode: ControlMode | None,
+        remember: Remember,
     ) -> None:
-        """Prepare the change; `known_mode` is the mode last read, None where none was."""
+        """Prepare the change; `known_mode` is the mode last read, None where none was.
+
+        `remember` is awaited before anything that takes a limiting mode off.
+        """
         self.held: ExportSettings | None = None
         """The read-back after the last write, None where it failed."""
+        self.reached = False
+        """Whether a connection was made at all; where none was, the device holds what it held."""
         self._conversation = conversation
+        self._remember = remember
         self._target = target
         self._effort = effort
         self._spent = 0
@@ -55,7 +72,7 @@ class Change:
         """Return the read-back that agrees.
 
         Raises NotAppliedError where the device holds something else, OutcomeUnknownError where it
-        could not be read back after the last write.
+        could not be read back after the last write, ConnectionFailedError where nothing was sent.
         """
         for number in range(ROUNDS):
             steps = self._steps()
@@ -84,6 +101,9 @@ class Change:
                 f"{_words(self._target.mode, self._target.limit, self._target.capacity)}",
                 self.held,
             )
+        if self._fault and not self.reached:
+            # No connection was ever made, so nothing can have been taken over.
+            raise self._fault
         raise OutcomeUnknownError(
             f"whether the device took over the setting is not known: {self._fault}"
         ) from self._fault
@@ -113,6 +133,8 @@ class Change:
         A NAK counts, since devices are known to send it where nothing had to change.
         """
         self.held = None
+        if self._switch_off:
+            await self._remember(self._target)
         status: int | None = None
         for step in steps:
             # Once modes were switched off, arming the wanted one must not fail for lack of time.
@@ -134,6 +156,8 @@ class Change:
             self._note(error)
 
     def _note(self, error: Sec1000Error) -> None:
+        if not isinstance(error, ConnectionFailedError) or isinstance(error, ConnectionClosedError):
+            self.reached = True
         self._fault = error
         self._effort.overcome.append(error)
 
@@ -148,7 +172,9 @@ class Change:
     async def _ask[T](self, command: Command[T], deadline: float | None) -> T:
         self._spent += 1
         self._effort.requests += 1
-        return await self._conversation.ask(command, deadline)
+        answer = await self._conversation.ask(command, deadline)
+        self.reached = True
+        return answer
 
 
 def _words(mode: ControlMode, limit: int, capacity: int) -> str:

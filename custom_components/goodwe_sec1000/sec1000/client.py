@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
-from .change import Change
+from .change import Change, Remember
 from .command import READ_EXPORT_SETTINGS, READ_TELEMETRY, Command, Status, set_clock, switch_mode
 from .effort import Effort
 from .errors import (
@@ -16,9 +16,11 @@ from .errors import (
     NotLimitedError,
     Sec1000Error,
     SenselessAnswerError,
+    SupersededError,
     TelemetryNotServedError,
     UnexpectedAnswerError,
 )
+from .interruption import Interruption
 from .limit_gate import LimitGate
 from .line import Conversation, Line, Priority, line_to
 from .model import LIMITING_MODES, ControlMode, ExportSettings, ExportTarget, Telemetry
@@ -37,9 +39,18 @@ class Sec1000Client:
     taken effect.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, remember: Remember | None = None) -> None:
+        """Speak to the device at this host and port.
+
+        `remember` is awaited with what should hold before a limiting mode is taken off for a while,
+        and again whenever a newer command changes it; it is over once `unsettled` is None again.
+        """
         self.line: Final[Line] = line_to(host, port)
+        self.unsettled: ExportTarget | None = None
+        """What should hold while the limit may be off; None where nothing was taken off, or all is back."""
+        self._remember = remember or _remember_nowhere
         self._gate = LimitGate()
+        self._interruption: Interruption | None = None
         self._mode: ControlMode | None = None
         """The mode last read, None where a write since then may have changed it."""
         self._telemetry_closed = 0
@@ -138,41 +149,82 @@ class Sec1000Client:
 
         Three requests where the mode stands, five where it is known to differ, at most 12 and
         45 s. Limit and capacity agree within 50 W, the mode exactly; the measurement is sent and
-        cannot be read back.
+        cannot be read back. Where the limit is off for a while, the target is taken over at once
+        as what should hold, and an interruption of the limit ends.
 
         Raises SupersededError where a newer limit came first, NotAppliedError where the device
         holds something else, OutcomeUnknownError where it could not be read back,
-        InvalidValueError for what the wire cannot carry.
+        ConnectionFailedError where nothing was sent, InvalidValueError for what the wire cannot
+        carry.
         """
+        self.end_interruption(superseded=True)
+        if self.unsettled is not None:
+            await self._must_hold(target)
         async with self._gate.hold(self.line) as conversation:
-            change = Change(conversation, target, effort or Effort(), known_mode=self._mode)
-            return await self._run(change)
+            return await self._change(conversation, target, effort or Effort(), known_mode=self._mode)
 
     async def reset_watchdog(self, *, sum_of_phases: bool, effort: Effort | None = None) -> ExportSettings:
         """Take the limit off for 5 s, put all back as it was, and return the read-back.
 
         The measurement cannot be read and is therefore given. Nothing else talks to the device in
         between. Raises NotLimitedError where the device limits nothing; what the first read met,
-        and then nothing was changed; as `apply`, where the setting could not be put back; and
-        what was met instead of an acknowledgement that the limit was off, after it was put back.
+        and then nothing was changed; as `apply`, where the setting could not be put back; what was
+        met instead of an acknowledgement that the limit was off, and SupersededError where a newer
+        command ended the 5 s, both after a setting was put in force again.
         """
         effort = effort or Effort()
-        async with self.line.hold(Priority.COMMAND) as conversation:
-            before = await self._repeat(lambda: conversation.ask(READ_EXPORT_SETTINGS), TRIES, effort)
-            self._mode = before.mode
-            if before.mode is ControlMode.DEACTIVATED:
-                raise NotLimitedError(
-                    "nothing limits the export (control mode deactivated): nothing to reset"
+        interruption = self._interruption = Interruption()
+        try:
+            async with self.line.hold(Priority.COMMAND) as conversation:
+                before = await self._repeat(lambda: conversation.ask(READ_EXPORT_SETTINGS), TRIES, effort)
+                self._mode = before.mode
+                if before.mode is ControlMode.DEACTIVATED:
+                    raise NotLimitedError(
+                        "nothing limits the export (control mode deactivated): nothing to reset"
+                    )
+                target = ExportTarget(before.mode, before.capacity, before.limit, sum_of_phases)
+                await self._must_hold(target)
+                fault = await self._take_limit_off(conversation, before.mode, effort)
+                await interruption.last(self.line.timing.watchdog_pause)
+                # By now a newer command may have said what should hold.
+                settings = await self._change(
+                    conversation, self.unsettled or target, effort, known_mode=ControlMode.DEACTIVATED
                 )
-            target = ExportTarget(before.mode, before.capacity, before.limit, sum_of_phases)
-            fault = await self._take_limit_off(conversation, before.mode, effort)
-            await asyncio.sleep(self.line.timing.watchdog_pause)
-            settings = await self._run(
-                Change(conversation, target, effort, known_mode=ControlMode.DEACTIVATED)
+        finally:
+            self._interruption = None
+        if interruption.superseded:
+            raise SupersededError(
+                "a newer command ended the reset before the limit had been off for long enough"
             )
         if fault:
             raise fault
         return settings
+
+    def end_interruption(self, *, superseded: bool = False) -> None:
+        """Let a limit that is off for a watchdog reset be put back at once."""
+        if self._interruption:
+            self._interruption.end(superseded=superseded)
+
+    async def restore(self, *, effort: Effort | None = None) -> ExportSettings:
+        """Bring back what should hold and return the read-back.
+
+        A device that limits the export again, by whatever setting, is left as it is. Raises what
+        the first read met, else as `apply`; then it is still to be done.
+        """
+        effort = effort or Effort()
+        async with self.line.hold(Priority.COMMAND) as conversation:
+            effort.requests += 1
+            settings = await conversation.ask(READ_EXPORT_SETTINGS)
+            self._mode = settings.mode
+            if settings.mode is not ControlMode.DEACTIVATED:
+                self.unsettled = None
+            if self.unsettled is None:
+                return settings
+            return await self._change(conversation, self.unsettled, effort, known_mode=settings.mode)
+
+    async def _must_hold(self, target: ExportTarget) -> None:
+        await self._remember(target)
+        self.unsettled = target
 
     async def _take_limit_off(
         self, conversation: Conversation, limiting: ControlMode, effort: Effort
@@ -192,12 +244,26 @@ class Sec1000Client:
                 fault = None
         return fault
 
-    async def _run(self, change: Change) -> ExportSettings:
+    async def _change(
+        self,
+        conversation: Conversation,
+        target: ExportTarget,
+        effort: Effort,
+        *,
+        known_mode: ControlMode | None,
+    ) -> ExportSettings:
+        change = Change(conversation, target, effort, known_mode=known_mode, remember=self._must_hold)
+        before = self.unsettled
         self._mode = None
         try:
             return await change.run()
         finally:
-            self._mode = change.held.mode if change.held else None
+            if not change.reached:
+                self.unsettled = before
+            if change.held:
+                self._mode = change.held.mode
+                if change.held.mode is not ControlMode.DEACTIVATED or target.mode is ControlMode.DEACTIVATED:
+                    self.unsettled = None
 
     async def _ask_alone[T](self, command: Command[T], priority: Priority) -> T:
         async with self.line.hold(priority) as conversation:
@@ -232,3 +298,7 @@ def _is_odd(error: Sec1000Error) -> bool:
     return isinstance(
         error, UnexpectedAnswerError | ChecksumError | SenselessAnswerError | ConnectionClosedError
     )
+
+
+async def _remember_nowhere(_target: ExportTarget) -> None:
+    """Serve whoever has nothing to keep a target in: after a crash the limit may stay off."""

@@ -1,0 +1,81 @@
+"""The baseline: what the device should hold by what was last proven here, and how it drifts from it."""
+
+from enum import Enum, auto
+from typing import Any, Final, TypedDict
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.storage import Store
+
+from .const import CONF_CONTROL_MODE, CONF_TOTAL_CAPACITY, DOMAIN, MAX_KILOWATTS
+from .options import ExportOptions
+from .sec1000.change import TOLERANCE, agrees
+from .sec1000.model import ControlMode, ExportSettings, kilowatts
+
+_VERSION: Final = 1
+
+
+class _Stored(TypedDict):
+    limit: int
+
+
+class Drift(Enum):
+    """How what the device holds compares with the baseline."""
+
+    NONE = auto()
+    LOOSER = auto()
+    """It allows more: nothing limits any more, or the limit is higher."""
+    OTHER = auto()
+    """It holds something else, which allows less or cannot be compared."""
+
+
+class Baseline:
+    """The limit (W) last proven here; mode and capacity are those of the options."""
+
+    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
+        self.limit: int | None = None
+        """None before the device was read for the first time."""
+        self._store = Store[_Stored](hass, _VERSION, f"{DOMAIN}.{entry_id}")
+
+    async def load(self) -> None:
+        """Take over what was proven before Home Assistant was started."""
+        if stored := await self._store.async_load():
+            self.limit = stored["limit"]
+
+    async def keep(self, limit: int) -> None:
+        """Keep this limit as the one that was proven."""
+        if limit != self.limit:
+            self.limit = limit
+            await self._store.async_save({"limit": limit})
+
+    async def remove(self) -> None:
+        """Forget it with its entry."""
+        await self._store.async_remove()
+
+
+def drift(settings: ExportSettings, options: ExportOptions, limit: int) -> Drift:
+    """Tell how what the device holds differs from the options and the proven limit (W)."""
+    target = options.target(limit)
+    if agrees(settings, target):
+        return Drift.NONE
+    if target.mode is ControlMode.DEACTIVATED:
+        return Drift.OTHER
+    if settings.mode is ControlMode.DEACTIVATED:
+        return Drift.LOOSER
+    if settings.mode is target.mode and settings.limit >= target.limit + TOLERANCE:
+        return Drift.LOOSER
+    return Drift.OTHER
+
+
+def adoptable(settings: ExportSettings, options: ExportOptions) -> dict[str, Any]:
+    """Return the options (kW) that follow what the device holds; empty where none is to change."""
+    adopted: dict[str, Any] = {}
+    if settings.mode not in (ControlMode.DEACTIVATED, options.control_mode):
+        adopted[CONF_CONTROL_MODE] = settings.mode.key
+    capacity = round(kilowatts(settings.capacity), 2)
+    if (
+        abs(settings.capacity - options.total_capacity) >= TOLERANCE
+        and settings.capacity >= options.max_export_limit
+        and capacity <= MAX_KILOWATTS
+    ):
+        adopted[CONF_TOTAL_CAPACITY] = capacity
+    return adopted

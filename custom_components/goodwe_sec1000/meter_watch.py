@@ -1,0 +1,41 @@
+"""The meter as the last proof: whether the export stays within the limit that is said to hold."""
+
+from typing import Final
+
+from .options import ExportOptions
+from .sec1000.model import ControlMode, ExportSettings, Telemetry
+
+PATIENCE: Final = 60.0
+"""s that the meter may stand above the limit; inverters take their time to follow."""
+MARGIN: Final = 100
+"""W that it may stand above the limit at least, and 2 % of the capacity."""
+MARGIN_OF_CAPACITY: Final = 0.02
+
+
+class MeterWatch:
+    """Watches the meter from poll to poll."""
+
+    def __init__(self) -> None:
+        self._limit: int | None = None
+        self._above_since: float | None = None
+
+    def exceeded(
+        self, telemetry: Telemetry, settings: ExportSettings | None, options: ExportOptions, at: float
+    ) -> bool:
+        """Tell whether the meter has been above the limit for too long at that moment (s, monotonic).
+
+        Only the limit by value of the sum of the phases can be judged by the meter's total.
+        """
+        if settings is None or settings.mode is not ControlMode.VALUE or not options.sum_of_phases:
+            self._above_since = None
+            return False
+        if settings.limit != self._limit:
+            self._limit = settings.limit
+            self._above_since = None
+        margin = max(MARGIN, MARGIN_OF_CAPACITY * settings.capacity)
+        if telemetry.meter_power <= settings.limit + margin:
+            self._above_since = None
+            return False
+        if self._above_since is None:
+            self._above_since = at
+        return at - self._above_since >= PATIENCE

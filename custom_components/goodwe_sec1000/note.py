@@ -1,0 +1,68 @@
+"""The note: what the device should hold, kept on disk while its limit may be off."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.storage import Store
+from homeassistant.util import dt as dt_util
+
+from .const import DOMAIN
+from .sec1000.model import ControlMode, ExportTarget
+
+_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What should hold, where, and since when."""
+
+    target: ExportTarget
+    host: str
+    port: int
+    at: str
+    """When it was written, UTC, ISO 8601."""
+
+
+class NoteKeeper:
+    """Writes and drops the note of one entry; it outlives this program."""
+
+    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
+        self.note: Note | None = None
+        self._store = Store[dict[str, Any]](
+            hass, _VERSION, f"{DOMAIN}.{entry_id}.note", private=True, atomic_writes=True
+        )
+
+    async def load(self) -> Note | None:
+        """Return the note that stands, if any does."""
+        if stored := await self._store.async_load():
+            self.note = Note(
+                ExportTarget(
+                    ControlMode.from_key(stored["mode"]),
+                    stored["capacity"],
+                    stored["limit"],
+                    stored["sum_of_phases"],
+                ),
+                stored["host"],
+                stored["port"],
+                stored["at"],
+            )
+        return self.note
+
+    async def write(self, target: ExportTarget, host: str, port: int) -> None:
+        """Have this on disk before the limit is taken off."""
+        self.note = Note(target, host, port, dt_util.utcnow().isoformat())
+        await self._store.async_save(
+            {
+                **asdict(target),
+                "mode": target.mode.key,
+                "host": host,
+                "port": port,
+                "at": self.note.at,
+            }
+        )
+
+    async def drop(self) -> None:
+        """Forget it: a read-back agreed, or the device limits the export by itself."""
+        self.note = None
+        await self._store.async_remove()

@@ -1,0 +1,112 @@
+"""Bringing back a limit that is off: again and again, until the device holds what the note says."""
+
+import asyncio
+from typing import Final
+
+from homeassistant.core import callback
+from homeassistant.helpers import issue_registry as ir
+
+from .const import DOMAIN, LOGGER
+from .coordinator import Sec1000Coordinator
+from .note import Note
+from .sec1000.errors import Sec1000Error
+from .sec1000.model import ControlMode, kilowatts
+
+PAUSES: Final = (1.0, 2.0, 5.0, 10.0)
+"""s after the first tries."""
+LONGEST_PAUSE: Final = 30.0
+"""s after every further one."""
+
+
+class Restorer:
+    """Restores one device's limit in the background while a note stands and no command settles it."""
+
+    def __init__(self, coordinator: Sec1000Coordinator) -> None:
+        self._coordinator = coordinator
+        self._task: asyncio.Task[None] | None = None
+
+    @callback
+    def start(self) -> None:
+        """Begin, unless it is under way."""
+        if self._task and not self._task.done():
+            return
+        coordinator = self._coordinator
+        self._task = coordinator.config_entry.async_create_background_task(
+            coordinator.hass, self._run(), f"{coordinator.name} restore the export limit"
+        )
+
+    async def try_once(self) -> bool:
+        """Try to restore, and tell whether the note could be dropped."""
+        try:
+            settings = await self._coordinator.client.restore()
+        except Sec1000Error as error:
+            LOGGER.debug("%s: the export limit is not restored yet: %s", self._coordinator.name, error)
+            return False
+        self._coordinator.show_settings(settings)
+        if self._coordinator.client.unsettled is None:
+            await self.settled()
+            return True
+        return False
+
+    async def settled(self) -> None:
+        """Drop the note: the device limits the export again."""
+        coordinator = self._coordinator
+        if self._task and self._task is not asyncio.current_task():
+            self._task.cancel()
+        await coordinator.drop_note()
+        ir.async_delete_issue(coordinator.hass, DOMAIN, issue_id(coordinator.config_entry.entry_id))
+
+    @callback
+    def stop(self) -> None:
+        """End trying in the background; the note stays."""
+        if self._task:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        coordinator = self._coordinator
+        if note := coordinator.notes.note:
+            raise_issue(coordinator, note)
+            LOGGER.warning("%s: the export may not be limited: %s", coordinator.name, in_words(note))
+        tries = 0
+        while not await self.try_once():
+            await asyncio.sleep(PAUSES[tries] if tries < len(PAUSES) else LONGEST_PAUSE)
+            tries += 1
+        LOGGER.warning("%s: the export is limited again", coordinator.name)
+        await coordinator.async_refresh()
+
+
+def issue_id(entry_id: str) -> str:
+    """Return the id of the repair issue that says that the limit is off."""
+    return f"limit_is_off_{entry_id}"
+
+
+@callback
+def raise_issue(coordinator: Sec1000Coordinator, note: Note) -> None:
+    """Say in Repairs that the export is not limited, and what should hold."""
+    ir.async_create_issue(
+        coordinator.hass,
+        DOMAIN,
+        issue_id(coordinator.config_entry.entry_id),
+        is_fixable=False,
+        severity=ir.IssueSeverity.CRITICAL,
+        translation_key="limit_is_off",
+        translation_placeholders=placeholders(coordinator.name, note),
+    )
+
+
+def placeholders(name: str, note: Note) -> dict[str, str]:
+    """Return what the issues' texts need."""
+    return {
+        "name": name,
+        "mode": note.target.mode.key,
+        "limit": f"{kilowatts(note.target.limit):.2f}",
+        "capacity": f"{kilowatts(note.target.capacity):.2f}",
+    }
+
+
+def in_words(note: Note) -> str:
+    """Return what should hold."""
+    mode = (
+        "no control mode" if note.target.mode is ControlMode.DEACTIVATED else f"mode {note.target.mode.key}"
+    )
+    return f"{mode} with {kilowatts(note.target.limit):.2f} kW should hold and is being restored"
