@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 import math
 import re
+import reprlib
 from typing import Final
 
 from .options import ExportOptions
 from .sec1000.errors import InvalidValueError
 from .sec1000.model import kilowatts, watts
 
+LARGEST: Final = 1e9
+"""kW; what is larger, infinity and NaN included, was not meant as a limit."""
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -42,11 +45,11 @@ def _number(value: object) -> float:
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidValueError(f"{value!r} is not a number")
+        raise InvalidValueError(f"{reprlib.repr(value)} is not a number")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
-    if not math.isfinite(number):
-        raise InvalidValueError(f"{value!r} is not a finite number"[:100])
+    if not abs(number) <= LARGEST:
+        raise InvalidValueError(f"{number} is not a number of kW that can be meant")
     return number

@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
+from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, Platform
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import ServiceValidationError
-from homeassistant.helpers import config_validation as cv
+from homeassistant.exceptions import ServiceValidationError, Unauthorized, UnknownUser
+from homeassistant.helpers import config_validation as cv, entity_registry as er
 import voluptuous as vol
 
 from .const import DOMAIN
@@ -50,6 +51,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 async def _handle(handler: _Handler, call: ServiceCall) -> ServiceResponse:
     entry = _chosen_entry(call.hass, call.data.get(ATTR_CONFIG_ENTRY_ID))
+    await _check_permission(call, entry)
     outcome = await handler(entry.runtime_data.export, call)
     settings = outcome.settings
     return {
@@ -90,3 +92,20 @@ def _chosen_entry(hass: HomeAssistant, entry_id: str | None) -> Sec1000ConfigEnt
             translation_placeholders={"name": entry.title},
         )
     return entry
+
+
+async def _check_permission(call: ServiceCall, entry: Sec1000ConfigEntry) -> None:
+    """Let only those act who may control the entry's export; raises Unauthorized and UnknownUser."""
+    if call.context.user_id is None:
+        return
+    user = await call.hass.auth.async_get_user(call.context.user_id)
+    if user is None:
+        raise UnknownUser(context=call.context)
+    entity_id = er.async_get(call.hass).async_get_entity_id(
+        Platform.BINARY_SENSOR, DOMAIN, f"{entry.entry_id}_export_state"
+    )
+    if user.is_admin or (entity_id and user.permissions.check_entity(entity_id, POLICY_CONTROL)):
+        return
+    raise Unauthorized(
+        context=call.context, entity_id=entity_id, config_entry_id=entry.entry_id, permission=POLICY_CONTROL
+    )

@@ -1,0 +1,174 @@
+"""A device that drifts from what was set is shown, and put back only where it allows more."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode
+from simulator import Simulator
+
+from .states import shown
+
+type PassTime = Callable[[float], Awaitable[None]]
+
+WRITES = {0x42, 0x40, 0x33, 0x28}
+
+
+def differs(hass: HomeAssistant) -> bool:
+    return shown(hass, "binary_sensor.sec1000_limit_differs").state == "on"
+
+
+def choose(hass: HomeAssistant, entry: MockConfigEntry, **options: Any) -> None:
+    hass.config_entries.async_update_entry(entry, options={**entry.options, **options})
+
+
+def writes(sim: Simulator) -> list[int]:
+    return [
+        request.frame.command for request in sim.requests if request.frame and request.frame.command in WRITES
+    ]
+
+
+async def test_what_was_proven_here_is_what_should_hold(
+    pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    assert not differs(hass)
+    await hass.services.async_call(DOMAIN, "set_export_limit", {"limit": 4}, blocking=True)
+    assert not differs(hass)
+    for limit, expected in ((4_040, False), (4_050, True), (3_000, True), (4_000, False)):
+        sim.device.limit = limit
+        await pass_time(61)
+        assert differs(hass) is expected
+
+
+async def test_what_was_proven_is_remembered_across_a_restart(
+    pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    await hass.services.async_call(DOMAIN, "set_export_limit", {"limit": 4}, blocking=True)
+    assert await hass.config_entries.async_unload(loaded.entry_id)
+    sim.device.limit = 8_000
+    assert await hass.config_entries.async_setup(loaded.entry_id)
+    await hass.async_block_till_done()
+    assert differs(hass)
+
+
+async def test_without_the_option_a_drift_is_only_shown(
+    pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.device.mode = ControlMode.DEACTIVATED
+    sim.requests.clear()
+    await pass_time(61)
+    assert differs(hass)
+    assert writes(sim) == []
+
+
+@pytest.mark.parametrize("looser", ["deactivated", "raised"])
+async def test_a_device_that_allows_more_is_put_back(
+    pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, looser: str
+) -> None:
+    choose(hass, loaded, put_back=True)
+    if looser == "deactivated":
+        sim.device.mode = ControlMode.DEACTIVATED
+    else:
+        sim.device.limit = 20_000
+    await pass_time(61)
+    await hass.async_block_till_done()
+    assert sim.device.bound_limit == 10_000
+    assert not differs(hass)
+    assert shown(hass, "sensor.sec1000_set_export_limit_feedback").state == "1"
+
+
+@pytest.mark.parametrize(("mode", "limit"), [(ControlMode.VALUE, 3_000), (ControlMode.RCR, 10_000)])
+async def test_a_device_that_allows_less_or_obeys_a_receiver_is_only_shown(
+    pass_time: PassTime,
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    mode: ControlMode,
+    limit: int,
+) -> None:
+    choose(hass, loaded, put_back=True)
+    sim.device.mode = mode
+    sim.device.limit = limit
+    sim.requests.clear()
+    await pass_time(61)
+    assert differs(hass)
+    assert writes(sim) == []
+
+
+async def test_setup_never_puts_back(
+    pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    choose(hass, loaded, put_back=True)
+    assert await hass.config_entries.async_unload(loaded.entry_id)
+    sim.device.limit = 20_000
+    sim.requests.clear()
+    assert await hass.config_entries.async_setup(loaded.entry_id)
+    await hass.async_block_till_done()
+    assert differs(hass)
+    assert writes(sim) == []
+    await pass_time(61)
+    assert sim.device.bound_limit == 10_000
+
+
+async def test_three_times_an_hour_and_then_repairs_tells(
+    pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    choose(hass, loaded, put_back=True)
+    issues = ir.async_get(hass)
+    issue = (DOMAIN, f"limit_keeps_drifting_{loaded.entry_id}")
+    for _ in range(3):
+        sim.device.limit = 20_000
+        await pass_time(61)
+        assert sim.device.limit == 10_000
+    assert issues.async_get_issue(*issue) is None
+    sim.device.limit = 20_000
+    await pass_time(61)
+    assert sim.device.limit == 20_000
+    assert issues.async_get_issue(*issue) is not None
+    await pass_time(3600)
+    await pass_time(61)
+    assert sim.device.limit == 10_000
+    await pass_time(61)
+    assert issues.async_get_issue(*issue) is None
+
+
+async def test_a_nightly_read_does_not_take_over_a_lost_mode(
+    pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.device.mode = ControlMode.DEACTIVATED
+    await hass.services.async_call(DOMAIN, "get_export_limit", {}, blocking=True)
+    assert loaded.options["export_limit_control_mode"] == "value"
+    assert differs(hass)
+    choose(hass, loaded, put_back=True)
+    await pass_time(61)
+    assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("mode", "capacity", "adopted"),
+    [
+        (ControlMode.RCR, 30_000, {"export_limit_control_mode": "rcr"}),
+        (ControlMode.DRED, 12_000, {"export_limit_control_mode": "dred", "total_capacity": 12.0}),
+        (ControlMode.VALUE, 9_000, {}),
+        (ControlMode.DEACTIVATED, 12_000, {"total_capacity": 12.0}),
+    ],
+)
+async def test_reading_the_limit_takes_over_mode_and_a_capacity_that_suffices(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    mode: ControlMode,
+    capacity: int,
+    adopted: dict[str, Any],
+) -> None:
+    before = dict(loaded.options)
+    sim.device.mode = mode
+    sim.device.capacity = capacity
+    await hass.services.async_call(DOMAIN, "get_export_limit", {}, blocking=True)
+    assert dict(loaded.options) == {**before, **adopted}
+    assert shown(hass, "binary_sensor.sec1000_module_started").state == "on"

@@ -1,0 +1,106 @@
+"""Who may control the device may act on it, and nobody else; what leaves Home Assistant is redacted."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+import json
+from typing import Any
+from unittest.mock import patch
+
+from homeassistant.auth.models import User
+from homeassistant.auth.permissions import PolicyPermissions
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import Unauthorized, UnknownUser
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+from custom_components.goodwe_sec1000.diagnostics import async_get_config_entry_diagnostics
+from simulator import Simulator
+
+
+async def disable_as(hass: HomeAssistant, user: User) -> None:
+    await hass.services.async_call(
+        DOMAIN, "export_disable", {}, blocking=True, context=Context(user_id=user.id)
+    )
+
+
+async def test_who_may_not_control_the_export_state_may_not_act(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    guest = MockUser(groups=[]).add_to_hass(hass)
+    sim.requests.clear()
+    with pytest.raises(Unauthorized):
+        await disable_as(hass, guest)
+    assert sim.requests == []
+
+
+async def test_who_may_control_the_export_state_may_act(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    allowed = {"entities": {"entity_ids": {"binary_sensor.sec1000_export_state": {"control": True}}}}
+    user = MockUser(groups=[])
+    user.mock_policy(allowed)
+    user.add_to_hass(hass)
+    assert isinstance(user.permissions, PolicyPermissions)
+    await disable_as(hass, user)
+    assert sim.device.bound_limit == 0
+
+
+async def test_an_administrator_and_an_automation_may_act(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, hass_admin_user: User
+) -> None:
+    await disable_as(hass, hass_admin_user)
+    assert sim.device.bound_limit == 0
+    await hass.services.async_call(DOMAIN, "export_enable", {}, blocking=True)
+    assert sim.device.bound_limit == 10_000
+
+
+async def test_a_user_that_is_gone_may_not_act(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+    with pytest.raises(UnknownUser):
+        await hass.services.async_call(
+            DOMAIN, "export_disable", {}, blocking=True, context=Context(user_id="gone")
+        )
+
+
+async def test_diagnostics_tell_all_but_host_and_name(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    hass.config_entries.async_update_entry(
+        loaded, data={**loaded.data, "host": "secret.example", "name": "Villa"}
+    )
+    told = await async_get_config_entry_diagnostics(hass, loaded)
+    text = json.dumps(told)
+    assert "secret.example" not in text
+    assert "Villa" not in text
+    assert sim.host not in text
+    assert told["snapshot"]["settings"]["limit"] == 10_000
+    assert told["entry"]["options"]["scan_interval"] == 30
+    assert [exchange["outcome"] for exchange in told["exchanges"]] == ["ok", "ok"]
+    assert told["exchanges"][0]["request"] == "00050101430045"
+
+
+async def test_it_opens_no_port_and_talks_to_no_other_address(
+    pass_time: Callable[[float], Awaitable[None]], hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator
+) -> None:
+    talked_to: set[tuple[Any, Any]] = set()
+    real: Any = hass.loop.create_connection
+
+    async def connect(factory: Any, host: Any = None, port: Any = None, **more: Any) -> Any:
+        # The simulator takes what it accepts by the same way, as a socket and without an address.
+        if more.get("sock") is None:
+            talked_to.add((host, port))
+        return await real(factory, host, port, **more)
+
+    refused = AssertionError("the integration opens a port")
+    with (
+        patch.object(hass.loop, "create_connection", connect),
+        patch.object(hass.loop, "create_server", side_effect=refused),
+        patch.object(hass.loop, "create_datagram_endpoint", side_effect=refused),
+        patch.object(asyncio, "start_server", side_effect=refused),
+    ):
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        await pass_time(61)
+        for action in ("export_disable", "set_datetime", "reset_export_watchdog", "get_export_limit"):
+            await hass.services.async_call(DOMAIN, action, {}, blocking=True)
+        assert await hass.config_entries.async_unload(entry.entry_id)
+    assert talked_to == {(sim.host, sim.port)}

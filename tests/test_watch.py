@@ -1,0 +1,89 @@
+"""The meter is the proof that counts, and a device that has had enough is left alone."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode
+from simulator import CAPTURED, Simulator
+
+from .states import shown
+
+type PassTime = Callable[[float], Awaitable[None]]
+
+EXCEEDED = "binary_sensor.sec1000_limit_exceeded"
+
+
+def export(sim: Simulator, watts: int) -> None:
+    sim.hold(replace(CAPTURED, meter_power=watts, inverter_power=watts + 1_000))
+
+
+async def test_a_device_that_stores_a_limit_and_does_not_obey_it_is_told(
+    pass_time: PassTime,
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    export(sim, 10_601)
+    await pass_time(31)
+    await pass_time(31)
+    assert shown(hass, EXCEEDED).state == "off"
+    caplog.clear()
+    for _ in range(3):
+        await pass_time(31)
+        assert shown(hass, EXCEEDED).state == "on"
+    assert sum("flow to the grid" in record.message for record in caplog.records) == 1
+    export(sim, 10_599)
+    await pass_time(31)
+    assert shown(hass, EXCEEDED).state == "off"
+
+
+@pytest.mark.parametrize(
+    "case", ["within the margin", "each phase on its own", "a receiver decides", "nothing limits"]
+)
+async def test_what_the_meter_cannot_judge_is_not_accused(
+    pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, case: str
+) -> None:
+    export(sim, 10_600 if case == "within the margin" else 20_000)
+    if case == "each phase on its own":
+        hass.config_entries.async_update_entry(loaded, options={**loaded.options, "scan_three_phases": False})
+    elif case == "a receiver decides":
+        sim.device.mode = ControlMode.RCR
+        await loaded.runtime_data.coordinator.read_settings()
+    elif case == "nothing limits":
+        sim.device.mode = ControlMode.DEACTIVATED
+        await loaded.runtime_data.coordinator.read_settings()
+    for _ in range(5):
+        await pass_time(31)
+    assert shown(hass, EXCEEDED).state == "off"
+
+
+async def test_a_new_limit_gives_the_inverters_time_to_follow(
+    pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    export(sim, 9_000)
+    await pass_time(31)
+    await pass_time(31)
+    await hass.services.async_call(DOMAIN, "set_export_limit", {"limit": 5}, blocking=True)
+    await pass_time(31)
+    await pass_time(31)
+    assert shown(hass, EXCEEDED).state == "off"
+    await pass_time(31)
+    assert shown(hass, EXCEEDED).state == "on"
+
+
+async def test_firmware_without_telemetry_is_neither_silent_nor_left_alone(
+    pass_time: PassTime, hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.inject("no-telemetry")
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    for _ in range(8):
+        await pass_time(61)
+    assert ir.async_get(hass).async_get_issue(DOMAIN, f"device_silent_{entry.entry_id}") is None
+    assert shown(hass, "sensor.sec1000_export_limit").state == "10.0"
