@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 import heapq
 from itertools import count
+import logging
 import socket
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -25,6 +26,8 @@ from .errors import (
 )
 from .frame import HEAD_SIZE
 from .timing import Timing
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 STREAM_LIMIT: Final = 512
 """Bytes; asyncio stops reading from a device that sends twice as much as this unasked."""
@@ -120,6 +123,15 @@ class Line:
             self._next_request_at = loop.time() + self.timing.pacing
             self.exchanges.append(
                 Exchange(datetime.now(UTC), command.name, command.encode(), bytes(answer), outcome)
+            )
+            _LOGGER.debug(
+                "%s:%s %s: sent %s, received %s: %s",
+                self._host,
+                self._port,
+                command.name,
+                command.encode().hex(),
+                answer.hex() or "nothing",
+                outcome,
             )
 
     async def _exchange(self, command: Command[object], answer: bytearray, deadline: float) -> None:
