@@ -1,0 +1,1 @@
+"""The export limit survives whatever ends Home Assistant."""

@@ -1,0 +1,49 @@
+"""The commands that take the limit off for a while, and the requests by which they do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode
+
+OLD: Final = 4_320
+"""W; the limit that the device holds before the command."""
+WISHED: Final = 7_000
+"""W; the limit that a change of the mode brings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command that takes the limit off for a while, and what it sends."""
+
+    held: ControlMode
+    action: str
+    data: Mapping[str, Any]
+    sent: tuple[str, ...]
+    target: tuple[ControlMode, int]
+    """Mode and limit (W) that hold where the limit had been off."""
+
+
+RESET: Final = Command(
+    ControlMode.VALUE,
+    "reset_export_watchdog",
+    {},
+    ("read", "dred off", "rcr off", "value off", "write", "value on", "read"),
+    (ControlMode.VALUE, OLD),
+)
+RESET_OF_RCR: Final = Command(
+    ControlMode.RCR,
+    "reset_export_watchdog",
+    {},
+    ("read", "value off", "dred off", "rcr off", "write", "rcr on", "read"),
+    (ControlMode.RCR, OLD),
+)
+CHANGE: Final = Command(
+    ControlMode.RCR,
+    "set_export_limit",
+    {"limit": WISHED / 1000},
+    ("write", "dred off", "rcr off", "value on", "read"),
+    (ControlMode.VALUE, WISHED),
+)
+RESTORING: Final = ("read", "write", "value on", "read")
+"""What a start sends that finds a note and value mode off."""

@@ -1,0 +1,156 @@
+"""A Home Assistant in a process of its own, and the folder that is left of it when it is killed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+import json
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerProcess
+import os
+from pathlib import Path
+import signal
+from typing import Any, Final
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+from simulator import Simulator
+
+from . import launch
+
+ENTRY_ID: Final = "crash"
+OPTIONS: Final[Mapping[str, Any]] = {
+    # No poll but the first falls into a test, and each phase is measured on its own: not what is assumed
+    # where nothing is known.
+    "scan_interval": 300,
+    "min_export_limit": 0.0,
+    "max_export_limit": 10.0,
+    "total_capacity": 30.0,
+    "export_limit_control_mode": "value",
+    "scan_three_phases": False,
+    "put_back": False,
+    "allow_deactivating": False,
+}
+_CHECKOUT: Final = Path(__file__).parent.parent.parent
+_LOOK_AGAIN: Final = 0.005
+_LOOKED_OFTEN_ENOUGH: Final = 60.0
+"""s after which what is waited for is taken for something that never comes."""
+
+_context = get_context("forkserver")
+_context.set_forkserver_preload([launch.__name__])
+
+
+class Home:
+    """One configuration folder with an entry for a simulated device, and the process that runs from it."""
+
+    def __init__(self, folder: Path, sim: Simulator) -> None:
+        """Make the folder; nothing runs yet, and nothing is automated."""
+        self._folder = folder
+        self._process: ForkServerProcess | None = None
+        self.storage = folder / ".storage"
+        self.note = self.storage / f"{DOMAIN}.{ENTRY_ID}.note"
+        self.storage.mkdir(parents=True)
+        integration = folder / "custom_components" / DOMAIN
+        integration.parent.mkdir()
+        integration.symlink_to(_CHECKOUT / "custom_components" / DOMAIN)
+        self.store("core.config_entries", {"entries": [_entry(sim)]}, minor_version=5)
+        self.automate()
+
+    def store(self, key: str, data: object, *, minor_version: int = 1) -> None:
+        """Put on disk what a Home Assistant that ran before would have left there."""
+        content = {"version": 1, "minor_version": minor_version, "key": key, "data": data}
+        (self.storage / key).write_text(json.dumps(content))
+
+    def automate(self, event: str | None = None, action: str = "", **data: object) -> None:
+        """From the next start on, call this action at that event of Home Assistant's; without one, none."""
+        automation = {
+            "alias": "The one thing that anybody does",
+            "triggers": [{"trigger": "homeassistant", "event": event}],
+            "actions": [{"action": f"{DOMAIN}.{action}", "data": data}],
+        }
+        configuration = {
+            "homeassistant": {
+                "name": "Crash",
+                "latitude": 50.08,
+                "longitude": 14.42,
+                "elevation": 250,
+                "unit_system": "metric",
+                "currency": "EUR",
+                "country": "CZ",
+                "time_zone": "Europe/Prague",
+            },
+            "automation": [automation] if event else [],
+        }
+        # JSON is YAML.
+        (self._folder / "configuration.yaml").write_text(json.dumps(configuration))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Start Home Assistant; what has not ended by the end of the block is killed."""
+        process = self._process = _context.Process(target=launch.run, args=(str(self._folder),), daemon=True)
+        # In a thread, since the first start waits for the server to have imported Home Assistant.
+        await asyncio.to_thread(process.start)
+        try:
+            yield
+        finally:
+            if process.is_alive():
+                process.kill()
+            process.join()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the process a signal, at once."""
+        assert self._process
+        assert self._process.pid
+        os.kill(self._process.pid, number)
+
+    async def ended(self) -> int:
+        """Return the exit status of the process once it has one; minus the signal that killed it."""
+        assert self._process
+        await asyncio.to_thread(self._process.join, _LOOKED_OFTEN_ENOUGH)
+        status = self._process.exitcode
+        assert status is not None, "Home Assistant does not end"
+        return status
+
+    async def noted(self) -> None:
+        """Return as soon as the note is on disk."""
+        await self._note_exists(wanted=True)
+
+    async def settled(self) -> None:
+        """Return as soon as no note is on disk."""
+        await self._note_exists(wanted=False)
+
+    async def _note_exists(self, *, wanted: bool) -> None:
+        while True:
+            if self.note.exists() is wanted:
+                return
+            await asyncio.sleep(_LOOK_AGAIN)
+
+    @property
+    def errors(self) -> list[str]:
+        """What Home Assistant logged as an error, in all its lives."""
+        said = (self._folder / "said").read_text()
+        return [line for line in said.splitlines() if " ERROR " in line or "Traceback" in line]
+
+    @property
+    def said(self) -> str:
+        """All that Home Assistant logged."""
+        return (self._folder / "said").read_text()
+
+
+def _entry(sim: Simulator) -> dict[str, Any]:
+    return {
+        "created_at": "2026-01-01T00:00:00+00:00",
+        "modified_at": "2026-01-01T00:00:00+00:00",
+        "data": {"name": "SEC1000", "host": sim.host, "port": sim.port},
+        "disabled_by": None,
+        "discovery_keys": {},
+        "domain": DOMAIN,
+        "entry_id": ENTRY_ID,
+        "minor_version": 1,
+        "options": dict(OPTIONS),
+        "pref_disable_new_entities": False,
+        "pref_disable_polling": False,
+        "source": "user",
+        "subentries": [],
+        "title": "SEC1000",
+        "unique_id": None,
+        "version": 2,
+    }

@@ -1,0 +1,199 @@
+"""kill -9 at any moment of a command: the next start puts the limit back, with nobody doing anything."""
+
+import asyncio
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+import signal
+from typing import Final
+
+import pytest
+
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode
+
+from .commands import CHANGE, OLD, RESET, RESET_OF_RCR, RESTORING, Command
+from .stage import SETUP, Stage
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+AT_ONCE: Final = 8
+"""How many homes are played at the same time: most of the time they wait."""
+LIMITED_AGAIN: Final = 3.0
+"""s from the first request of a start to the limit being in force."""
+
+
+class How(Enum):
+    """What is waited for before the kill, once so many requests have been sent."""
+
+    LOST = auto()
+    """The last of them has arrived, has no effect and is not answered."""
+    DONE = auto()
+    """The last of them has had its effect and is not answered."""
+    ANSWERED = auto()
+    NOTED = auto()
+    """The note is on disk."""
+    SETTLED = auto()
+    """The note is gone from the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When Home Assistant is killed, and whether the device is off then."""
+
+    name: str
+    sent: int
+    """Requests of the command so far; the start's own come before them."""
+    how: How
+    off: bool = False
+    later: float = 0.0
+    """s after that."""
+
+    async def kill(self, stage: Stage, start: int) -> None:
+        """Kill it then; `start` requests are the start's own."""
+        sent = start + self.sent
+        match self.how:
+            case How.LOST:
+                stage.lose(sent)
+            case How.DONE:
+                stage.kill_on_arrival(sent)
+            case How.ANSWERED:
+                await stage.answered(sent)
+            case How.NOTED:
+                await stage.answered(sent)
+                await stage.home.noted()
+            case How.SETTLED:
+                await stage.answered(sent)
+                await stage.home.settled()
+        await asyncio.sleep(self.later)
+        if self.how not in {How.LOST, How.DONE}:
+            stage.home.signal(signal.SIGKILL)
+        assert await stage.home.ended() == -signal.SIGKILL
+        await stage.sim.wait_until_idle()
+
+
+IN_THE_WINDOW: Final = Moment("1 s into the 5 s", 4, How.ANSWERED, off=True, later=1)
+RESET_MOMENTS: Final = (
+    Moment("before the note, as it reads what holds", 1, How.DONE),
+    Moment("between the note and the first off", 1, How.NOTED),
+    Moment("after the first off", 2, How.ANSWERED),
+    Moment("as the last off is lost", 4, How.LOST),
+    Moment("as the last off arrives", 4, How.DONE, off=True),
+    Moment("after the last off", 4, How.ANSWERED, off=True),
+    IN_THE_WINDOW,
+    Moment("3 s into the 5 s", 4, How.ANSWERED, off=True, later=3),
+    Moment("as the restoring write is lost", 5, How.LOST, off=True),
+    Moment("as the restoring write arrives", 5, How.DONE, off=True),
+    Moment("as the restoring on is lost", 6, How.LOST, off=True),
+    Moment("as the restoring on arrives, unanswered", 6, How.DONE),
+    Moment("after the restoring on is answered", 6, How.ANSWERED),
+    Moment("on the read-back", 7, How.DONE),
+    Moment("after it all", 7, How.SETTLED),
+)
+CHANGE_MOMENTS: Final = (
+    Moment("before the note", 0, How.DONE),
+    Moment("between the note and the write", 0, How.NOTED),
+    Moment("as the write arrives", 1, How.DONE),
+    Moment("after the write", 1, How.ANSWERED),
+    Moment("after the first off", 2, How.ANSWERED),
+    Moment("as the second off is lost", 3, How.LOST),
+    Moment("as the second off arrives", 3, How.DONE, off=True),
+    Moment("after the second off", 3, How.ANSWERED, off=True),
+    Moment("as the on is lost", 4, How.LOST, off=True),
+    Moment("as the on arrives, unanswered", 4, How.DONE),
+    Moment("after the on is answered", 4, How.ANSWERED),
+    Moment("on the read-back", 5, How.DONE),
+    Moment("after it all", 5, How.SETTLED),
+)
+RESTORING_MOMENTS: Final = (
+    Moment("as it reads what holds", 1, How.DONE, off=True),
+    Moment("as the write is lost", 2, How.LOST, off=True),
+    Moment("as the write arrives", 2, How.DONE, off=True),
+    Moment("as the on is lost", 3, How.LOST, off=True),
+    Moment("as the on arrives, unanswered", 3, How.DONE),
+    Moment("on the read-back", 4, How.DONE),
+)
+
+
+async def test_a_reset_killed_at_any_moment_is_put_right_by_the_next_start(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    await _play(tmp_path, subtests, RESET, [(moment,) for moment in RESET_MOMENTS])
+
+
+async def test_a_receiver_that_was_reset_decides_again_whatever_the_options_say(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    await _play(tmp_path, subtests, RESET_OF_RCR, [(IN_THE_WINDOW,)])
+
+
+async def test_a_change_of_the_mode_killed_at_any_moment_is_put_right_by_the_next_start(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    await _play(tmp_path, subtests, CHANGE, [(moment,) for moment in CHANGE_MOMENTS])
+
+
+async def test_a_start_killed_while_it_puts_the_limit_back_leaves_it_to_the_next_one(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    await _play(tmp_path, subtests, RESET, [(IN_THE_WINDOW, moment) for moment in RESTORING_MOMENTS])
+
+
+async def _play(
+    folder: Path, subtests: pytest.Subtests, command: Command, stories: list[tuple[Moment, ...]]
+) -> None:
+    """Play the stories side by side, each with a device and a home of its own."""
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def play(number: int, moments: tuple[Moment, ...]) -> None:
+        async with room, asyncio.timeout(60):
+            await _story(folder / str(number), command, moments)
+
+    ends = await asyncio.gather(
+        *(play(number, moments) for number, moments in enumerate(stories)), return_exceptions=True
+    )
+    for moments, end in zip(stories, ends, strict=True):
+        with subtests.test(", then ".join(moment.name for moment in moments)):
+            if end:
+                raise end
+
+
+async def _story(folder: Path, command: Command, moments: tuple[Moment, ...]) -> None:
+    async with Stage.set_up(folder, mode=command.held, limit=OLD) as stage:
+        stage.home.automate("start", command.action, **command.data)
+        expected, start = SETUP + command.sent, len(SETUP)
+        for moment in moments:
+            stage.begin()
+            async with stage.home.running():
+                await moment.kill(stage, start)
+            assert stage.told == expected[: start + moment.sent]
+            assert stage.is_off is moment.off
+            assert stage.home.note.exists() or not moment.off
+            stage.home.automate()
+            expected, start = RESTORING, 0
+        await _next_start_puts_it_right(stage, command)
+
+
+async def _next_start_puts_it_right(stage: Stage, command: Command) -> None:
+    was_off, had_note = stage.is_off, stage.home.note.exists()
+    device = stage.sim.device
+    before = device.mode, device.limit, device.bound_limit
+    stage.begin()
+    async with stage.home.running():
+        await stage.asked_for_telemetry()
+        await stage.answered(len(stage.requests))
+        assert not stage.home.note.exists()
+    assert stage.home.errors == []
+    if not was_off:
+        assert stage.written == []
+        assert stage.told == (("read", "telemetry") if had_note else SETUP)
+        assert (device.mode, device.limit, device.bound_limit) == before
+        assert device.mode in {command.held, command.target[0]}
+        return
+    arming = f"{command.target[0].key} on"
+    assert stage.told == ("read", "write", arming, "read", "telemetry")
+    first, armed = stage.requests[0], stage.requests[2]
+    assert armed.time - first.time < LIMITED_AGAIN
+    assert (device.mode, device.limit) == command.target
+    assert device.bound_limit == (device.limit if device.mode is ControlMode.VALUE else None)
+    assert device.sum_of_phases is False
+    assert device.capacity == 30_000
