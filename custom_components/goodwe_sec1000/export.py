@@ -308,13 +308,13 @@ class ExportControl:
             if not isinstance(error, Sec1000Error):
                 LOGGER.exception("%s: %s failed", self._coordinator.name, action)
             feedback = Feedback.of(error)
-            self._report(action, turn, feedback, str(error), effort)
+            self._report(action, turn, feedback, _sentence(str(error)), effort)
             return _translated(action, error, feedback)
         feedback = Feedback.OK
         message = done.message
         if done.correction:
             feedback |= Feedback.INVALID_INPUT
-            message = f"{done.correction}. {message}"
+            message = f"{_sentence(done.correction)} {message}"
         self._report(action, turn, feedback, message, effort)
         return Outcome(feedback, message, self._coordinator.data.settings)
 
@@ -358,6 +358,11 @@ def _follow(held: int, old: ExportOptions, new: ExportOptions) -> int:
     if held >= old.max_export_limit:
         return new.max_export_limit
     return min(max(held, new.min_export_limit), new.max_export_limit)
+
+
+def _sentence(text: str) -> str:
+    """Return what an error says as a sentence of its own."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def _in_words(settings: ExportSettings) -> str:

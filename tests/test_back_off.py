@@ -1,0 +1,85 @@
+"""A device that has had enough is asked less and less, and Repairs tells how to wake it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+from custom_components.goodwe_sec1000.sec1000 import timing
+from custom_components.goodwe_sec1000.sec1000.timing import Timing
+from simulator import Simulator
+
+from .states import shown
+from .timewarp import TimeWarp
+
+
+@pytest.fixture
+def quick() -> Timing:
+    """Nothing is shortened: time is virtual."""
+    return timing.STANDARD
+
+
+@pytest.fixture
+async def warp() -> AsyncIterator[TimeWarp]:
+    with TimeWarp(asyncio.get_running_loop()) as warp:
+        yield warp
+
+
+@pytest.fixture
+async def hass(warp: TimeWarp, hass: HomeAssistant) -> HomeAssistant:
+    """Start and stop Home Assistant in virtual time."""
+    return hass
+
+
+@pytest.mark.parametrize("fault", ["silence", "garbage", "wrong-checksum"])
+async def test_a_device_that_has_had_enough_is_left_alone_until_it_answers(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, fault: str
+) -> None:
+    issues = ir.async_get(hass)
+    issue = (DOMAIN, f"device_silent_{loaded.entry_id}")
+    sim.inject(fault)
+    await asyncio.sleep(170)
+    assert issues.async_get_issue(*issue) is None
+    await asyncio.sleep(300)
+    told = issues.async_get_issue(*issue)
+    assert told is not None
+    assert told.translation_placeholders == {"name": "SEC1000", "interval": "30"}
+    assert shown(hass, "sensor.sec1000_export_limit").state == "unavailable"
+    sim.requests.clear()
+    await asyncio.sleep(3600)
+    # At 30 s it would be 120 polls and 60 reads of the settings.
+    assert 10 <= len(sim.requests) <= 26
+    sim.clear_faults()
+    await asyncio.sleep(320)
+    assert issues.async_get_issue(*issue) is None
+    assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
+    await asyncio.sleep(61)
+    assert shown(hass, "sensor.sec1000_export_limit").state == "10.0"
+
+
+async def test_a_device_that_is_switched_off_is_told_and_found_again_at_the_interval(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    issues = ir.async_get(hass)
+    issue = (DOMAIN, f"device_silent_{loaded.entry_id}")
+    await sim.stop()
+    await asyncio.sleep(260)
+    assert issues.async_get_issue(*issue) is not None
+    await sim.start()
+    await asyncio.sleep(35)
+    assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
+    assert issues.async_get_issue(*issue) is None
+
+
+async def test_a_single_fault_in_between_changes_nothing(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    for _ in range(20):
+        sim.inject("six-byte-answer", count=1)
+        await asyncio.sleep(30)
+        assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
+    assert ir.async_get(hass).async_get_issue(DOMAIN, f"device_silent_{loaded.entry_id}") is None
