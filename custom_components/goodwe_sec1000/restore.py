@@ -9,6 +9,7 @@ from homeassistant.helpers import issue_registry as ir
 from .const import DOMAIN, LOGGER
 from .coordinator import Sec1000Coordinator
 from .note import Note
+from .sec1000.change import agrees
 from .sec1000.errors import Sec1000Error
 from .sec1000.model import ControlMode, kilowatts
 
@@ -37,6 +38,7 @@ class Restorer:
 
     async def try_once(self) -> bool:
         """Try to restore, and tell whether the note could be dropped."""
+        wanted = self._coordinator.client.unsettled
         try:
             settings = await self._coordinator.client.restore()
         except Sec1000Error as error:
@@ -44,6 +46,8 @@ class Restorer:
             return False
         self._coordinator.show_settings(settings)
         if self._coordinator.client.unsettled is None:
+            if wanted and agrees(settings, wanted):
+                await self._coordinator.keep_limit(wanted.limit)
             await self.settled()
             return True
         return False

@@ -109,6 +109,13 @@ class Home:
         assert status is not None, "Home Assistant does not end"
         return status
 
+    async def started(self) -> None:
+        """Return once all is set up: the automations are then listening."""
+        while True:
+            if "Home Assistant initialized" in self.said:
+                return
+            await asyncio.sleep(_LOOK_AGAIN)
+
     async def noted(self) -> None:
         """Return as soon as the note is on disk."""
         await self._note_exists(wanted=True)
