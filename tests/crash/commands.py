@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 
+from .home import Automation
+
 OLD: Final = 4_320
 """W; the limit that the device holds before the command."""
 WISHED: Final = 7_000
@@ -22,6 +24,10 @@ class Command:
     sent: tuple[str, ...]
     target: tuple[ControlMode, int]
     """Mode and limit (W) that hold where the limit had been off."""
+
+    def at(self, trigger: Mapping[str, str]) -> Automation:
+        """Return the automation that gives this command at that event."""
+        return Automation(trigger, self.action, self.data)
 
 
 RESET: Final = Command(

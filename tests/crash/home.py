@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 import json
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
@@ -34,8 +35,30 @@ _LOOK_AGAIN: Final = 0.005
 _LOOKED_OFTEN_ENOUGH: Final = 60.0
 """s after which what is waited for is taken for something that never comes."""
 
+START: Final = {"trigger": "homeassistant", "event": "start"}
+STARTED: Final = {"trigger": "event", "event_type": "homeassistant_started"}
+"""From then on, SIGTERM is a request to stop; before, it is the end."""
+SHUTDOWN: Final = {"trigger": "homeassistant", "event": "shutdown"}
+
 _context = get_context("forkserver")
 _context.set_forkserver_preload([launch.__name__])
+
+
+@dataclass(frozen=True, slots=True)
+class Automation:
+    """What a user has automated: one action at one event."""
+
+    trigger: Mapping[str, str]
+    action: str
+    data: Mapping[str, object] = field(default_factory=dict)
+
+    def configuration(self) -> dict[str, Any]:
+        """Return it as it stands in configuration.yaml."""
+        return {
+            "alias": self.action,
+            "triggers": [self.trigger],
+            "actions": [{"action": f"{DOMAIN}.{self.action}", "data": self.data}],
+        }
 
 
 class Home:
@@ -59,13 +82,8 @@ class Home:
         content = {"version": 1, "minor_version": minor_version, "key": key, "data": data}
         (self.storage / key).write_text(json.dumps(content))
 
-    def automate(self, event: str | None = None, action: str = "", **data: object) -> None:
-        """From the next start on, call this action at that event of Home Assistant's; without one, none."""
-        automation = {
-            "alias": "The one thing that anybody does",
-            "triggers": [{"trigger": "homeassistant", "event": event}],
-            "actions": [{"action": f"{DOMAIN}.{action}", "data": data}],
-        }
+    def automate(self, *automations: Automation) -> None:
+        """From the next start on, do this and nothing else."""
         configuration = {
             "homeassistant": {
                 "name": "Crash",
@@ -77,7 +95,7 @@ class Home:
                 "country": "CZ",
                 "time_zone": "Europe/Prague",
             },
-            "automation": [automation] if event else [],
+            "automation": [automation.configuration() for automation in automations],
         }
         # JSON is YAML.
         (self._folder / "configuration.yaml").write_text(json.dumps(configuration))
@@ -108,13 +126,6 @@ class Home:
         status = self._process.exitcode
         assert status is not None, "Home Assistant does not end"
         return status
-
-    async def started(self) -> None:
-        """Return once all is set up: the automations are then listening."""
-        while True:
-            if "Home Assistant initialized" in self.said:
-                return
-            await asyncio.sleep(_LOOK_AGAIN)
 
     async def noted(self) -> None:
         """Return as soon as the note is on disk."""

@@ -12,6 +12,7 @@ import pytest
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 
 from .commands import CHANGE, OLD, RESET, RESET_OF_RCR, RESTORING, Command
+from .home import START
 from .stage import SETUP, Stage
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -159,7 +160,7 @@ async def _play(
 
 async def _story(folder: Path, command: Command, moments: tuple[Moment, ...]) -> None:
     async with Stage.set_up(folder, mode=command.held, limit=OLD) as stage:
-        stage.home.automate("start", command.action, **command.data)
+        stage.home.automate(command.at(START))
         expected, start = SETUP + command.sent, len(SETUP)
         for moment in moments:
             stage.begin()

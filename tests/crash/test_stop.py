@@ -1,0 +1,145 @@
+"""A stop of Home Assistant, as its host's service manager does it, waits until the limit is back."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+import signal
+from time import monotonic
+from typing import Final
+
+import pytest
+
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode
+
+from .commands import CHANGE, OLD, RESET, RESTORING, Command
+from .home import SHUTDOWN, STARTED, Automation
+from .stage import SETUP, Stage
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+ENDED: Final = 15.0
+"""s from the signal to the end of the process where the device answers; 15 s are for the limit alone."""
+GIVEN_UP: Final = 30.0
+"""s to the end of the process where the device does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """When Home Assistant is told to stop."""
+
+    name: str
+    command: Command
+    answered: int
+    """Requests of the command that were answered before."""
+    later: float = 0.0
+    """s after that."""
+
+
+STOPS: Final = (
+    Stop("as the reset takes the modes off", RESET, 2),
+    Stop("as the limit has just been taken off", RESET, 4),
+    Stop("1 s into the 5 s", RESET, 4, later=1),
+    Stop("as the reset puts the limit back", RESET, 5),
+    Stop("before the change takes the old mode off", CHANGE, 1),
+    Stop("as the change has taken the old mode off", CHANGE, 3),
+    Stop("before the change is read back", CHANGE, 4),
+)
+
+
+async def test_home_assistant_stops_only_when_the_limit_is_back(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    ends = await asyncio.gather(
+        *(_stopped_in_the_middle(tmp_path / str(number), stop) for number, stop in enumerate(STOPS)),
+        return_exceptions=True,
+    )
+    for stop, end in zip(STOPS, ends, strict=True):
+        with subtests.test(stop.name):
+            if end:
+                raise end
+
+
+async def _stopped_in_the_middle(folder: Path, stop: Stop) -> None:
+    command = stop.command
+    async with asyncio.timeout(90), Stage.set_up(folder, mode=command.held, limit=OLD) as stage:
+        stage.home.automate(command.at(STARTED))
+        async with stage.home.running():
+            await stage.answered(len(SETUP) + stop.answered)
+            await asyncio.sleep(stop.later)
+            assert await _stop(stage) < ENDED
+        device = stage.sim.device
+        assert stage.told == SETUP + command.sent
+        assert (device.mode, device.bound_limit) == command.target
+        assert not stage.home.note.exists()
+        assert stage.home.errors == []
+        await _next_start_writes_nothing(stage)
+
+
+async def test_a_device_that_is_dead_does_not_keep_home_assistant_from_stopping(tmp_path: Path) -> None:
+    async with asyncio.timeout(90), Stage.set_up(tmp_path / "home", mode=RESET.held, limit=OLD) as stage:
+        stage.home.automate(RESET.at(STARTED))
+        async with stage.home.running():
+            await stage.answered(len(SETUP) + 4)
+            stage.sim.inject("silence")
+            assert await _stop(stage) < GIVEN_UP
+        assert stage.is_off
+        assert stage.home.note.exists()
+        stage.sim.clear_faults()
+        stage.home.automate()
+        stage.begin()
+        async with stage.home.running():
+            await stage.asked_for_telemetry()
+        assert stage.told == (*RESTORING, "telemetry")
+        assert (stage.sim.device.mode, stage.sim.device.bound_limit) == RESET.target
+
+
+async def test_a_stop_while_a_start_puts_the_limit_back_waits_for_that_too(tmp_path: Path) -> None:
+    async with asyncio.timeout(90), Stage.set_up(tmp_path / "home", mode=RESET.held, limit=OLD) as stage:
+        stage.home.automate(RESET.at(STARTED))
+        async with stage.home.running():
+            await stage.answered(len(SETUP) + 4)
+            stage.home.signal(signal.SIGKILL)
+            await stage.home.ended()
+        stage.home.automate()
+        stage.begin()
+        # Not before its third try, 3 s later, when the start itself is over and SIGTERM a request to stop.
+        stage.sim.inject("close-before-answer", count=2)
+        async with stage.home.running():
+            await stage.answered(4)
+            await _stop(stage)
+        assert stage.told == ("read", "read", *RESTORING)
+        assert (stage.sim.device.mode, stage.sim.device.bound_limit) == RESET.target
+        assert not stage.home.note.exists()
+        await _next_start_writes_nothing(stage)
+
+
+async def test_a_reset_that_the_stop_itself_triggers_leaves_the_limit_on(tmp_path: Path) -> None:
+    async with asyncio.timeout(90), Stage.set_up(tmp_path / "home", mode=RESET.held, limit=OLD) as stage:
+        stage.home.automate(Automation(STARTED, "get_export_limit"), RESET.at(SHUTDOWN))
+        async with stage.home.running():
+            await stage.answered(len(SETUP) + 1)
+            assert await _stop(stage) < GIVEN_UP
+        assert stage.told == (*SETUP, "read", *RESET.sent)
+        assert (stage.sim.device.mode, stage.sim.device.bound_limit) == RESET.target
+        assert not stage.home.note.exists()
+        stage.home.automate()
+        await _next_start_writes_nothing(stage)
+
+
+async def _stop(stage: Stage) -> float:
+    """Stop Home Assistant and return how long (s) that took."""
+    began = monotonic()
+    stage.home.signal(signal.SIGTERM)
+    assert await stage.home.ended() == 0
+    await stage.sim.wait_until_idle()
+    return monotonic() - began
+
+
+async def _next_start_writes_nothing(stage: Stage) -> None:
+    stage.home.automate()
+    stage.begin()
+    async with stage.home.running():
+        await stage.asked_for_telemetry()
+        await stage.answered(len(stage.requests))
+    assert stage.told == SETUP
+    assert stage.sim.device.mode is ControlMode.VALUE
