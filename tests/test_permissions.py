@@ -24,7 +24,7 @@ async def disable_as(hass: HomeAssistant, user: User) -> None:
     )
 
 
-async def test_who_may_not_control_the_export_state_may_not_act(
+async def test_who_may_not_control_the_switch_may_not_act(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     guest = MockUser(groups=[]).add_to_hass(hass)
@@ -34,10 +34,10 @@ async def test_who_may_not_control_the_export_state_may_not_act(
     assert sim.requests == []
 
 
-async def test_who_may_control_the_export_state_may_act(
+async def test_who_may_control_the_switch_may_act(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
-    allowed = {"entities": {"entity_ids": {"binary_sensor.sec1000_export_state": {"control": True}}}}
+    allowed = {"entities": {"entity_ids": {"switch.sec1000_export_to_grid": {"control": True}}}}
     user = MockUser(groups=[])
     user.mock_policy(allowed)
     user.add_to_hass(hass)

@@ -17,10 +17,15 @@ from .baseline import Drift, drift
 from .coordinator import Sec1000Coordinator, Snapshot
 from .data import Sec1000ConfigEntry
 from .entity import Sec1000Entity
+from .export_state import export_is_on
 from .options import ExportOptions
+from .sec1000.change import TOLERANCE
 from .sec1000.model import ControlMode
 
 PARALLEL_UPDATES = 0
+
+NEAR: Final = 0.02
+"""Share of the limit within which the meter counts as standing at it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +33,6 @@ class Sec1000BinarySensorDescription(BinarySensorEntityDescription):
     """A binary sensor that is told from the snapshot; unavailable where that yields None."""
 
     value: Callable[[Snapshot, ExportOptions], bool | None]
-
-
-def _export_state(snapshot: Snapshot, options: ExportOptions) -> bool | None:
-    """Off only where the limit is what decides and lets through no more than the minimum."""
-    if snapshot.note:
-        return True
-    if (settings := snapshot.settings) is None:
-        return None
-    return settings.mode is not ControlMode.VALUE or settings.limit > options.min_export_limit
 
 
 def _limit_differs(snapshot: Snapshot, options: ExportOptions) -> bool | None:
@@ -49,8 +45,17 @@ def _limit_exceeded(snapshot: Snapshot, _options: ExportOptions) -> bool | None:
     return None if snapshot.telemetry is None or snapshot.settings is None else snapshot.limit_exceeded
 
 
+def _export_limited(snapshot: Snapshot, options: ExportOptions) -> bool | None:
+    """Tell whether the meter stands at the limit; only the limit by value of the sum can be told so."""
+    if (settings := snapshot.settings) is None or (telemetry := snapshot.telemetry) is None:
+        return None
+    if settings.mode is not ControlMode.VALUE or not options.sum_of_phases:
+        return False
+    return abs(telemetry.meter_power - settings.limit) <= max(NEAR * settings.limit, TOLERANCE)
+
+
 BINARY_SENSORS: Final = (
-    Sec1000BinarySensorDescription(key="export_state", value=_export_state),
+    Sec1000BinarySensorDescription(key="export_state", value=export_is_on),
     Sec1000BinarySensorDescription(
         key="module_started",
         device_class=BinarySensorDeviceClass.RUNNING,
@@ -62,6 +67,9 @@ BINARY_SENSORS: Final = (
     ),
     Sec1000BinarySensorDescription(
         key="limit_exceeded", device_class=BinarySensorDeviceClass.PROBLEM, value=_limit_exceeded
+    ),
+    Sec1000BinarySensorDescription(
+        key="export_limited", entity_registry_enabled_default=False, value=_export_limited
     ),
 )
 

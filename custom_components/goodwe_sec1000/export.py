@@ -14,10 +14,19 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
 from .baseline import Drift, adoptable, drift
-from .const import CONF_PUT_BACK, DOMAIN, LOGGER
+from .const import (
+    CONF_ALLOW_DEACTIVATING,
+    CONF_CONTROL_MODE,
+    CONF_MAX_EXPORT_LIMIT,
+    CONF_MIN_EXPORT_LIMIT,
+    CONF_PUT_BACK,
+    DOMAIN,
+    LOGGER,
+)
 from .coordinator import Sec1000Coordinator
+from .export_state import export_is_on
 from .feedback import Action, Feedback, FeedbackRecord
-from .limit import WantedLimit, wanted_limit
+from .limit import WantedLimit, bound, wanted_limit
 from .options import ExportOptions
 from .restore import Restorer
 from .sec1000.effort import Effort
@@ -39,8 +48,13 @@ class ChooseModeError(InvalidValueError):
     """Export is to be disabled, but the control mode of the options is deactivated."""
 
 
+class DeactivatingNotAllowedError(InvalidValueError):
+    """The control mode is to be deactivated, and the owner has not allowed that."""
+
+
 _ERROR_KEYS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (ChooseModeError, "choose_mode"),
+    (DeactivatingNotAllowedError, "deactivating_not_allowed"),
     (SupersededError, "superseded"),
     (NotAppliedError, "not_applied"),
     (OutcomeUnknownError, "outcome_unknown"),
@@ -112,6 +126,11 @@ class ExportControl:
 
         return await self._perform(Action.EXPORT_ENABLE, work)
 
+    async def toggle(self) -> Outcome:
+        """Enable export where it is off, disable it otherwise, also where its state is not known."""
+        off = export_is_on(self._coordinator.data, self._coordinator.options) is False
+        return await (self.enable() if off else self.disable())
+
     async def set_limit(self, limit: object) -> Outcome:
         """Set this limit (kW), brought into the range of the options; feedback 129 where it had to be.
 
@@ -123,16 +142,46 @@ class ExportControl:
 
         return await self._perform(Action.SET_EXPORT_LIMIT, work)
 
+    async def set_minimum(self, limit: object) -> Outcome:
+        """Make this the minimum export limit (kW), from 0 to the maximum; else refused (128)."""
+
+        def changed(options: ExportOptions) -> Mapping[str, Any]:
+            return {CONF_MIN_EXPORT_LIMIT: bound(limit, 0, options.max_export_limit)}
+
+        return await self._change_options(changed)
+
+    async def set_maximum(self, limit: object) -> Outcome:
+        """Make this the maximum export limit (kW), from the minimum to the capacity; else refused (128)."""
+
+        def changed(options: ExportOptions) -> Mapping[str, Any]:
+            return {CONF_MAX_EXPORT_LIMIT: bound(limit, options.min_export_limit, options.total_capacity)}
+
+        return await self._change_options(changed)
+
+    async def choose_mode(self, mode: ControlMode) -> Outcome:
+        """Let this mode decide on the export; deactivated only where the options allow it (else 128)."""
+
+        def changed(_options: ExportOptions) -> Mapping[str, Any]:
+            allowed = self._coordinator.config_entry.options.get(CONF_ALLOW_DEACTIVATING)
+            if mode is ControlMode.DEACTIVATED and not allowed:
+                raise DeactivatingNotAllowedError("deactivating is not allowed in the options")
+            return {CONF_CONTROL_MODE: mode.key}
+
+        return await self._change_options(changed)
+
     async def apply_options(self, changed: Mapping[str, Any]) -> Outcome:
         """Make the device hold what these options say, and save them once it has proven to.
 
         The limit that it holds follows minimum and maximum. Until they are saved, and for good where
         the device does not take them, everything else goes by the old options.
         """
+        return await self._change_options(lambda _options: changed)
 
+    async def _change_options(self, change: Callable[[ExportOptions], Mapping[str, Any]]) -> Outcome:
         async def work(effort: Effort) -> _Done:
-            held = await self._client.read_export_settings(urgent=True, effort=effort)
             old = self._coordinator.options
+            changed = change(old)
+            held = await self._client.read_export_settings(urgent=True, effort=effort)
             new = ExportOptions.of({**self._coordinator.config_entry.options, **changed})
             return await self._apply(WantedLimit(_follow(held.limit, old, new)), effort, changed)
 

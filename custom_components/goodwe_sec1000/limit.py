@@ -41,6 +41,19 @@ def wanted_limit(value: object, options: ExportOptions) -> WantedLimit:
     )
 
 
+def bound(value: object, lowest: int, highest: int) -> float:
+    """Return what an action was given as a minimum or maximum limit (kW, two decimals).
+
+    Raises InvalidValueError for what is no number and for what is not from lowest to highest (W).
+    """
+    kilowatt = round(_number(value), 2)
+    if not lowest <= watts(kilowatt) <= highest:
+        raise InvalidValueError(
+            f"{kilowatt:.2f} kW is outside {kilowatts(lowest):.2f} to {kilowatts(highest):.2f} kW"
+        )
+    return kilowatt
+
+
 def _number(value: object) -> float:
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         value = float(value)

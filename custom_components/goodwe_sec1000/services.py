@@ -15,7 +15,6 @@ import voluptuous as vol
 from .const import DOMAIN
 from .data import Sec1000ConfigEntry
 from .export import ExportControl, Outcome
-from .feedback import Action
 from .sec1000.model import kilowatts
 
 ATTR_LIMIT: Final = "limit"
@@ -26,27 +25,33 @@ _LIMIT_SCHEMA: Final = _SCHEMA.extend({vol.Optional(ATTR_LIMIT): object})
 
 type _Handler = Callable[[ExportControl, ServiceCall], Awaitable[Outcome]]
 
-_HANDLERS: Final[dict[Action, _Handler]] = {
-    Action.EXPORT_DISABLE: lambda export, _call: export.disable(),
-    Action.EXPORT_ENABLE: lambda export, _call: export.enable(),
-    Action.SET_EXPORT_LIMIT: lambda export, call: export.set_limit(call.data.get(ATTR_LIMIT)),
-    Action.GET_EXPORT_LIMIT: lambda export, _call: export.read_limit(),
-    Action.SET_DATETIME: lambda export, _call: export.set_clock(),
-    Action.RESET_EXPORT_WATCHDOG: lambda export, _call: export.reset_watchdog(),
+_HANDLERS: Final[dict[str, _Handler]] = {
+    "export_disable": lambda export, _call: export.disable(),
+    "export_enable": lambda export, _call: export.enable(),
+    "export_toggle": lambda export, _call: export.toggle(),
+    "get_export_limit": lambda export, _call: export.read_limit(),
+    "set_datetime": lambda export, _call: export.set_clock(),
+    "reset_export_watchdog": lambda export, _call: export.reset_watchdog(),
+}
+_LIMIT_HANDLERS: Final[dict[str, _Handler]] = {
+    "set_export_limit": lambda export, call: export.set_limit(call.data.get(ATTR_LIMIT)),
+    "set_min_export_limit": lambda export, call: export.set_minimum(call.data.get(ATTR_LIMIT)),
+    "set_max_export_limit": lambda export, call: export.set_maximum(call.data.get(ATTR_LIMIT)),
 }
 
 
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions, whether or not a device is set up."""
-    for action, handler in _HANDLERS.items():
-        hass.services.async_register(
-            DOMAIN,
-            action,
-            partial(_handle, handler),
-            schema=_LIMIT_SCHEMA if action is Action.SET_EXPORT_LIMIT else _SCHEMA,
-            supports_response=SupportsResponse.OPTIONAL,
-        )
+    for handlers, schema in ((_HANDLERS, _SCHEMA), (_LIMIT_HANDLERS, _LIMIT_SCHEMA)):
+        for action, handler in handlers.items():
+            hass.services.async_register(
+                DOMAIN,
+                action,
+                partial(_handle, handler),
+                schema=schema,
+                supports_response=SupportsResponse.OPTIONAL,
+            )
 
 
 async def _handle(handler: _Handler, call: ServiceCall) -> ServiceResponse:
@@ -95,14 +100,14 @@ def _chosen_entry(hass: HomeAssistant, entry_id: str | None) -> Sec1000ConfigEnt
 
 
 async def _check_permission(call: ServiceCall, entry: Sec1000ConfigEntry) -> None:
-    """Let only those act who may control the entry's export; raises Unauthorized and UnknownUser."""
+    """Let only those act who may control the entry's switch; raises Unauthorized and UnknownUser."""
     if call.context.user_id is None:
         return
     user = await call.hass.auth.async_get_user(call.context.user_id)
     if user is None:
         raise UnknownUser(context=call.context)
     entity_id = er.async_get(call.hass).async_get_entity_id(
-        Platform.BINARY_SENSOR, DOMAIN, f"{entry.entry_id}_export_state"
+        Platform.SWITCH, DOMAIN, f"{entry.entry_id}_export_to_grid"
     )
     if user.is_admin or (entity_id and user.permissions.check_entity(entity_id, POLICY_CONTROL)):
         return

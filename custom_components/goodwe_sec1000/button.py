@@ -1,0 +1,66 @@
+"""Buttons: the actions that need no value."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, override
+
+from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
+from homeassistant.const import EntityCategory, Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .data import Sec1000ConfigEntry, Sec1000Data
+from .entity import Sec1000Entity
+from .export import ExportControl, Outcome
+
+PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sec1000ButtonDescription(ButtonEntityDescription):
+    """A button and what it does."""
+
+    press: Callable[[ExportControl], Awaitable[Outcome]]
+
+
+BUTTONS: Final = (
+    Sec1000ButtonDescription(key="enable_export", press=ExportControl.enable),
+    Sec1000ButtonDescription(key="disable_export", press=ExportControl.disable),
+    Sec1000ButtonDescription(
+        key="read_export_limit", entity_category=EntityCategory.DIAGNOSTIC, press=ExportControl.read_limit
+    ),
+    Sec1000ButtonDescription(
+        key="set_date_and_time", entity_category=EntityCategory.CONFIG, press=ExportControl.set_clock
+    ),
+    Sec1000ButtonDescription(
+        key="reset_export_watchdog",
+        entity_category=EntityCategory.CONFIG,
+        press=ExportControl.reset_watchdog,
+    ),
+)
+
+
+async def async_setup_entry(
+    _hass: HomeAssistant, entry: Sec1000ConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add the buttons of one device."""
+    async_add_entities(Sec1000Button(entry.runtime_data, description) for description in BUTTONS)
+
+
+class Sec1000Button(Sec1000Entity, ButtonEntity):
+    """One action; available whether or not the device is, so that a press can tell what is wrong."""
+
+    entity_description: Sec1000ButtonDescription
+
+    def __init__(self, data: Sec1000Data, description: Sec1000ButtonDescription) -> None:
+        super().__init__(data.coordinator, Platform.BUTTON, description)
+        self._export = data.export
+
+    @property
+    @override
+    def available(self) -> bool:
+        return True
+
+    @override
+    async def async_press(self) -> None:
+        await self.entity_description.press(self._export)

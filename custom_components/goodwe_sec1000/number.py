@@ -1,0 +1,107 @@
+"""Numbers: the export limit, and the minimum and maximum between which it may be set."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, override
+
+from homeassistant.components.number import (
+    NumberDeviceClass,
+    NumberEntity,
+    NumberEntityDescription,
+    NumberMode,
+)
+from homeassistant.const import EntityCategory, Platform, UnitOfPower
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .coordinator import Snapshot
+from .data import Sec1000ConfigEntry, Sec1000Data
+from .entity import Sec1000Entity
+from .export import ExportControl, Outcome
+from .options import ExportOptions
+from .sec1000.model import kilowatts
+
+PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sec1000NumberDescription(NumberEntityDescription):
+    """A power in W, its bounds in W, and how it is set (kW)."""
+
+    value: Callable[[Snapshot, ExportOptions], int | None]
+    lowest: Callable[[ExportOptions], int]
+    highest: Callable[[ExportOptions], int]
+    set_value: Callable[[ExportControl, float], Awaitable[Outcome]]
+
+
+NUMBERS: Final = (
+    Sec1000NumberDescription(
+        key="export_limit",
+        value=lambda snapshot, _options: snapshot.settings.limit if snapshot.settings else None,
+        lowest=lambda options: options.min_export_limit,
+        highest=lambda options: options.max_export_limit,
+        set_value=lambda export, limit: export.set_limit(limit),
+    ),
+    Sec1000NumberDescription(
+        key="minimum_export_limit",
+        entity_category=EntityCategory.CONFIG,
+        value=lambda _snapshot, options: options.min_export_limit,
+        lowest=lambda _options: 0,
+        highest=lambda options: options.max_export_limit,
+        set_value=lambda export, limit: export.set_minimum(limit),
+    ),
+    Sec1000NumberDescription(
+        key="maximum_export_limit",
+        entity_category=EntityCategory.CONFIG,
+        value=lambda _snapshot, options: options.max_export_limit,
+        lowest=lambda options: options.min_export_limit,
+        highest=lambda options: options.total_capacity,
+        set_value=lambda export, limit: export.set_maximum(limit),
+    ),
+)
+
+
+async def async_setup_entry(
+    _hass: HomeAssistant, entry: Sec1000ConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add the numbers of one device."""
+    async_add_entities(Sec1000Number(entry.runtime_data, description) for description in NUMBERS)
+
+
+class Sec1000Number(Sec1000Entity, NumberEntity):
+    """A power in kW, in steps of 10 W; its bounds follow the options."""
+
+    entity_description: Sec1000NumberDescription
+    _attr_device_class = NumberDeviceClass.POWER
+    _attr_mode = NumberMode.BOX
+    _attr_native_step = 0.01
+    _attr_native_unit_of_measurement = UnitOfPower.KILO_WATT
+
+    def __init__(self, data: Sec1000Data, description: Sec1000NumberDescription) -> None:
+        super().__init__(data.coordinator, Platform.NUMBER, description)
+        self._export = data.export
+
+    @property
+    @override
+    def available(self) -> bool:
+        return self.native_value is not None
+
+    @property
+    @override
+    def native_value(self) -> float | None:
+        value = self.entity_description.value(self.coordinator.data, self.coordinator.options)
+        return None if value is None else kilowatts(value)
+
+    @property
+    @override
+    def native_min_value(self) -> float:
+        return kilowatts(self.entity_description.lowest(self.coordinator.options))
+
+    @property
+    @override
+    def native_max_value(self) -> float:
+        return kilowatts(self.entity_description.highest(self.coordinator.options))
+
+    @override
+    async def async_set_native_value(self, value: float) -> None:
+        await self.entity_description.set_value(self._export, value)

@@ -1,0 +1,49 @@
+"""The select: which control mode decides on the export."""
+
+from typing import Final, override
+
+from homeassistant.components.select import SelectEntity, SelectEntityDescription
+from homeassistant.const import EntityCategory, Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .data import Sec1000ConfigEntry, Sec1000Data
+from .entity import Sec1000Entity
+from .sec1000.model import ControlMode
+
+PARALLEL_UPDATES = 0
+
+MODES: Final = (ControlMode.VALUE, ControlMode.RCR, ControlMode.DRED, ControlMode.DEACTIVATED)
+CONTROL_MODE: Final = SelectEntityDescription(
+    key="control_mode", entity_category=EntityCategory.CONFIG, options=[mode.key for mode in MODES]
+)
+
+
+async def async_setup_entry(
+    _hass: HomeAssistant, entry: Sec1000ConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add the select of one device."""
+    async_add_entities([ControlModeSelect(entry.runtime_data)])
+
+
+class ControlModeSelect(Sec1000Entity, SelectEntity):
+    """Shows the mode that was read; choosing one applies it and then keeps it in the options."""
+
+    def __init__(self, data: Sec1000Data) -> None:
+        super().__init__(data.coordinator, Platform.SELECT, CONTROL_MODE)
+        self._export = data.export
+
+    @property
+    @override
+    def available(self) -> bool:
+        return self.coordinator.data.settings is not None
+
+    @property
+    @override
+    def current_option(self) -> str | None:
+        settings = self.coordinator.data.settings
+        return settings.mode.key if settings else None
+
+    @override
+    async def async_select_option(self, option: str) -> None:
+        await self._export.choose_mode(ControlMode.from_key(option))

@@ -1,0 +1,49 @@
+"""The switch: export to the grid on (maximum limit) or off (minimum limit)."""
+
+from typing import Any, Final, override
+
+from homeassistant.components.switch import SwitchEntity, SwitchEntityDescription
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .data import Sec1000ConfigEntry, Sec1000Data
+from .entity import Sec1000Entity
+from .export_state import export_is_on
+
+PARALLEL_UPDATES = 0
+
+EXPORT_TO_GRID: Final = SwitchEntityDescription(key="export_to_grid")
+
+
+async def async_setup_entry(
+    _hass: HomeAssistant, entry: Sec1000ConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add the switch of one device."""
+    async_add_entities([ExportSwitch(entry.runtime_data)])
+
+
+class ExportSwitch(Sec1000Entity, SwitchEntity):
+    """Shows what was read back; switching waits until that is known."""
+
+    def __init__(self, data: Sec1000Data) -> None:
+        super().__init__(data.coordinator, Platform.SWITCH, EXPORT_TO_GRID)
+        self._export = data.export
+
+    @property
+    @override
+    def available(self) -> bool:
+        return self.is_on is not None
+
+    @property
+    @override
+    def is_on(self) -> bool | None:
+        return export_is_on(self.coordinator.data, self.coordinator.options)
+
+    @override
+    async def async_turn_on(self, **kwargs: Any) -> None:
+        await self._export.enable()
+
+    @override
+    async def async_turn_off(self, **kwargs: Any) -> None:
+        await self._export.disable()

@@ -1,0 +1,219 @@
+"""Switch, numbers, select and buttons: each goes the way of the actions and shows what was read back."""
+
+from typing import Any
+
+from homeassistant.const import ATTR_ENTITY_ID
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import entity_registry as er
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode
+from simulator import Simulator
+
+from .states import shown
+
+SWITCH = "switch.sec1000_export_to_grid"
+NUMBER = "number.sec1000_export_limit"
+MINIMUM = "number.sec1000_minimum_export_limit"
+MAXIMUM = "number.sec1000_maximum_export_limit"
+SELECT = "select.sec1000_control_mode"
+
+
+async def do(hass: HomeAssistant, action: str, entity_id: str, **data: Any) -> None:
+    domain, name = action.split(".")
+    await hass.services.async_call(domain, name, {ATTR_ENTITY_ID: entity_id, **data}, blocking=True)
+
+
+def feedback(hass: HomeAssistant, action: str) -> str:
+    return shown(hass, f"sensor.sec1000_{action}_feedback").state
+
+
+async def test_the_switch_disables_and_enables_export(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    assert shown(hass, SWITCH).state == "on"
+    await do(hass, "switch.turn_off", SWITCH)
+    assert (sim.device.bound_limit, shown(hass, SWITCH).state, feedback(hass, "export_disable")) == (
+        0,
+        "off",
+        "1",
+    )
+    await do(hass, "switch.turn_on", SWITCH)
+    assert (sim.device.bound_limit, shown(hass, SWITCH).state) == (10_000, "on")
+    assert feedback(hass, "export_enable") == "1"
+
+
+async def test_a_switch_that_failed_shows_what_the_device_holds(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.inject("ack-without-effect")
+    with pytest.raises(HomeAssistantError):
+        await do(hass, "switch.turn_off", SWITCH)
+    assert shown(hass, SWITCH).state == "on"
+    assert feedback(hass, "export_disable") == "2"
+
+
+async def test_toggle_turns_export_over(hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator) -> None:
+    for expected in (0, 10_000, 0):
+        await hass.services.async_call(DOMAIN, "export_toggle", {}, blocking=True)
+        assert sim.device.bound_limit == expected
+
+
+async def test_toggle_disables_export_where_its_state_is_not_known(
+    hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.inject("silence", count=1, commands=(0x43,))
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert shown(hass, SWITCH).state == "unavailable"
+    await hass.services.async_call(DOMAIN, "export_toggle", {}, blocking=True)
+    assert sim.device.bound_limit == 0
+
+
+async def test_the_number_sets_the_limit_within_the_bounds_of_the_options(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    attributes = shown(hass, NUMBER).attributes
+    assert (attributes["min"], attributes["max"], attributes["step"], attributes["mode"]) == (
+        0,
+        10,
+        0.01,
+        "box",
+    )
+    await do(hass, "number.set_value", NUMBER, value=7.25)
+    assert (sim.device.bound_limit, shown(hass, NUMBER).state) == (7_250, "7.25")
+    with pytest.raises(ServiceValidationError):
+        await do(hass, "number.set_value", NUMBER, value=10.01)
+    assert sim.device.bound_limit == 7_250
+
+
+@pytest.mark.parametrize(
+    ("held", "number", "value", "expected"),
+    [
+        (0, MINIMUM, 1.0, 1_000),
+        (500, MINIMUM, 1.0, 1_000),
+        (5_000, MINIMUM, 1.0, 5_000),
+        (10_000, MAXIMUM, 20.0, 20_000),
+        (12_000, MAXIMUM, 20.0, 20_000),
+        (5_000, MAXIMUM, 4.0, 4_000),
+        (5_000, MAXIMUM, 20.0, 5_000),
+    ],
+)
+async def test_the_limit_follows_minimum_and_maximum(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    held: int,
+    number: str,
+    value: float,
+    expected: int,
+) -> None:
+    sim.device.limit = held
+    await do(hass, "number.set_value", number, value=value)
+    assert sim.device.bound_limit == expected
+    assert float(shown(hass, number).state) == value
+    key = "min_export_limit" if number == MINIMUM else "max_export_limit"
+    assert loaded.options[key] == value
+    bound = "min" if number == MINIMUM else "max"
+    assert shown(hass, NUMBER).attributes[bound] == value
+
+
+async def test_minimum_and_maximum_stand_where_the_device_did_not_follow(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.inject("ack-without-effect")
+    with pytest.raises(HomeAssistantError):
+        await do(hass, "number.set_value", MAXIMUM, value=20)
+    assert loaded.options["max_export_limit"] == 10.0
+    assert shown(hass, MAXIMUM).state == "10.0"
+    assert feedback(hass, "set_export_limit") == "2"
+
+
+@pytest.mark.parametrize(
+    ("action", "limit"),
+    [
+        ("set_min_export_limit", 10.01),
+        ("set_min_export_limit", -0.01),
+        ("set_max_export_limit", 30.01),
+        ("set_max_export_limit", "high"),
+        ("set_max_export_limit", True),
+        ("set_max_export_limit", None),
+    ],
+)
+async def test_bounds_that_cannot_be_are_refused_and_nothing_is_sent(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, action: str, limit: object
+) -> None:
+    sim.requests.clear()
+    with pytest.raises(ServiceValidationError):
+        await hass.services.async_call(DOMAIN, action, {"limit": limit}, blocking=True)
+    assert feedback(hass, "set_export_limit") == "128"
+    assert sim.requests == []
+
+
+async def test_the_select_chooses_the_mode_and_keeps_it(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    assert shown(hass, SELECT).state == "value"
+    await do(hass, "select.select_option", SELECT, option="rcr")
+    assert sim.device.mode is ControlMode.RCR
+    assert shown(hass, SELECT).state == loaded.options["export_limit_control_mode"] == "rcr"
+
+
+async def test_deactivating_needs_the_owners_leave(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.requests.clear()
+    with pytest.raises(ServiceValidationError, match="Allow it in the options"):
+        await do(hass, "select.select_option", SELECT, option="deactivated")
+    assert sim.requests == []
+    hass.config_entries.async_update_entry(loaded, options={**loaded.options, "allow_deactivating": True})
+    await do(hass, "select.select_option", SELECT, option="deactivated")
+    assert sim.device.mode is ControlMode.DEACTIVATED
+    assert shown(hass, SELECT).state == "deactivated"
+
+
+@pytest.mark.parametrize(
+    ("button", "action"),
+    [
+        ("disable_export", "export_disable"),
+        ("enable_export", "export_enable"),
+        ("read_export_limit", "get_export_limit"),
+        ("set_date_and_time", "set_date_and_time"),
+        ("reset_export_watchdog", "reset_export_watchdog"),
+    ],
+)
+async def test_each_button_does_what_it_says(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, button: str, action: str
+) -> None:
+    sim.requests.clear()
+    await do(hass, "button.press", f"button.sec1000_{button}")
+    assert sim.requests
+    assert feedback(hass, action) == "1"
+
+
+async def test_whether_the_meter_stands_at_the_limit_is_shown_to_who_wants_it(
+    hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, entity_registry: er.EntityRegistry
+) -> None:
+    entity_registry.async_get_or_create(
+        "binary_sensor",
+        DOMAIN,
+        f"{entry.entry_id}_export_limited",
+        config_entry=entry,
+        suggested_object_id="sec1000_export_limited",
+        disabled_by=None,
+    )
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    expected = "on" if abs(sim.telemetry().meter_power - 10_000) <= 200 else "off"
+    assert shown(hass, "binary_sensor.sec1000_export_limited").state == expected
+
+
+async def test_whether_the_meter_stands_at_the_limit_is_off_the_list_by_default(
+    loaded: MockConfigEntry, entity_registry: er.EntityRegistry
+) -> None:
+    registered = entity_registry.async_get("binary_sensor.sec1000_export_limited")
+    assert registered
+    assert registered.disabled_by is er.RegistryEntryDisabler.INTEGRATION
