@@ -337,6 +337,32 @@ async def test_export_cannot_be_disabled_where_nothing_would_hold_it(
     assert sim.requests == []
 
 
+@pytest.mark.parametrize("action", ["set_export_limit", "export_enable"])
+async def test_setting_a_limit_takes_no_mode_off(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, action: str
+) -> None:
+    """The options say deactivated, the device limits all the same: that must not end by setting a limit."""
+    hass.config_entries.async_update_entry(
+        loaded, options={**loaded.options, "export_limit_control_mode": "deactivated"}
+    )
+    await act(hass, action, **({"limit": 3} if action == "set_export_limit" else {}))
+    assert sim.device.mode is ControlMode.VALUE
+    assert sim.device.bound_limit == (3_000 if action == "set_export_limit" else 10_000)
+    sim.device.mode = ControlMode.DEACTIVATED
+    response = await act(hass, action, **({"limit": 3} if action == "set_export_limit" else {}))
+    assert sim.device.mode is ControlMode.DEACTIVATED
+    assert "nothing limits the export" in response["message"]
+
+
+async def test_a_corrected_limit_that_fails_tells_both(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.inject("silence")
+    with pytest.raises(HomeAssistantError, match=r"feedback 136\)"):
+        await act(hass, "set_export_limit", limit=12)
+    assert feedback(hass, "set_export_limit") == 136
+
+
 async def test_actions_exist_before_any_device_and_say_what_is_missing(hass: HomeAssistant) -> None:
     assert await async_setup_component(hass, DOMAIN, {})
     assert set(hass.services.async_services()[DOMAIN]) >= set(FEEDBACK_SENSORS)

@@ -86,6 +86,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._meter_watch = MeterWatch()
         self._zero_glitch = ZeroGlitchFilter()
         self._settings_read_at = 0.0
+        self._loss_logged = False
         self._settings_error: Sec1000Error | None = None
         self._ask_telemetry_at = 0.0
         self._quiet_until = 0.0
@@ -164,7 +165,8 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
     @callback
     def show_settings(self, settings: ExportSettings) -> None:
         """Take over what the device was just read to hold."""
-        if self._settings_error and self.data.settings is None and self.last_update_success:
+        if self._loss_logged:
+            self._loss_logged = False
             LOGGER.info("%s: the export limit can be read again", self.name)
         self._settings_error = None
         self._settings_read_at = monotonic()
@@ -173,10 +175,11 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def _drop_old_settings(self) -> None:
-        if self.data.settings is None or monotonic() - self._settings_read_at < SETTINGS_LIFETIME:
+        if self.data.settings and monotonic() - self._settings_read_at < SETTINGS_LIFETIME:
             return
-        if self.last_update_success:
-            # Where the telemetry failed too, that was logged already.
+        # Where the telemetry fails too, that is logged already.
+        if self.last_update_success and not self._loss_logged:
+            self._loss_logged = True
             LOGGER.warning("%s: the export limit cannot be read: %s", self.name, self._settings_error)
         self._show(replace(self.data, settings=None))
 

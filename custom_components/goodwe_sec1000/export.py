@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, Final
 
@@ -38,7 +38,7 @@ from .sec1000.errors import (
     Sec1000Error,
     SupersededError,
 )
-from .sec1000.model import ControlMode, ExportSettings, kilowatts
+from .sec1000.model import ControlMode, ExportSettings, ExportTarget, kilowatts
 
 PUT_BACKS_AN_HOUR: Final = 3
 HOUR: Final = 3600.0
@@ -74,15 +74,15 @@ class Outcome:
     """What the device was last read to hold; None where that is too long ago."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Done:
-    """What the work of an action comes to, before it is reported."""
+@dataclass(slots=True)
+class _Account(Effort):
+    """What an action cost, and what of its input had to be corrected."""
 
-    message: str
     correction: str | None = None
 
 
-type _Work = Callable[[Effort], Awaitable[_Done]]
+type _Work = Callable[[_Account], Awaitable[str]]
+"""Does what an action is for, and returns in words what came of it."""
 
 
 class ExportControl:
@@ -99,6 +99,7 @@ class ExportControl:
         self._running: set[asyncio.Task[Outcome | HomeAssistantError]] = set()
         self._latest: dict[Action, object] = {}
         self._resetting = False
+        self._unloaded = False
         self._put_back_at: deque[float] = deque(maxlen=PUT_BACKS_AN_HOUR)
         self._restorer = Restorer(coordinator)
         if self._client.unsettled:
@@ -110,19 +111,19 @@ class ExportControl:
         With the control mode deactivated in the options nothing would hold it: feedback 128.
         """
 
-        async def work(effort: Effort) -> _Done:
+        async def work(account: _Account) -> str:
             options = self._coordinator.options
             if options.control_mode is ControlMode.DEACTIVATED:
                 raise ChooseModeError("the control mode in the options is deactivated: choose a mode first")
-            return await self._apply(WantedLimit(options.min_export_limit), effort)
+            return await self._apply(WantedLimit(options.min_export_limit), account)
 
         return await self._perform(Action.EXPORT_DISABLE, work)
 
     async def enable(self) -> Outcome:
         """Set the maximum export limit."""
 
-        async def work(effort: Effort) -> _Done:
-            return await self._apply(WantedLimit(self._coordinator.options.max_export_limit), effort)
+        async def work(account: _Account) -> str:
+            return await self._apply(WantedLimit(self._coordinator.options.max_export_limit), account)
 
         return await self._perform(Action.EXPORT_ENABLE, work)
 
@@ -137,8 +138,8 @@ class ExportControl:
         What is no finite number is refused with feedback 128, and nothing is sent.
         """
 
-        async def work(effort: Effort) -> _Done:
-            return await self._apply(wanted_limit(limit, self._coordinator.options), effort)
+        async def work(account: _Account) -> str:
+            return await self._apply(wanted_limit(limit, self._coordinator.options), account)
 
         return await self._perform(Action.SET_EXPORT_LIMIT, work)
 
@@ -178,12 +179,12 @@ class ExportControl:
         return await self._change_options(lambda _options: changed)
 
     async def _change_options(self, change: Callable[[ExportOptions], Mapping[str, Any]]) -> Outcome:
-        async def work(effort: Effort) -> _Done:
+        async def work(account: _Account) -> str:
             old = self._coordinator.options
             changed = change(old)
-            held = await self._client.read_export_settings(urgent=True, effort=effort)
+            held = await self._client.read_export_settings(urgent=True, effort=account)
             new = ExportOptions.of({**self._coordinator.config_entry.options, **changed})
-            return await self._apply(WantedLimit(_follow(held.limit, old, new)), effort, changed)
+            return await self._apply(WantedLimit(_follow(held.limit, old, new)), account, changed)
 
         return await self._perform(Action.SET_EXPORT_LIMIT, work)
 
@@ -195,26 +196,24 @@ class ExportControl:
         owner's choice with it.
         """
 
-        async def work(effort: Effort) -> _Done:
-            settings = await self._client.read_export_settings(urgent=True, effort=effort)
+        async def work(account: _Account) -> str:
+            settings = await self._client.read_export_settings(urgent=True, effort=account)
             adopted = adoptable(settings, self._coordinator.options)
             self._save(adopted)
             self._coordinator.show_settings(settings)
             message = f"The device holds {_in_words(settings)}."
             if adopted:
                 message += " Control mode and total capacity were taken over into the options."
-            return _Done(message)
+            return message
 
         return await self._perform(Action.GET_EXPORT_LIMIT, work)
 
     async def set_clock(self) -> Outcome:
         """Set the device's clock to the time in Home Assistant's time zone."""
 
-        async def work(effort: Effort) -> _Done:
-            time = await self._client.set_clock(dt_util.now, effort=effort)
-            return _Done(
-                f"The device acknowledged the time {time:%Y-%m-%d %H:%M:%S}; it cannot be read back."
-            )
+        async def work(account: _Account) -> str:
+            time = await self._client.set_clock(dt_util.now, effort=account)
+            return f"The device acknowledged the time {time:%Y-%m-%d %H:%M:%S}; it cannot be read back."
 
         return await self._perform(Action.SET_DATETIME, work)
 
@@ -226,10 +225,10 @@ class ExportControl:
         if self._resetting or self._client.unsettled:
             raise ServiceValidationError(translation_domain=DOMAIN, translation_key="reset_under_way")
 
-        async def work(effort: Effort) -> _Done:
+        async def work(account: _Account) -> str:
             try:
                 settings = await self._client.reset_watchdog(
-                    sum_of_phases=self._coordinator.options.sum_of_phases, effort=effort
+                    sum_of_phases=self._coordinator.options.sum_of_phases, effort=account
                 )
             except NotAppliedError as error:
                 self._coordinator.show_settings(error.held)
@@ -237,7 +236,7 @@ class ExportControl:
             finally:
                 self._resetting = False
             self._coordinator.show_settings(settings)
-            return _Done(f"The limit was off for 5 s; the device holds {_in_words(settings)} again.")
+            return f"The limit was off for 5 s; the device holds {_in_words(settings)} again."
 
         self._resetting = True
         return await self._perform(Action.RESET_EXPORT_WATCHDOG, work)
@@ -280,8 +279,8 @@ class ExportControl:
             "%s: the device holds %s; putting back", coordinator.name, _in_words(snapshot.settings)
         )
 
-        async def work(effort: Effort) -> _Done:
-            return await self._apply(WantedLimit(limit), effort)
+        async def work(account: _Account) -> str:
+            return await self._apply(WantedLimit(limit), account)
 
         with suppress(HomeAssistantError):
             # The feedback tells how it ended.
@@ -292,6 +291,7 @@ class ExportControl:
 
         Where it cannot be restored in time the note stays, and the next start restores it.
         """
+        self._unloaded = True
         self._client.end_interruption()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -302,15 +302,15 @@ class ExportControl:
                     await self._restorer.try_once()
 
     async def _apply(
-        self, wanted: WantedLimit, effort: Effort, changed: Mapping[str, Any] | None = None
-    ) -> _Done:
+        self, wanted: WantedLimit, account: _Account, changed: Mapping[str, Any] | None = None
+    ) -> str:
         """Apply this limit under the options, of which the changed ones are saved when it is proven."""
-        entry = self._coordinator.config_entry
-        options = ExportOptions.of({**entry.options, **(changed or {})})
         if wanted.correction:
+            account.correction = wanted.correction
             LOGGER.warning("%s: %s", self._coordinator.name, wanted.correction)
+        target = await self._target(wanted.limit, account, changed)
         try:
-            settings = await self._client.apply(options.target(wanted.limit), effort=effort)
+            settings = await self._client.apply(target, effort=account)
         except NotAppliedError as error:
             self._coordinator.show_settings(error.held)
             raise
@@ -318,10 +318,26 @@ class ExportControl:
         self._coordinator.show_settings(settings)
         await self._coordinator.keep_limit(wanted.limit)
         message = f"Read back: {_in_words(settings)}."
-        if options.control_mode is not ControlMode.VALUE:
-            message += f" {_who_decides(options.control_mode)}"
+        if account.unacknowledged:
+            message += " The device did not acknowledge the arming: see by the meter whether it holds."
+        if settings.mode is not ControlMode.VALUE:
+            message += f" {_who_decides(settings.mode)}"
+        if account.unacknowledged or settings.mode is not ControlMode.VALUE:
             LOGGER.warning("%s: %s", self._coordinator.name, message)
-        return _Done(message, wanted.correction)
+        return message
+
+    async def _target(self, limit: int, account: _Account, changed: Mapping[str, Any] | None) -> ExportTarget:
+        """Return what the device is to hold.
+
+        Setting a limit takes no mode off: where the options say deactivated and the device limits all
+        the same, its mode stays. Only choosing deactivated, which changes the options, deactivates.
+        """
+        options = ExportOptions.of({**self._coordinator.config_entry.options, **(changed or {})})
+        target = options.target(limit)
+        if target.mode is ControlMode.DEACTIVATED and not changed:
+            held = await self._client.read_export_settings(urgent=True, effort=account)
+            target = replace(target, mode=held.mode)
+        return target
 
     @callback
     def _save(self, changed: Mapping[str, Any] | None) -> None:
@@ -332,11 +348,12 @@ class ExportControl:
             )
 
     async def _perform(self, action: Action, work: _Work) -> Outcome:
-        """Run the work in a task of the entry's, and wait for it through a shield."""
+        """Run the work in a task of its own, and wait for it through a shield."""
         turn = self._latest[action] = object()
         self._coordinator.show_feedback(action, FeedbackRecord())
-        task = self._coordinator.config_entry.async_create_task(
-            self._coordinator.hass, self._run(action, turn, work), f"{self._coordinator.name} {action}"
+        # Not a task of the config entry: unloading would give up on it and complain in the log.
+        task = self._coordinator.hass.async_create_task(
+            self._run(action, turn, work), f"{self._coordinator.name} {action}"
         )
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -347,38 +364,38 @@ class ExportControl:
 
     async def _run(self, action: Action, turn: object, work: _Work) -> Outcome | HomeAssistantError:
         """Do the work; an error is returned, since whoever called may be gone."""
-        effort = Effort()
+        account = _Account()
+        failure: Exception | None = None
+        feedback = Feedback.OK
         try:
             try:
-                done = await work(effort)
+                message = await work(account)
             finally:
                 await self._see_to_the_note()
         except Exception as error:  # noqa: BLE001 - whatever it is, the feedback has to tell
             if not isinstance(error, Sec1000Error):
                 LOGGER.exception("%s: %s failed", self._coordinator.name, action)
+            failure = error
             feedback = Feedback.of(error)
-            self._report(action, turn, feedback, _sentence(str(error)), effort)
-            return _translated(action, error, feedback)
-        feedback = Feedback.OK
-        message = done.message
-        if done.correction:
+            message = _sentence(str(error))
+        if account.correction:
             feedback |= Feedback.INVALID_INPUT
-            message = f"{_sentence(done.correction)} {message}"
-        self._report(action, turn, feedback, message, effort)
+            message = f"{_sentence(account.correction)} {message}"
+        # An older call of the same action must not speak for the newer one that still runs.
+        if self._latest[action] is turn:
+            self._coordinator.show_feedback(action, FeedbackRecord.ended(feedback, message, account))
+        if failure:
+            return _translated(action, failure, feedback)
         return Outcome(feedback, message, self._coordinator.data.settings)
 
     async def _see_to_the_note(self) -> None:
         """Drop the note of an action that left the limit on; restore where it may be off."""
         if self._client.unsettled:
-            self._restorer.start()
+            # Once unloaded, the note on disk is for the next setup.
+            if not self._unloaded:
+                self._restorer.start()
         elif self._coordinator.notes.note:
             await self._restorer.settled()
-
-    @callback
-    def _report(self, action: Action, turn: object, feedback: Feedback, message: str, effort: Effort) -> None:
-        # An older call of the same action must not speak for the newer one that still runs.
-        if self._latest[action] is turn:
-            self._coordinator.show_feedback(action, FeedbackRecord.ended(feedback, message, effort))
 
 
 def _translated(action: Action, error: Exception, feedback: Feedback) -> HomeAssistantError:

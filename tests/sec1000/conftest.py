@@ -12,11 +12,12 @@ from simulator import Simulator
 
 QUICK = Timing(
     pacing=0.01,
-    deadline=0.3,
+    deadline=1,
+    unlimited_deadline=0.5,
     rest_of_odd_answer=0.05,
     retry_pauses=(0.01, 0.02),
     read_back_pause=0.02,
-    command_deadline=3,
+    command_deadline=8,
     limit_interval=0.2,
     watchdog_pause=0.1,
 )

@@ -131,7 +131,18 @@ def test_no_frame_is_longer_than_its_length_can_say() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kw", "w"), [(1.15, 1150), (0.29, 290), (4.35, 4350), (100, 100_000), (0, 0), (8.07, 8070)]
+    ("kw", "w"),
+    [
+        (1.15, 1150),
+        (2.01, 2010),
+        (4.02, 4020),
+        (16.06, 16_060),
+        (0.29, 290),
+        (4.35, 4350),
+        (100, 100_000),
+        (0, 0),
+        (8.07, 8070),
+    ],
 )
 def test_kilowatts_become_the_nearest_watts(kw: float, w: int) -> None:
     assert watts(kw) == w

@@ -61,6 +61,7 @@ class Change:
         self._effort = effort
         self._spent = 0
         self._switch_off = self._must_switch_off(known_mode)
+        self._modes_off = self._is_off(known_mode)
         self._mode_was_other = False
         """Whether the mode in a read-back proves that it was armed; where it stood before, it does not."""
         self._proven: ExportSettings | None = None
@@ -78,22 +79,22 @@ class Change:
             steps = self._steps()
             if number and not self._can_afford(len(steps) + 1):
                 break
-            armed = await self._write(steps)
-            await self._read_back()
-            if self.held is None or not agrees(self.held, self._target):
-                # A limit that was taken over late may have come after its arming.
-                armed = armed and self.held is None
-                await asyncio.sleep(self._timing.read_back_pause)
-                await self._read_back()
+            acknowledged = await self._write(steps)
+            in_time = await self._read_back_twice()
+            armed = acknowledged and in_time
             if self.held is None:
                 continue
             if agrees(self.held, self._target):
                 self._proven = self.held
-                if armed or self._mode_was_other or number:
+                if armed or self._mode_was_other:
                     return self.held
+                if number:
+                    break
             self._mode_was_other = self.held.mode is not self._target.mode
             self._switch_off = self._must_switch_off(self.held.mode)
+            self._modes_off = self._is_off(self.held.mode)
         if self._proven and (self.held is None or agrees(self.held, self._target)):
+            self._effort.unacknowledged = True
             return self._proven
         if self.held:
             raise NotAppliedError(
@@ -113,6 +114,10 @@ class Change:
         if self._target.mode is ControlMode.DEACTIVATED:
             return mode is not ControlMode.DEACTIVATED
         return mode not in (None, ControlMode.DEACTIVATED, self._target.mode)
+
+    def _is_off(self, mode: ControlMode | None) -> bool:
+        """Tell whether nothing limits the export although something should."""
+        return mode is ControlMode.DEACTIVATED and self._target.mode is not ControlMode.DEACTIVATED
 
     def _steps(self) -> list[Command[int]]:
         target = self._target
@@ -137,14 +142,28 @@ class Change:
             await self._remember(self._target)
         status: int | None = None
         for step in steps:
-            # Once modes were switched off, arming the wanted one must not fail for lack of time.
-            must_be_sent = self._switch_off and step is steps[-1]
+            # Once modes are off, arming the wanted one must not fail for lack of time.
+            unlimited = self._modes_off or self._switch_off
+            deadline = self._timing.unlimited_deadline if unlimited else self._time_left()
             try:
-                status = await self._ask(step, None if must_be_sent else self._time_left())
+                status = await self._ask(step, deadline)
             except Sec1000Error as error:
                 status = None
                 self._note(error)
         return status in (Status.ACKNOWLEDGED, Status.NEGATIVE)
+
+    async def _read_back_twice(self) -> bool:
+        """Read back, and once more after a pause where that does not agree.
+
+        Tell whether nothing came late: a limit that was taken over late may have come after its arming.
+        """
+        await self._read_back()
+        if self.held and agrees(self.held, self._target):
+            return True
+        in_time = self.held is None
+        await asyncio.sleep(self._timing.read_back_pause)
+        await self._read_back()
+        return in_time
 
     async def _read_back(self) -> None:
         if not self._can_afford(1):

@@ -184,8 +184,9 @@ class Sec1000Client:
                     )
                 target = ExportTarget(before.mode, before.capacity, before.limit, sum_of_phases)
                 await self._must_hold(target)
-                fault = await self._take_limit_off(conversation, before.mode, effort)
-                await interruption.last(self.line.timing.watchdog_pause)
+                fault, off_since = await self._take_limit_off(conversation, before.mode, effort)
+                pause = self.line.timing.watchdog_pause
+                await interruption.last(off_since + pause - asyncio.get_running_loop().time())
                 # By now a newer command may have said what should hold.
                 settings = await self._change(
                     conversation, self.unsettled or target, effort, known_mode=ControlMode.DEACTIVATED
@@ -228,21 +229,26 @@ class Sec1000Client:
 
     async def _take_limit_off(
         self, conversation: Conversation, limiting: ControlMode, effort: Effort
-    ) -> Sec1000Error | None:
-        """Switch every mode off and return what kept the limiting one from being acknowledged."""
+    ) -> tuple[Sec1000Error | None, float]:
+        """Switch every mode off; return the fault and the moment of the limiting one's request."""
         self._mode = None
         fault: Sec1000Error | None = None
+        sent_at = 0.0
         # The mode that limits goes last, so that the time without a limit begins with it.
         for mode in sorted(LIMITING_MODES, key=lambda mode: mode is limiting):
             effort.requests += 1
+            await conversation.ready()
+            sent_at = asyncio.get_running_loop().time()
             try:
-                await conversation.ask(switch_mode(mode, on=False))
+                await conversation.ask(
+                    switch_mode(mode, on=False), deadline=self.line.timing.unlimited_deadline
+                )
             except Sec1000Error as error:
                 effort.overcome.append(error)
                 fault = error
             else:
                 fault = None
-        return fault
+        return fault, sent_at
 
     async def _change(
         self,

@@ -12,3 +12,5 @@ class Effort:
     requests: int = 0
     overcome: list[Sec1000Error] = field(default_factory=list)
     """Faults on the way that did not end it."""
+    unacknowledged: bool = False
+    """Whether no arming was acknowledged although all agrees: only the meter tells whether it holds."""

@@ -146,7 +146,7 @@ class Line:
                 finally:
                     writer.close()
         except TimeoutError as error:
-            raise AnswerTimeoutError(f"{command.name}: no whole answer within {deadline:.0f} s") from error
+            raise AnswerTimeoutError(f"{command.name}: no whole answer within {deadline:.3g} s") from error
         except asyncio.IncompleteReadError as error:
             answer += error.partial
             raise ConnectionClosedError(f"{command.name}: closed after {len(answer)} bytes") from error

@@ -15,6 +15,8 @@ class Timing:
     """From the end of one request to the start of the next."""
     deadline: float = 10
     """Of one request: connecting, sending and reading together."""
+    unlimited_deadline: float = 4
+    """Of one write while nothing limits the export: a lost answer must not keep the limit off."""
     rest_of_odd_answer: float = 0.2
     """How long the rest of an answer of the wrong length is waited for, to show it in diagnostics."""
     retry_pauses: tuple[float, ...] = (1, 3)

@@ -12,7 +12,7 @@ from typing import Final
 from .model import Telemetry
 
 HOLD: Final = 60.0
-"""s; a zero that lasts longer is believed."""
+"""s after the last value that was not 0; a zero that is seen later is believed."""
 LOOK_BACK: Final = 40.0
 """s; a little more than one refresh of the inverters' power."""
 SMALL: Final = 200
@@ -32,24 +32,21 @@ class ZeroGlitchFilter:
 
     def __init__(self) -> None:
         self._producing: deque[_Sample] = deque()
-        self._zero_since: float | None = None
 
     def filter(self, telemetry: Telemetry, at: float) -> Telemetry:
         """Return what to show of a measurement taken at that moment (s, monotonic)."""
         if telemetry.inverter_power != 0:
             last = self._producing[-1].telemetry.inverter_power if self._producing else None
-            self._zero_since = None
             self._producing.append(_Sample(at, telemetry, telemetry.inverter_power != last))
             while len(self._producing) > 1 and self._producing[1].at <= at - LOOK_BACK:
                 self._producing.popleft()
             return telemetry
         if not self._producing:
             return telemetry
-        self._zero_since = at if self._zero_since is None else self._zero_since
-        held = self._producing[-1].telemetry.inverter_power
-        if at - self._zero_since >= HOLD or held <= SMALL or self._meter_confirms(telemetry, at):
+        last_sample = self._producing[-1]
+        held = last_sample.telemetry.inverter_power
+        if at - last_sample.at > HOLD or held <= SMALL or self._meter_confirms(telemetry, at):
             self._producing.clear()
-            self._zero_since = None
             return telemetry
         return replace(telemetry, inverter_power=held)
 
