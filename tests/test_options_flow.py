@@ -337,3 +337,17 @@ async def test_nonsense_is_refused_at_its_field(hass: HomeAssistant, loaded: Moc
     await walk.submit(min_export_limit=11)
     assert walk.step == "export_limits"
     assert walk.errors == {"min_export_limit": "minimum_above_maximum"}
+
+
+async def test_deactivated_chosen_once_more_reaches_a_device_that_still_limits(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    """Setup writes nothing, and setting a limit takes no mode off: this is the way to do it."""
+    hass.config_entries.async_update_entry(
+        loaded, options={**loaded.options, "export_limit_control_mode": "deactivated"}
+    )
+    flow = await hass.config_entries.options.async_init(loaded.entry_id)
+    for _ in range(4):
+        flow = await hass.config_entries.options.async_configure(flow["flow_id"], {})
+    assert flow["type"] == "create_entry"
+    assert sim.device.mode is ControlMode.DEACTIVATED

@@ -236,7 +236,7 @@ class ExportControl:
             finally:
                 self._resetting = False
             self._coordinator.show_settings(settings)
-            return f"The limit was off for 5 s; the device holds {_in_words(settings)} again."
+            return f"The limit was switched off for 5 s; the device holds {_in_words(settings)} again."
 
         self._resetting = True
         return await self._perform(Action.RESET_EXPORT_WATCHDOG, work)

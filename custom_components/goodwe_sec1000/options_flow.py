@@ -7,9 +7,10 @@ from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, Opt
 from homeassistant.const import CONF_SCAN_INTERVAL
 from homeassistant.exceptions import HomeAssistantError
 
-from .const import CONF_ALLOW_DEACTIVATING, CONF_PUT_BACK, DEFAULT_SCAN_INTERVAL
+from .const import CONF_ALLOW_DEACTIVATING, CONF_CONTROL_MODE, CONF_PUT_BACK, DEFAULT_SCAN_INTERVAL
 from .data import Sec1000ConfigEntry
 from .forms import CONTROL_FIELDS, GENERAL_FIELDS, LIMIT_FIELDS, checked, form
+from .sec1000.model import ControlMode
 from .windows import ExportWindows, NotFinishedError
 
 
@@ -49,7 +50,7 @@ class Sec1000OptionsFlow(ExportWindows, OptionsFlow):
         if loaded:
             entry.runtime_data.coordinator.take_over_interval()
         export = self._chosen((*LIMIT_FIELDS, *CONTROL_FIELDS))
-        if any(entry.options.get(key) != value for key, value in export.items()):
+        if self._deactivates() or any(entry.options.get(key) != value for key, value in export.items()):
             if not loaded:
                 raise NotFinishedError("not_loaded")
             try:
@@ -58,6 +59,13 @@ class Sec1000OptionsFlow(ExportWindows, OptionsFlow):
                 raise NotFinishedError("not_applied", str(error)) from error
         # All is saved already; the flow saves the same once more.
         return self.async_create_entry(data={**entry.options})
+
+    def _deactivates(self) -> bool:
+        """Tell whether a device that limits the export is to stop; no other action does that."""
+        chosen = self._wanted[CONF_CONTROL_MODE]
+        return (
+            chosen == ControlMode.DEACTIVATED.key and self._held is not None and self._held.mode.key != chosen
+        )
 
     def _chosen(self, fields: Iterable[str]) -> dict[str, Any]:
         return {key: self._wanted[key] for key in fields}

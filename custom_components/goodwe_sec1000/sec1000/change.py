@@ -21,7 +21,7 @@ type Remember = Callable[[ExportTarget], Awaitable[None]]
 
 ROUNDS: Final = 3
 MAX_REQUESTS: Final = 12
-"""How many requests one change may cost."""
+"""How many requests one command may cost, those before the change included."""
 TOLERANCE: Final = 50
 """W; a limit or capacity that is read back this far off was not applied."""
 
@@ -59,7 +59,6 @@ class Change:
         self._remember = remember
         self._target = target
         self._effort = effort
-        self._spent = 0
         self._switch_off = self._must_switch_off(known_mode)
         self._modes_off = self._is_off(known_mode)
         self._mode_was_other = False
@@ -105,9 +104,7 @@ class Change:
         if self._fault and not self.reached:
             # No connection was ever made, so nothing can have been taken over.
             raise self._fault
-        raise OutcomeUnknownError(
-            f"whether the device took over the setting is not known: {self._fault}"
-        ) from self._fault
+        raise OutcomeUnknownError(f"no read-back succeeded after it was sent: {self._fault}") from self._fault
 
     def _must_switch_off(self, mode: ControlMode | None) -> bool:
         """Tell whether other modes go off first. A mode that is not known is taken for the wanted one."""
@@ -186,10 +183,9 @@ class Change:
     def _can_afford(self, requests: int) -> bool:
         """Tell whether so many more requests, with one full deadline, are within what a command may cost."""
         needed = self._timing.deadline if requests > 1 else 0
-        return self._spent + requests <= MAX_REQUESTS and self._time_left() > needed
+        return self._effort.requests + requests <= MAX_REQUESTS and self._time_left() > needed
 
     async def _ask[T](self, command: Command[T], deadline: float | None) -> T:
-        self._spent += 1
         self._effort.requests += 1
         answer = await self._conversation.ask(command, deadline)
         self.reached = True
