@@ -1,0 +1,353 @@
+"""Too many wishes, callers that vanish and other programs: the device stays well and ends as it was told."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from random import Random
+from typing import Any, Final
+
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.const import CONF_CONTROL_MODE, DOMAIN
+from custom_components.goodwe_sec1000.sec1000 import timing
+from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
+from custom_components.goodwe_sec1000.sec1000.command import (
+    READ_EXPORT_SETTINGS,
+    READ_TELEMETRY,
+    Command,
+    switch_mode,
+    write_export_limit,
+)
+from custom_components.goodwe_sec1000.sec1000.errors import NotAppliedError, Sec1000Error
+from custom_components.goodwe_sec1000.sec1000.line import Conversation, Line
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTarget
+from custom_components.goodwe_sec1000.sec1000.timing import Timing
+from simulator import Simulator
+
+from .states import shown
+from .timewarp import TimeWarp
+
+READ, LIMIT, VALUE, DRED, RCR = 0x43, 0x42, 0x40, 0x33, 0x28
+FEEDBACK: Final = "sensor.sec1000_set_export_limit_feedback"
+
+
+@pytest.fixture
+def quick() -> Timing:
+    """Nothing is shortened: time is virtual."""
+    return timing.STANDARD
+
+
+@pytest.fixture
+async def warp() -> AsyncIterator[TimeWarp]:
+    with TimeWarp(asyncio.get_running_loop()) as warp:
+        yield warp
+
+
+@pytest.fixture
+async def hass(warp: TimeWarp, hass: HomeAssistant) -> HomeAssistant:
+    """Start and stop Home Assistant in virtual time."""
+    return hass
+
+
+@pytest.fixture
+async def sim(warp: TimeWarp) -> AsyncIterator[Simulator]:
+    """Run a device with the patience of a real one."""
+    async with Simulator() as simulator:
+        yield simulator
+
+
+def commands(sim: Simulator) -> list[int]:
+    return [request.frame.command for request in sim.requests if request.frame]
+
+
+def most_in_a_minute(sim: Simulator) -> int:
+    times = [request.time for request in sim.requests]
+    return max(sum(start <= time < start + 60 for time in times) for start in times)
+
+
+async def set_limit(hass: HomeAssistant, limit: float) -> dict[str, Any]:
+    response = await hass.services.async_call(
+        DOMAIN, "set_export_limit", {"limit": limit}, blocking=True, return_response=True
+    )
+    assert response is not None
+    return response
+
+
+async def test_a_wish_every_second_for_ten_minutes_leaves_the_device_well(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.requests.clear()
+    wishes = [(number % 97) / 10 for number in range(600)]
+    calls = []
+    for wish in wishes:
+        calls.append(hass.async_create_task(set_limit(hass, wish)))
+        await asyncio.sleep(1)
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert not sim.patience.exhausted
+    assert sim.patience.level < 12
+    assert most_in_a_minute(sim) <= 3 * (60 / timing.STANDARD.limit_interval + 3)
+    assert sim.device.bound_limit == round(wishes[-1] * 1000)
+    assert shown(hass, "sensor.sec1000_export_limit").state == str(wishes[-1])
+    assert shown(hass, FEEDBACK).state == "1"
+    done = [answer for answer in answers if isinstance(answer, dict)]
+    superseded = [answer for answer in answers if isinstance(answer, HomeAssistantError)]
+    assert len(done) + len(superseded) == 600
+    assert len(done) == pytest.approx(600 / timing.STANDARD.limit_interval, abs=4)
+    assert all("newer limit" in str(answer) for answer in superseded)
+    for answer, wish in zip(answers, wishes, strict=True):
+        if isinstance(answer, dict):
+            assert (answer["feedback"], answer["export_limit"]) == (1, wish)
+
+
+def automation(mode: str, action: str, **data: Any) -> dict[str, Any]:
+    """Return an automation that does this whenever the event `now` is fired."""
+    return {
+        "id": "caller",
+        "alias": "Caller",
+        "mode": mode,
+        "triggers": [{"trigger": "event", "event_type": "now"}],
+        "actions": [{"action": f"{DOMAIN}.{action}", "data": data}],
+    }
+
+
+async def start(hass: HomeAssistant, config: dict[str, Any]) -> None:
+    assert await async_setup_component(hass, "automation", {"automation": [config]})
+
+
+async def turn_off(hass: HomeAssistant) -> None:
+    """Turn the automation off, which ends its running actions at once."""
+    await hass.services.async_call(
+        "automation", "turn_off", {"entity_id": "automation.caller"}, blocking=True
+    )
+
+
+def with_mode(hass: HomeAssistant, entry: MockConfigEntry, mode: ControlMode) -> None:
+    hass.config_entries.async_update_entry(entry, options={**entry.options, CONF_CONTROL_MODE: mode.key})
+
+
+@pytest.mark.parametrize("so_far", [1, 2, 3])
+async def test_an_automation_turned_off_in_the_middle_of_a_set_does_not_stop_it(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, so_far: int
+) -> None:
+    await start(hass, automation("single", "set_export_limit", limit=6))
+    sim.requests.clear()
+    hass.bus.async_fire("now")
+    await sim.wait_for_requests(so_far)
+    await turn_off(hass)
+    await asyncio.sleep(20)
+    assert commands(sim)[:3] == [LIMIT, VALUE, READ]
+    assert sim.device.bound_limit == 6_000
+    assert shown(hass, FEEDBACK).state == "1"
+
+
+@pytest.mark.parametrize("so_far", [1, 2, 3, 4, 5])
+async def test_an_automation_turned_off_in_the_middle_of_a_mode_change_does_not_stop_it(
+    hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, so_far: int
+) -> None:
+    sim.device.mode = ControlMode.RCR
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await start(hass, automation("single", "set_export_limit", limit=6))
+    sim.requests.clear()
+    hass.bus.async_fire("now")
+    await sim.wait_for_requests(so_far)
+    await turn_off(hass)
+    await asyncio.sleep(20)
+    assert commands(sim)[:5] == [LIMIT, DRED, RCR, VALUE, READ]
+    assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 6_000)
+    assert shown(hass, FEEDBACK).state == "1"
+    assert shown(hass, "binary_sensor.sec1000_limit_differs").state == "off"
+
+
+@pytest.mark.parametrize("so_far", [1, 2, 3, 4, 5, 6, 7])
+async def test_an_automation_turned_off_in_the_middle_of_a_reset_does_not_leave_the_limit_off(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, so_far: int
+) -> None:
+    sim.device.limit = 4_320
+    await start(hass, automation("single", "reset_export_watchdog"))
+    sim.requests.clear()
+    hass.bus.async_fire("now")
+    await sim.wait_for_requests(so_far)
+    await turn_off(hass)
+    await asyncio.sleep(20)
+    assert commands(sim)[:7] == [READ, DRED, RCR, VALUE, LIMIT, VALUE, READ]
+    assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_320)
+    assert shown(hass, "sensor.sec1000_reset_export_watchdog_feedback").state == "1"
+
+
+@pytest.mark.parametrize("so_far", [1, 2, 3])
+async def test_an_automation_that_restarts_in_the_middle_of_a_set_gets_its_last_wish(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, so_far: int
+) -> None:
+    """Each run asks for one kW more; none but the last is waited for by anybody."""
+    config = automation("restart", "set_export_limit", limit="{{ trigger.event.data.limit }}")
+    await start(hass, config)
+    sim.requests.clear()
+    for number in range(1, 5):
+        hass.bus.async_fire("now", {"limit": number})
+        await sim.wait_for_requests(3 * (number - 1) + so_far)
+    await asyncio.sleep(60)
+    written = [request for request in sim.requests if request.frame and request.frame.command == LIMIT]
+    assert len(written) == 4
+    assert sim.device.bound_limit == 4_000
+    assert shown(hass, FEEDBACK).state == "1"
+    assert not sim.patience.exhausted
+
+
+async def test_an_automation_that_restarts_in_the_middle_of_a_mode_change_gets_its_last_wish(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    """Whatever moment the owner's choice changes at, the device ends in the mode chosen last."""
+    await start(hass, automation("restart", "set_export_limit", limit="{{ trigger.event.data.limit }}"))
+    for number, mode in enumerate((ControlMode.RCR, ControlMode.VALUE, ControlMode.DRED, ControlMode.VALUE)):
+        with_mode(hass, loaded, mode)
+        sim.requests.clear()
+        hass.bus.async_fire("now", {"limit": 1 + number})
+        await sim.wait_for_requests(2 + number % 3)
+    await asyncio.sleep(60)
+    assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_000)
+    assert shown(hass, FEEDBACK).state == "1"
+    assert shown(hass, "select.sec1000_control_mode").state == "value"
+
+
+@pytest.mark.parametrize("so_far", [1, 3, 4, 5, 6])
+async def test_an_automation_that_restarts_in_the_middle_of_a_reset_does_not_leave_the_limit_off(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, so_far: int
+) -> None:
+    """The second reset is refused while the first one runs, which nobody waits for any more."""
+    sim.device.limit = 4_320
+    await start(hass, automation("restart", "reset_export_watchdog"))
+    sim.requests.clear()
+    hass.bus.async_fire("now")
+    await sim.wait_for_requests(so_far)
+    hass.bus.async_fire("now")
+    await asyncio.sleep(30)
+    off = [request for request in sim.requests if request.raw.hex() == "0006010140020044"]
+    assert len(off) == 1
+    assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_320)
+    assert shown(hass, "sensor.sec1000_reset_export_watchdog_feedback").state == "1"
+
+
+class OtherProgram:
+    """A second Home Assistant, or the vendor's tool: it knows nothing of our line and its pauses."""
+
+    def __init__(self, sim: Simulator, seed: int) -> None:
+        self.random = Random(seed)  # noqa: S311 - a game of chance
+        self.wrote_at: list[float] = []
+        """When it changed something, or may have."""
+        self._conversation = Conversation(Line(sim.host, sim.port, timing.STANDARD))
+
+    async def ask(self, *requests: Command[Any]) -> None:
+        """Send these, one after the other, whatever comes back."""
+        for request in requests:
+            if request not in (READ_EXPORT_SETTINGS, READ_TELEMETRY):
+                self.wrote_at.append(asyncio.get_running_loop().time())
+            try:
+                await self._conversation.ask(request)
+            except Sec1000Error:
+                continue
+
+    async def set(self, limit: int) -> None:
+        """Set a limit the way other programs do."""
+        await self.ask(
+            write_export_limit(capacity=30_000, limit=limit, sum_of_phases=True),
+            switch_mode(ControlMode.VALUE, on=True),
+        )
+
+    async def meddle(self) -> None:
+        """Read every few seconds and set another limit now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(self.random.uniform(1, 20))
+            await self.ask(READ_TELEMETRY, READ_EXPORT_SETTINGS)
+            if self.random.random() < 0.6:
+                # Never so near to a limit of ours that it would pass for it.
+                await self.set(self.random.randrange(50, 10_000, 100))
+
+
+async def test_another_program_that_reads_is_not_noticed(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    other = OtherProgram(sim, seed=1)
+    other.random.random = lambda: 1.0  # type: ignore[method-assign]
+    meddling = asyncio.create_task(other.meddle())
+    sim.requests.clear()
+    for number in range(60):
+        limit = number % 10
+        response = await set_limit(hass, limit)
+        assert (response["feedback"], sim.device.bound_limit) == (1, 1000 * limit)
+        assert shown(hass, FEEDBACK).attributes["attempts"] == 3
+        await asyncio.sleep(other.random.uniform(5, 20))
+    meddling.cancel()
+    assert not sim.patience.exhausted
+
+
+async def test_another_program_that_writes_costs_nothing_worse_than_a_retry(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    """A claim is true unless the other wrote later than the read-back, or while it was under way."""
+    loop = asyncio.get_running_loop()
+    other = OtherProgram(sim, seed=2)
+    meddling = asyncio.create_task(other.meddle())
+    refusals: list[HomeAssistantError] = []
+    done = met = 0
+    for number in range(200):
+        limit, began = (number % 96) * 100, loop.time()
+        try:
+            response = await set_limit(hass, limit / 1000)
+        except HomeAssistantError as error:
+            refusals.append(error)
+            continue
+        done += 1
+        met += bool([at for at in other.wrote_at if at >= began])
+        assert response["feedback"] == 1
+        assert response["export_limit"] == limit / 1000
+        assert shown(hass, FEEDBACK).attributes["attempts"] <= 12
+        last_read = max(request.time for request in sim.requests if request.raw[4] == READ)
+        if not [at for at in other.wrote_at if at >= began]:
+            assert sim.device.bound_limit == limit
+        elif not [at for at in other.wrote_at if at >= last_read]:
+            assert sim.device.limit == limit
+        await asyncio.sleep(other.random.uniform(5, 20))
+    meddling.cancel()
+    assert all(isinstance(error.__cause__, NotAppliedError) for error in refusals)
+    assert done >= 195
+    assert met >= 10
+    assert not sim.patience.exhausted
+
+
+async def test_two_home_assistants_both_get_true_answers(warp: TimeWarp, sim: Simulator) -> None:
+    """Two clients with a line each: whoever wrote last is the one whose limit holds, and says so."""
+    timing_ = timing.STANDARD
+    clients = [Sec1000Client(sim.host, sim.port) for _ in range(2)]
+    clients[1].line = Line(sim.host, sim.port, timing_)  # type: ignore[misc]
+    random = Random(3)  # noqa: S311 - a game of chance
+
+    async def command(client: Sec1000Client, limits: range) -> list[str]:
+        """Set one limit after the other and return what was claimed wrongly."""
+        wrong = []
+        for limit in limits:
+            target = ExportTarget(ControlMode.VALUE, 30_000, limit, sum_of_phases=True)
+            try:
+                settings = await client.apply(target)
+            except NotAppliedError as error:
+                settings = error.held
+                if settings.limit == limit:
+                    wrong.append(f"{limit} W is held and said not to be")
+            else:
+                if settings.limit != limit:
+                    wrong.append(f"{settings.limit} W is held and said to be {limit} W")
+            await client.read_telemetry()
+            await asyncio.sleep(random.uniform(0, 15))
+        return wrong
+
+    results = await asyncio.gather(
+        command(clients[0], range(0, 5_000, 100)), command(clients[1], range(5_000, 10_000, 100))
+    )
+    assert not any(results), results
+    assert not sim.patience.exhausted
+    assert sim.connections_open == 0
+    alone = await clients[0].apply(ExportTarget(ControlMode.VALUE, 30_000, 7_770, sum_of_phases=True))
+    assert alone.limit == sim.device.bound_limit == 7_770

@@ -1,0 +1,325 @@
+"""A day and a night with a device that misbehaves: nothing grows, and no claim is ever wrong."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+import gc
+import logging
+from pathlib import Path
+import random
+import tracemalloc
+from typing import Final, override
+
+from homeassistant.const import EVENT_CALL_SERVICE, EVENT_STATE_CHANGED, STATE_UNAVAILABLE
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.storage import Store
+from homeassistant.setup import async_setup_component
+from homeassistant.util.async_ import get_scheduled_timer_handles
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+from custom_components.goodwe_sec1000.feedback import Feedback
+from custom_components.goodwe_sec1000.sec1000 import timing
+from custom_components.goodwe_sec1000.sec1000.change import TOLERANCE
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode
+from custom_components.goodwe_sec1000.sec1000.timing import Timing
+from simulator import Simulator
+from simulator.delivery import Answer
+from simulator.faults import Fault
+from simulator.house import House
+from simulator.requests import Request
+
+from .states import shown
+from .timewarp import TimeWarp
+
+SEED: Final = 1000
+HOURS: Final = 24
+SETTLED_AFTER: Final = 2
+"""h, after which nothing has a reason to grow."""
+FAULTY: Final = 0.05
+"""The share of requests that a fault befalls."""
+MAX_GROWTH: Final = 128 * 1024
+"""Bytes from hour 2 to hour 24: 26 for each request in between, less than any object has. Caches of Home
+Assistant and freezegun that are not full after two hours take 80 KiB."""
+
+TELEMETRY, READ, LIMIT, VALUE = 0x0B, 0x43, 0x42, 0x40
+MAX_LIMIT: Final = 10_000
+"""W; the entry's maximum export limit."""
+
+LOST: Final = (
+    "silence",
+    "close-before-answer",
+    "close-inside-answer",
+    "reset",
+    "garbage",
+    "wrong-checksum",
+    "stale-answer",
+)
+"""An answer that is missing or cannot be trusted, with and without effect."""
+LOST_WRITE: Final = (*LOST, "effect-without-ack", "effect-then-silence")
+MIX: Final = {
+    TELEMETRY: (*LOST, "six-byte-answer", "nak"),
+    READ: (*LOST, "six-byte-answer", "nak", "unknown-mode"),
+    LIMIT: (*LOST_WRITE, "ack-without-effect", "late-effect", "nak", "nak-with-effect"),
+    # No arming that is acknowledged and takes no effect, or takes it late: where the mode stood before,
+    # every read-back is the same with and without it, so no client can know. Nor a bare NAK without effect:
+    # devices send it where nothing had to change.
+    VALUE: LOST_WRITE,
+}
+
+AUTOMATION: Final = {
+    "alias": "Follow the price",
+    "triggers": [{"trigger": "time_pattern", "minutes": "/5"}],
+    "actions": [
+        {
+            "action": "goodwe_sec1000.set_export_limit",
+            # 0 to 10.8 kW, so that some are brought to the maximum; never twice the same in a row.
+            "data": {"limit": "{{ (now().hour * 12 + now().minute // 5) * 47 % 109 / 10 }}"},
+            "continue_on_error": True,
+        }
+    ],
+}
+
+
+@pytest.fixture
+def quick() -> Timing:
+    """Nothing is shortened: time is virtual."""
+    return timing.STANDARD
+
+
+@pytest.fixture
+async def warp() -> AsyncIterator[TimeWarp]:
+    loop = asyncio.get_running_loop()
+    random.seed(SEED)
+    # Debug mode keeps a stack for every timer, which takes longer than all the rest.
+    loop.set_debug(False)
+    with TimeWarp(loop) as warp:
+        yield warp
+
+
+@pytest.fixture
+async def hass(warp: TimeWarp, hass: HomeAssistant) -> HomeAssistant:
+    """Start and stop Home Assistant in virtual time."""
+    return hass
+
+
+@pytest.fixture
+def witness() -> Witness:
+    return Witness()
+
+
+@pytest.fixture
+async def sim(warp: TimeWarp, witness: Witness, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Simulator]:
+    """Run a device with the patience of a real one, in a house that lives."""
+    async with Simulator(
+        house=House(start=0, seed=SEED), seed=SEED, keep_requests=100, on_exchange=witness.note_exchange
+    ) as simulator:
+        witness.sim = simulator
+        befall = simulator._mishaps.befall
+
+        def count(command: int) -> list[Fault]:
+            faults = befall(command)
+            witness.hit += bool(faults)
+            return faults
+
+        monkeypatch.setattr(simulator._mishaps, "befall", count)
+        yield simulator
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What the automation asked for."""
+
+    watts: int
+    """Within the range of the options."""
+    corrected: bool
+
+
+class Witness:
+    """Compares whatever is claimed with what the device truly holds at that moment."""
+
+    sim: Simulator
+
+    def __init__(self) -> None:
+        self.wrong: list[str] = []
+        """Claims that were not true, with the requests that led to them."""
+        self.claims: Counter[str] = Counter()
+        self.calls = 0
+        self.requests = 0
+        self.hit = 0
+        """Requests that a fault befell."""
+        self._exchanges: deque[str] = deque(maxlen=16)
+        self._limit_when_read: int | None = None
+        self._command: Command | None = None
+
+    def watch(self, hass: HomeAssistant) -> None:
+        self._hass = hass
+        hass.bus.async_listen(EVENT_CALL_SERVICE, self._note_call)
+        hass.bus.async_listen(EVENT_STATE_CHANGED, self._note_state)
+
+    def note_exchange(self, request: Request, answer: Answer) -> None:
+        """Take down a request, its answer, and what the device holds after it."""
+        self.requests += 1
+        device = self.sim.device
+        self._exchanges.append(
+            f"{request.time:.1f} {request.raw.hex()} -> {answer.delivery.name} {answer.data.hex()}: "
+            f"{device.mode.key}, {device.limit} W, {device.bound_limit} W in force"
+        )
+        if request.frame and request.frame.command == READ:
+            self._limit_when_read = device.limit
+
+    @callback
+    def _note_call(self, event: Event) -> None:
+        if event.data["domain"] == DOMAIN:
+            self.calls += 1
+            asked = round(event.data["service_data"]["limit"] * 1000)
+            self._command = Command(min(asked, MAX_LIMIT), corrected=asked > MAX_LIMIT)
+
+    @callback
+    def _note_state(self, event: Event[EventStateChangedData]) -> None:
+        if (state := event.data["new_state"]) is None:
+            return
+        if state.entity_id == "sensor.sec1000_export_limit":
+            self.claims[f"limit {state.state}" if state.state == STATE_UNAVAILABLE else "limit shown"] += 1
+            if state.state != STATE_UNAVAILABLE and float(state.state) * 1000 != self._limit_when_read:
+                self._object(f"{state.state} kW shown, {self._limit_when_read} W read")
+        elif state.entity_id == "sensor.sec1000_set_export_limit_feedback" and state.state not in {
+            "0",
+            STATE_UNAVAILABLE,
+        }:
+            self._judge(Feedback(int(state.state)), state.attributes["message"])
+
+    def _judge(self, feedback: Feedback, message: str) -> None:
+        assert self._command
+        device, command = self.sim.device, self._command
+        stored = device.mode is ControlMode.VALUE and abs(device.limit - command.watts) < TOLERANCE
+        match feedback & ~Feedback.INVALID_INPUT:
+            case Feedback.OK:
+                claim, true = "applied", stored and device.bound_limit == device.limit
+                if "did not acknowledge" in message:
+                    claim, true = "stored", stored
+                true = true and (Feedback.INVALID_INPUT in feedback) is command.corrected
+                true = true and float(shown(self._hass, "sensor.sec1000_export_limit").state) == (
+                    device.limit / 1000
+                )
+            case Feedback.GENERAL_ERROR:
+                claim, true = "not applied", not stored and "instead of" in message
+            case _:
+                claim, true = "unknown", "not known" in message
+        self.claims[claim] += 1
+        if not true:
+            self._object(f"{claim} ({message}); asked {command.watts} W")
+
+    def _object(self, claim: str) -> None:
+        self.wrong.append("\n    ".join([claim, *self._exchanges]))
+
+
+class LogCounter(logging.Handler):
+    """Counts what is logged, since what pytest keeps of it would look like a leak."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.records: Counter[str] = Counter()
+        self.exceptions: list[str] = []
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records[f"{record.levelname} {record.name}"] += 1
+        if record.exc_info:
+            self.exceptions.append(self.format(record))
+
+
+@contextmanager
+def counted_log() -> Iterator[LogCounter]:
+    """Count warnings and errors; let pass nothing less, and keep nothing."""
+    root, counter = logging.getLogger(), LogCounter()
+    handlers, level = root.handlers, root.level
+    root.handlers = [counter]
+    root.setLevel(logging.WARNING)
+    try:
+        yield counter
+    finally:
+        root.handlers = handlers
+        root.setLevel(level)
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What the process holds in a quiet moment, when no task runs but the test's own."""
+
+    timers: int
+    descriptors: int
+    memory: int
+
+    @classmethod
+    def take(cls) -> Footprint:
+        loop = asyncio.get_running_loop()
+        for stand_in in vars(Store).values():
+            # What the tests' storage keeps of each call would look like a leak.
+            if hasattr(stand_in, "reset_mock"):
+                stand_in.reset_mock()
+        gc.collect()
+        return cls(
+            timers=len([timer for timer in get_scheduled_timer_handles(loop) if not timer.cancelled()]),
+            descriptors=len(list(Path("/proc/self/fd").iterdir())),
+            memory=tracemalloc.get_traced_memory()[0],
+        )
+
+
+async def quiet() -> None:
+    """Return when no task runs but the test's own; what never ends is a leak."""
+    async with asyncio.timeout(60):
+        while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - the tasks are not known, nor what ends them
+            await asyncio.sleep(1)
+
+
+def inject_mix(sim: Simulator, mix: dict[int, tuple[str, ...]], share: float) -> None:
+    """Let so many of the requests of each kind be hit by one of its faults."""
+    for command, faults in mix.items():
+        for fault in faults:
+            sim.inject(fault, chance=share / len(faults), commands=(command,))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_a_day_of_faults_leaves_no_wrong_claim_and_nothing_behind(
+    hass: HomeAssistant, warp: TimeWarp, sim: Simulator, witness: Witness, loaded: MockConfigEntry
+) -> None:
+    await hass.config.async_set_time_zone("UTC")
+    with counted_log() as log:
+        witness.watch(hass)
+        assert await async_setup_component(hass, "automation", {"automation": [AUTOMATION]})
+        inject_mix(sim, MIX, FAULTY)
+        footprints: dict[int, Footprint] = {}
+        for hour in range(1, HOURS + 1):
+            # Two and a half minutes past, when no command is due.
+            await asyncio.sleep(hour * 3600 + 150 - warp.passed)
+            if hour == 1:
+                tracemalloc.start()
+            await quiet()
+            footprints[hour] = Footprint.take()
+        tracemalloc.stop()
+        await hass.services.async_call("automation", "turn_off", {"entity_id": "all"}, blocking=True)
+        sim.clear_faults()
+
+    assert not witness.wrong, "\n\n".join(witness.wrong)
+    claims = sum(witness.claims[claim] for claim in ("applied", "stored", "not applied", "unknown"))
+    assert claims == witness.calls >= HOURS * 12
+    assert witness.claims["applied"] > 0.98 * claims
+    assert witness.claims["limit shown"] > 0.9 * claims
+    assert 0.04 < witness.hit / witness.requests < 0.06
+    assert witness.requests > 5000
+    assert not sim.patience.exhausted
+    assert not log.exceptions, "\n".join(log.exceptions)
+    assert not [issue for domain, issue in ir.async_get(hass).issues if domain == DOMAIN]
+    for problem in ("limit_differs", "limit_exceeded"):
+        assert shown(hass, f"binary_sensor.sec1000_{problem}").state == "off"
+
+    early, late = footprints[SETTLED_AFTER], footprints[HOURS]
+    assert late.timers <= early.timers
+    assert late.descriptors <= early.descriptors
+    assert late.memory - early.memory < MAX_GROWTH, footprints
