@@ -338,7 +338,7 @@ async def test_the_windows_say_what_the_device_holds_and_what_differs(hass: Home
         walk = await connected(hass, sim)
         await walk.submit(min_export_limit=6, max_export_limit=8, total_capacity=30)
         assert held in walk.text
-        assert "export limit differs from the limits set here (6.00 to 8.00 kW)" in walk.text
+        assert "export limit is outside the limits set here (6.00 to 8.00 kW)" in walk.text
         assert "total capacity differs from the one set here (30.00 kW)" in walk.text
         assert "Another control mode than the one that the device holds is a change" in walk.text
         await walk.submit(export_limit_control_mode="deactivated")

@@ -166,7 +166,7 @@ async def test_deactivating_needs_the_owners_leave(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.requests.clear()
-    with pytest.raises(ServiceValidationError, match="Allow it in the options"):
+    with pytest.raises(ServiceValidationError, match="Allow deactivating"):
         await do(hass, "select.select_option", SELECT, option="deactivated")
     assert sim.requests == []
     hass.config_entries.async_update_entry(loaded, options={**loaded.options, "allow_deactivating": True})

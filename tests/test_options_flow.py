@@ -256,7 +256,7 @@ async def test_what_the_device_holds_otherwise_is_said(
     for _window in range(2):
         assert "control mode *DRED: Australia and New Zealand*, export limit 15.00 kW" in walk.text
         assert "control mode differs from the one set here (*Value: Central Europe*)" in walk.text
-        assert "export limit differs from the limits set here (0.00 to 10.00 kW)" in walk.text
+        assert "export limit is outside the limits set here (0.00 to 10.00 kW)" in walk.text
         assert "total capacity differs from the one set here (30.00 kW)" in walk.text
         await walk.submit()
     assert walk.ended == "saved"

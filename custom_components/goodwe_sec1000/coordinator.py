@@ -1,5 +1,6 @@
 """Polling, and the one snapshot that every entity reads."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.util.hass_dict import HassKey
 
 from .baseline import Baseline
 from .const import DOMAIN, LOGGER
@@ -40,6 +42,10 @@ LONGEST_BACK_OFF: Final = 300.0
 """s between two tries of a device that seems to have had enough."""
 SILENCE_BEFORE_ISSUE: Final = 180.0
 """s without one good answer before Repairs tells what to do."""
+DATA_ANSWERED_AT: Final[HassKey[dict[str, float]]] = HassKey(f"{DOMAIN}_answered_at")
+"""By entry id: when (s, monotonic) its device last gave a good answer, or was first asked."""
+UNKNOWN_READ_AFTER: Final = 10.0
+"""s after a command that could not be read back."""
 NOT_SERVED_INTERVAL: Final = 3600.0
 """s; how often a firmware without telemetry is asked for it again."""
 
@@ -91,8 +97,11 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._ask_telemetry_at = 0.0
         self._quiet_until = 0.0
         self._failures = 0
-        self._answered_at = monotonic()
-        self._silence_told = False
+        # Setup that is tried again makes a new coordinator, and the device may have been silent all along.
+        self._answered_at = hass.data.setdefault(DATA_ANSWERED_AT, {})
+        self._answered_at.setdefault(entry.entry_id, monotonic())
+        self._silence_told: bool | None = None
+        """None before it is known whether an earlier coordinator told."""
 
     @property
     def options(self) -> ExportOptions:
@@ -174,6 +183,19 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._show(replace(self.data, settings=settings, answered=True))
 
     @callback
+    def forget_settings(self) -> None:
+        """Show nothing where a command may have changed what was read, and read it again soon."""
+        self._show(replace(self.data, settings=None))
+
+        async def read_soon() -> None:
+            await asyncio.sleep(UNKNOWN_READ_AFTER)
+            await self.read_settings()
+
+        self.config_entry.async_create_background_task(
+            self.hass, read_soon(), f"{self.name} read what a command left"
+        )
+
+    @callback
     def _drop_old_settings(self) -> None:
         if self.data.settings and monotonic() - self._settings_read_at < SETTINGS_LIFETIME:
             return
@@ -185,15 +207,16 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def _note_answer(self) -> None:
-        self._answered_at = monotonic()
-        if self._silence_told:
+        self._answered_at[self.config_entry.entry_id] = monotonic()
+        if self._silence_told is not False:
             self._silence_told = False
             ir.async_delete_issue(self.hass, DOMAIN, silence_issue_id(self.config_entry.entry_id))
 
     @callback
     def _note_silence(self) -> None:
         """Tell how to wake a device that has not given one good answer for too long."""
-        if self._silence_told or monotonic() - self._answered_at < SILENCE_BEFORE_ISSUE:
+        answered_at = self._answered_at[self.config_entry.entry_id]
+        if self._silence_told or monotonic() - answered_at < SILENCE_BEFORE_ISSUE:
             return
         self._silence_told = True
         ir.async_create_issue(
@@ -222,15 +245,27 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         """Take over what is on disk, and ask what this is; the telemetry may answer where this does not."""
         await self.baseline.load()
         self._show(replace(self.data, proven_limit=self.baseline.limit))
-        if note := await self.notes.load():
+        if target := await self._left_to_restore():
             # Restoring goes before everything else that could be asked.
-            self.client.unsettled = note.target
-            self._show(replace(self.data, note=note.target))
+            self.client.unsettled = target
+            self._show(replace(self.data, note=target))
             return
         try:
             await self._take_over(await self.client.identify())
         except Sec1000Error as error:
             self._settings_error = error
+
+    async def _left_to_restore(self) -> ExportTarget | None:
+        """Return what a note says should hold; where it cannot be read, what was last proven."""
+        if note := await self.notes.load():
+            return note.target
+        if not self.notes.damaged:
+            return None
+        if self.baseline.limit is not None:
+            await self._remember(self.options.target(self.baseline.limit))
+            return self.data.note
+        await self.notes.drop()
+        return None
 
     @override
     async def _async_update_data(self) -> Snapshot:

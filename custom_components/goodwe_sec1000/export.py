@@ -20,6 +20,7 @@ from .const import (
     CONF_MAX_EXPORT_LIMIT,
     CONF_MIN_EXPORT_LIMIT,
     CONF_PUT_BACK,
+    CONF_TOTAL_CAPACITY,
     DOMAIN,
     LOGGER,
 )
@@ -40,6 +41,7 @@ from .sec1000.errors import (
 )
 from .sec1000.model import ControlMode, ExportSettings, ExportTarget, kilowatts
 
+_ADOPTED_NAMES: Final = {CONF_CONTROL_MODE: "control mode", CONF_TOTAL_CAPACITY: "total capacity"}
 PUT_BACKS_AN_HOUR: Final = 3
 HOUR: Final = 3600.0
 
@@ -203,7 +205,8 @@ class ExportControl:
             self._coordinator.show_settings(settings)
             message = f"The device holds {_in_words(settings)}."
             if adopted:
-                message += " Control mode and total capacity were taken over into the options."
+                names = [name for key, name in _ADOPTED_NAMES.items() if key in adopted]
+                message += f" Taken over into the options: {', '.join(names)}."
             return message
 
         return await self._perform(Action.GET_EXPORT_LIMIT, work)
@@ -232,6 +235,9 @@ class ExportControl:
                 )
             except NotAppliedError as error:
                 self._coordinator.show_settings(error.held)
+                raise
+            except OutcomeUnknownError:
+                self._coordinator.forget_settings()
                 raise
             finally:
                 self._resetting = False
@@ -292,7 +298,7 @@ class ExportControl:
         Where it cannot be restored in time the note stays, and the next start restores it.
         """
         self._unloaded = True
-        self._client.end_interruption()
+        self._client.end_interruption("the end of the integration")
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 if self._running:
@@ -300,6 +306,12 @@ class ExportControl:
                 self._restorer.stop()
                 if self._client.unsettled:
                     await self._restorer.try_once()
+        self._restorer.stop()
+        # What still runs must not come between the device and a newer setup of this entry.
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            await asyncio.wait(self._running)
 
     async def _apply(
         self, wanted: WantedLimit, account: _Account, changed: Mapping[str, Any] | None = None
@@ -313,6 +325,9 @@ class ExportControl:
             settings = await self._client.apply(target, effort=account)
         except NotAppliedError as error:
             self._coordinator.show_settings(error.held)
+            raise
+        except OutcomeUnknownError:
+            self._coordinator.forget_settings()
             raise
         self._save(changed)
         self._coordinator.show_settings(settings)
@@ -334,7 +349,7 @@ class ExportControl:
         """
         options = ExportOptions.of({**self._coordinator.config_entry.options, **(changed or {})})
         target = options.target(limit)
-        if target.mode is ControlMode.DEACTIVATED and not changed:
+        if target.mode is ControlMode.DEACTIVATED and CONF_CONTROL_MODE not in (changed or {}):
             held = await self._client.read_export_settings(urgent=True, effort=account)
             target = replace(target, mode=held.mode)
         return target
@@ -357,7 +372,16 @@ class ExportControl:
         )
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        ended = await asyncio.shield(task)
+        try:
+            ended = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise HomeAssistantError(
+                    translation_domain=DOMAIN,
+                    translation_key="ended_with_the_integration",
+                    translation_placeholders={"action": action},
+                ) from None
+            raise
         if isinstance(ended, HomeAssistantError):
             raise ended
         return ended

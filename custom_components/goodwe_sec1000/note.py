@@ -7,7 +7,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
-from .const import DOMAIN
+from .const import DOMAIN, LOGGER
 from .sec1000.model import ControlMode, ExportTarget
 
 _VERSION: Final = 1
@@ -29,24 +29,32 @@ class NoteKeeper:
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         self.note: Note | None = None
+        self.damaged = False
+        """Whether a note stands that cannot be read."""
         self._store = Store[dict[str, Any]](
             hass, _VERSION, f"{DOMAIN}.{entry_id}.note", private=True, atomic_writes=True
         )
 
     async def load(self) -> Note | None:
-        """Return the note that stands, if any does."""
+        """Return the note that stands, if any does and can be read."""
+        self.note = None
+        self.damaged = False
         if stored := await self._store.async_load():
-            self.note = Note(
-                ExportTarget(
-                    ControlMode.from_key(stored["mode"]),
-                    stored["capacity"],
-                    stored["limit"],
-                    stored["sum_of_phases"],
-                ),
-                stored["host"],
-                stored["port"],
-                stored["at"],
-            )
+            try:
+                self.note = Note(
+                    ExportTarget(
+                        ControlMode.from_key(stored["mode"]),
+                        int(stored["capacity"]),
+                        int(stored["limit"]),
+                        bool(stored["sum_of_phases"]),
+                    ),
+                    str(stored["host"]),
+                    int(stored["port"]),
+                    str(stored["at"]),
+                )
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                self.damaged = True
+                LOGGER.error("What the export limit should be cannot be read from disk: %r", error)
         return self.note
 
     async def write(self, target: ExportTarget, host: str, port: int) -> None:

@@ -8,7 +8,7 @@ from homeassistant.helpers import issue_registry as ir
 
 from .baseline import Baseline
 from .const import DOMAIN, LOGGER
-from .coordinator import silence_issue_id
+from .coordinator import DATA_ANSWERED_AT, silence_issue_id
 from .export import drift_issue_id
 from .note import NoteKeeper
 from .restore import issue_id, placeholders
@@ -20,9 +20,11 @@ async def async_settle_removed(hass: HomeAssistant, entry: ConfigEntry, seconds:
     """Put back a limit that is off within this time, or leave a repair issue that stays."""
     for issue in (silence_issue_id, drift_issue_id, issue_id):
         ir.async_delete_issue(hass, DOMAIN, issue(entry.entry_id))
+    hass.data.get(DATA_ANSWERED_AT, {}).pop(entry.entry_id, None)
     await Baseline(hass, entry.entry_id).remove()
     notes = NoteKeeper(hass, entry.entry_id)
     if (note := await notes.load()) is None:
+        await notes.drop()
         return
     client = Sec1000Client(note.host, note.port)
     client.unsettled = note.target

@@ -66,7 +66,9 @@ class Change:
         self._proven: ExportSettings | None = None
         self._fault: Sec1000Error | None = None
         self._timing = conversation.timing
-        self._until = asyncio.get_running_loop().time() + self._timing.command_deadline
+        # Arming may go beyond this by its own deadline, so that all stays within the command's.
+        longest = self._timing.command_deadline - self._timing.unlimited_deadline
+        self._until = asyncio.get_running_loop().time() + longest
 
     async def run(self) -> ExportSettings:
         """Return the read-back that agrees.
@@ -139,11 +141,8 @@ class Change:
             await self._remember(self._target)
         status: int | None = None
         for step in steps:
-            # Once modes are off, arming the wanted one must not fail for lack of time.
-            unlimited = self._modes_off or self._switch_off
-            deadline = self._timing.unlimited_deadline if unlimited else self._time_left()
             try:
-                status = await self._ask(step, deadline)
+                status = await self._ask(step, must_be_sent=step is steps[-1])
             except Sec1000Error as error:
                 status = None
                 self._note(error)
@@ -158,6 +157,8 @@ class Change:
         if self.held and agrees(self.held, self._target):
             return True
         in_time = self.held is None
+        if not self._can_afford(1):
+            return in_time
         await asyncio.sleep(self._timing.read_back_pause)
         await self._read_back()
         return in_time
@@ -166,7 +167,7 @@ class Change:
         if not self._can_afford(1):
             return
         try:
-            self.held = await self._ask(READ_EXPORT_SETTINGS, self._time_left())
+            self.held = await self._ask(READ_EXPORT_SETTINGS)
         except Sec1000Error as error:
             self.held = None
             self._note(error)
@@ -185,8 +186,17 @@ class Change:
         needed = self._timing.deadline if requests > 1 else 0
         return self._effort.requests + requests <= MAX_REQUESTS and self._time_left() > needed
 
-    async def _ask[T](self, command: Command[T], deadline: float | None) -> T:
+    async def _ask[T](self, command: Command[T], *, must_be_sent: bool = False) -> T:
+        """Send one request; while nothing limits the export a lost answer is not waited for long.
+
+        Once modes are off, arming the wanted one must not fail for lack of time.
+        """
         self._effort.requests += 1
+        await self._conversation.ready()
+        deadline = self._time_left()
+        if self._modes_off or self._switch_off:
+            hasty = self._timing.unlimited_deadline
+            deadline = hasty if must_be_sent else min(deadline, hasty)
         answer = await self._conversation.ask(command, deadline)
         self.reached = True
         return answer

@@ -157,7 +157,7 @@ class Sec1000Client:
         ConnectionFailedError where nothing was sent, InvalidValueError for what the wire cannot
         carry.
         """
-        self.end_interruption(superseded=True)
+        self.end_interruption("a newer command")
         if self.unsettled is not None:
             await self._must_hold(target)
         async with self._gate.hold(self.line) as conversation:
@@ -169,8 +169,8 @@ class Sec1000Client:
         The measurement cannot be read and is therefore given. Nothing else talks to the device in
         between. Raises NotLimitedError where the device limits nothing; what the first read met,
         and then nothing was changed; as `apply`, where the setting could not be put back; what was
-        met instead of an acknowledgement that the limit was off, and SupersededError where a newer
-        command ended the 5 s, both after a setting was put in force again.
+        met instead of an acknowledgement that the limit was off, and SupersededError where the 5 s
+        were cut short, both after a setting was put in force again.
         """
         effort = effort or Effort()
         interruption = self._interruption = Interruption()
@@ -179,9 +179,7 @@ class Sec1000Client:
                 before = await self._repeat(lambda: conversation.ask(READ_EXPORT_SETTINGS), TRIES, effort)
                 self._mode = before.mode
                 if before.mode is ControlMode.DEACTIVATED:
-                    raise NotLimitedError(
-                        "nothing limits the export (control mode deactivated): nothing to reset"
-                    )
+                    raise NotLimitedError("nothing limits the export (control mode deactivated)")
                 target = ExportTarget(before.mode, before.capacity, before.limit, sum_of_phases)
                 await self._must_hold(target)
                 fault, off_since = await self._take_limit_off(conversation, before.mode, effort)
@@ -193,18 +191,16 @@ class Sec1000Client:
                 )
         finally:
             self._interruption = None
-        if interruption.superseded:
-            raise SupersededError(
-                "a newer command ended the reset before the limit had been off for long enough"
-            )
+        if interruption.ended_by:
+            raise SupersededError(f"the limit was put back early by {interruption.ended_by}")
         if fault:
             raise fault
         return settings
 
-    def end_interruption(self, *, superseded: bool = False) -> None:
-        """Let a limit that is off for a watchdog reset be put back at once."""
+    def end_interruption(self, by: str) -> None:
+        """Let a limit that is off for a watchdog reset be put back at once; `by` tells whose wish it is."""
         if self._interruption:
-            self._interruption.end(superseded=superseded)
+            self._interruption.end(by)
 
     async def restore(self, *, effort: Effort | None = None) -> ExportSettings:
         """Bring back what should hold and return the read-back.

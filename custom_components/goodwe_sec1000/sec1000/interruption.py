@@ -9,12 +9,12 @@ class Interruption:
 
     def __init__(self) -> None:
         self._ended = asyncio.Event()
-        self.superseded = False
-        """Whether a newer command ended it."""
+        self.ended_by: str | None = None
+        """What cut it short, in words; None where nothing did."""
 
-    def end(self, *, superseded: bool) -> None:
+    def end(self, by: str) -> None:
         """Have the limit put back now."""
-        self.superseded = self.superseded or superseded
+        self.ended_by = self.ended_by or by
         self._ended.set()
 
     async def last(self, seconds: float) -> None:
