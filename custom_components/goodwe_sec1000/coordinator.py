@@ -18,6 +18,7 @@ from homeassistant.util.hass_dict import HassKey
 
 from .baseline import Baseline
 from .const import DOMAIN, LOGGER
+from .energy import Energy, EnergyMeter
 from .feedback import Action, Feedback, FeedbackRecord
 from .meter_watch import MeterWatch
 from .note import NoteKeeper
@@ -64,6 +65,8 @@ class Snapshot:
     """W; the limit last proven here, at first the one first read."""
     note: ExportTarget | None = None
     """What should hold while the limit may be off; None where nothing is to be restored."""
+    energy: Energy | None = None
+    """What flowed since setup; None before the first measurement."""
     limit_exceeded: bool = False
     """Whether the meter has been above the limit for too long."""
     feedback: Mapping[Action, FeedbackRecord] = field(
@@ -90,6 +93,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self.baseline = Baseline(hass, entry.entry_id)
         self.client = Sec1000Client(entry.data[CONF_HOST], entry.data[CONF_PORT], remember=self._remember)
         self._meter_watch = MeterWatch()
+        self._energy_meter = EnergyMeter()
         self._zero_glitch = ZeroGlitchFilter()
         self._settings_read_at = 0.0
         self._loss_logged = False
@@ -305,7 +309,8 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         if exceeded and not self.data.limit_exceeded:
             await self._report_exceeded(telemetry)
         shown = self._zero_glitch.filter(telemetry, monotonic())
-        return replace(self.data, telemetry=shown, limit_exceeded=exceeded, answered=True)
+        energy = self._energy_meter.add(shown, monotonic(), self.options.scan_interval)
+        return replace(self.data, telemetry=shown, energy=energy, limit_exceeded=exceeded, answered=True)
 
     async def _report_exceeded(self, telemetry: Telemetry) -> None:
         if settings := self.data.settings:

@@ -1,10 +1,13 @@
-"""Sensors: what is measured, the export limit, and how each action ended."""
+"""Sensors: what is measured and what flowed, the export limit, and how each action ended."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Final, override
 
 from homeassistant.components.sensor import (
+    RestoreSensor,
     SensorDeviceClass,
     SensorEntity,
     SensorEntityDescription,
@@ -15,6 +18,7 @@ from homeassistant.const import (
     Platform,
     UnitOfElectricCurrent,
     UnitOfElectricPotential,
+    UnitOfEnergy,
     UnitOfPower,
 )
 from homeassistant.core import HomeAssistant
@@ -22,6 +26,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import Sec1000Coordinator
 from .data import Sec1000ConfigEntry
+from .energy import Energy
 from .entity import Sec1000Entity
 from .feedback import Action
 from .sec1000.model import ExportSettings, Phases, Telemetry, kilowatts
@@ -39,6 +44,13 @@ class TelemetrySensorDescription(SensorEntityDescription):
     """A sensor that shows one measured value."""
 
     value: Callable[[Telemetry], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnergySensorDescription(SensorEntityDescription):
+    """A sensor that shows what flowed (Wh since setup, added to what flowed before)."""
+
+    value: Callable[[Energy], int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +112,19 @@ SETTINGS_SENSORS: Final = (
 )
 
 
+ENERGY_SENSORS: Final = tuple(
+    EnergySensorDescription(
+        key=f"energy_{kind}",
+        device_class=SensorDeviceClass.ENERGY,
+        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
+        state_class=SensorStateClass.TOTAL,
+        suggested_display_precision=2,
+        value=attrgetter(kind),
+    )
+    for kind in ("exported", "imported", "produced", "consumed")
+)
+
+
 async def async_setup_entry(
     _hass: HomeAssistant, entry: Sec1000ConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
@@ -108,6 +133,7 @@ async def async_setup_entry(
     async_add_entities(
         [
             *(TelemetrySensor(coordinator, description) for description in TELEMETRY_SENSORS),
+            *(EnergySensor(coordinator, description) for description in ENERGY_SENSORS),
             *(SettingsSensor(coordinator, description) for description in SETTINGS_SENSORS),
             *(FeedbackSensor(coordinator, action, key) for action, key in FEEDBACK_KEYS.items()),
         ]
@@ -132,6 +158,37 @@ class TelemetrySensor(Sec1000Entity, SensorEntity):
     def native_value(self) -> float | None:
         telemetry = self.coordinator.data.telemetry
         return None if telemetry is None else self.entity_description.value(telemetry)
+
+
+class EnergySensor(Sec1000Entity, RestoreSensor):
+    """What flowed since the entry was first set up, carried on across restarts."""
+
+    entity_description: EnergySensorDescription
+    _restored: float | None = None
+    """kWh."""
+
+    def __init__(self, coordinator: Sec1000Coordinator, description: EnergySensorDescription) -> None:
+        super().__init__(coordinator, Platform.SENSOR, description)
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        await super().async_added_to_hass()
+        last = await self.async_get_last_sensor_data()
+        if last and isinstance(last.native_value, int | float | Decimal):
+            self._restored = float(last.native_value)
+
+    @property
+    @override
+    def available(self) -> bool:
+        return self.native_value is not None
+
+    @property
+    @override
+    def native_value(self) -> float | None:
+        energy = self.coordinator.data.energy
+        if energy is None:
+            return self._restored
+        return round((self._restored or 0.0) + kilowatts(self.entity_description.value(energy)), 3)
 
 
 class SettingsSensor(Sec1000Entity, SensorEntity):

@@ -1,0 +1,89 @@
+"""Energy that the Energy dashboard can use without a helper: right, split by direction, never lost."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from homeassistant.core import HomeAssistant
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.energy import Energy, EnergyMeter
+from custom_components.goodwe_sec1000.sec1000.model import Telemetry
+from simulator import CAPTURED, Simulator
+
+from .states import shown
+
+type PassTime = Callable[[float], Awaitable[None]]
+
+
+def measured(meter: int, inverters: int) -> Telemetry:
+    return replace(CAPTURED, meter_power=meter, inverter_power=inverters)
+
+
+def flow(*samples: tuple[float, int, int], interval: float = 30) -> Energy:
+    """Return the energy after these samples of time (s), meter and inverter power (W)."""
+    meter = EnergyMeter()
+    energy = Energy()
+    for at, grid, inverters in samples:
+        energy = meter.add(measured(grid, inverters), at, interval)
+    return energy
+
+
+def test_an_hour_of_steady_power_is_that_many_watt_hours() -> None:
+    samples = [(at, 3_000, 5_000) for at in range(0, 3601, 30)]
+    assert flow(*samples) == Energy(exported=3_000, imported=0, produced=5_000, consumed=2_000)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "exported", "imported"),
+    [
+        (3_600, 3_600, 3_600, 0),
+        (0, 7_200, 3_600, 0),
+        (-3_600, -3_600, 0, 3_600),
+        (7_200, -7_200, 1_800, 1_800),
+        (-7_200, 7_200, 1_800, 1_800),
+        (3_000, -9_000, 375, 3_375),
+        (0, 0, 0, 0),
+        (0, -7_200, 0, 3_600),
+    ],
+)
+def test_import_and_export_are_split_where_the_power_crosses_zero(
+    first: int, last: int, exported: int, imported: int
+) -> None:
+    energy = flow((0, first, 0), (3_600, last, 0), interval=3_600)
+    assert (energy.exported, energy.imported) == (exported, imported)
+
+
+def test_nothing_is_invented_across_a_long_gap() -> None:
+    assert flow((0, 9_000, 9_000), (90, 9_000, 9_000)).exported == 225
+    assert flow((0, 9_000, 9_000), (91, 9_000, 9_000)) == Energy()
+
+
+async def test_energy_goes_on_where_it_stood_after_a_restart(
+    pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.hold(measured(12_000, 20_000))
+    await pass_time(31)
+    for _ in range(4):
+        await pass_time(30)
+    before = {
+        kind: float(shown(hass, f"sensor.sec1000_energy_{kind}").state)
+        for kind in ("exported", "imported", "produced", "consumed")
+    }
+    assert before["exported"] == pytest.approx(0.4, abs=0.15)
+    assert await hass.config_entries.async_reload(loaded.entry_id)
+    await hass.async_block_till_done()
+    for kind, energy in before.items():
+        assert float(shown(hass, f"sensor.sec1000_energy_{kind}").state) >= energy
+    sim.hold(measured(12_000, 20_000))
+    await pass_time(30)
+    await pass_time(30)
+    assert float(shown(hass, "sensor.sec1000_energy_exported").state) > before["exported"]
+
+
+async def test_energy_suits_the_energy_dashboard(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+    for kind in ("exported", "imported", "produced", "consumed"):
+        attributes = shown(hass, f"sensor.sec1000_energy_{kind}").attributes
+        assert attributes["device_class"] == "energy"
+        assert attributes["state_class"] == "total"
+        assert attributes["unit_of_measurement"] == "kWh"
