@@ -1,0 +1,648 @@
+"""What every fault of the simulated device comes to in a real Home Assistant: measured, and judged.
+
+A cell of the table is one fault, one operation and the way in which the fault strikes. It is measured in
+virtual time with the pauses and deadlines that the integration has in a house. Then it is judged: no
+value that is wrong may be shown as right, nothing may hang past its deadline, and the export must not stay
+unlimited.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+import json
+from pathlib import Path
+import sys
+from typing import Any, Final
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import (
+    CONF_HOST,
+    CONF_NAME,
+    CONF_PORT,
+    CONF_SCAN_INTERVAL,
+    STATE_UNAVAILABLE,
+    __version__ as homeassistant_version,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.entity_component import async_update_entity
+from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components import goodwe_sec1000 as integration
+from custom_components.goodwe_sec1000.const import (
+    CONF_ALLOW_DEACTIVATING,
+    CONF_CONTROL_MODE,
+    CONF_MAX_EXPORT_LIMIT,
+    CONF_MIN_EXPORT_LIMIT,
+    CONF_PUT_BACK,
+    CONF_SUM_OF_PHASES,
+    CONF_TOTAL_CAPACITY,
+    DOMAIN,
+)
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Phases, Telemetry
+from simulator import FAULTS, Fault, Simulator
+from simulator.faults import Reach
+
+from .states import shown
+from .timewarp import TimeWarp
+
+BEFORE: Final = Telemetry(
+    voltage=Phases(232.1, 231.4, 233.7),
+    current=Phases(11.72, 12.34, 10.98),
+    power=Phases(2_713, 2_841, 2_559),
+    meter_power=8_113,
+    inverter_power=21_307,
+)
+"""Measured until the fault begins."""
+NOW: Final = Telemetry(
+    voltage=Phases(234.6, 233.2, 235.9),
+    current=Phases(9.86, 10.41, 9.13),
+    power=Phases(2_291, 2_407, 2_119),
+    meter_power=6_817,
+    inverter_power=19_753,
+)
+"""Measured from then on: whatever else is shown is old or wrong."""
+
+LIMIT_BEFORE: Final = 10_000
+LIMIT_ELSEWHERE: Final = 4_560
+"""W; what somebody else has set when the limit is read."""
+LIMIT_WANTED: Final = 3_000
+"""W; what the commands set."""
+
+QUIET: Final = 5.0
+"""s after setup in which nothing is due; then the operation begins."""
+LATER: Final = 60.0
+"""s after the fault is over, when all has to be well again."""
+READ_DEADLINE: Final = 34.6
+"""s: three tries of 10 s, with 1 s and 3 s between them, and the pause that is kept before each."""
+COMMAND_DEADLINE: Final = 45.1
+"""s, and what the clocks round."""
+MOST_REQUESTS_OF_A_COMMAND: Final = 12
+MOST_REQUESTS_OF_A_READ: Final = 4
+"""Three tries, and one question whether the firmware serves telemetry at all."""
+APPLIED: Final = 50
+"""W; a limit that is this far off was not applied."""
+ROUNDING: Final = 10
+"""W; so much may a device round what it tells."""
+CLOCK_OFF: Final = 3.0
+"""s; so much may a clock be off that was set."""
+
+
+class Operation(StrEnum):
+    """What somebody wants while the device is at fault."""
+
+    TELEMETRY = "Telemetry read"
+    READ = "Limit read"
+    WRITE = "Limit write"
+    MODE = "Mode change"
+    CLOCK = "Clock"
+
+
+TELEMETRY, LIMIT, ARM, DRED_OFF, RCR_OFF, READ, CLOCK = 0x0B, 0x42, 0x40, 0x33, 0x28, 0x43, 0x05
+REQUESTS: Final = {
+    Operation.TELEMETRY: (TELEMETRY,),
+    Operation.READ: (READ,),
+    Operation.WRITE: (LIMIT, ARM, READ),
+    Operation.MODE: (LIMIT, DRED_OFF, RCR_OFF, ARM, READ),
+    Operation.CLOCK: (CLOCK,),
+}
+"""What each sends, in this order, to a healthy device."""
+ACTIONS: Final = {
+    Operation.READ: ("get_export_limit", {}),
+    Operation.WRITE: ("set_export_limit", {"limit": LIMIT_WANTED / 1000}),
+    Operation.MODE: ("set_export_limit", {"limit": LIMIT_WANTED / 1000}),
+    Operation.CLOCK: ("set_datetime", {}),
+}
+FEEDBACKS: Final = {
+    Operation.TELEMETRY: "get_telemetry_data_feedback",
+    Operation.READ: "get_export_limit_feedback",
+    Operation.WRITE: "set_export_limit_feedback",
+    Operation.MODE: "set_export_limit_feedback",
+    Operation.CLOCK: "set_date_and_time_feedback",
+}
+WRITES: Final = (Operation.WRITE, Operation.MODE)
+OLD_ANSWER: Final = "an old answer with a right checksum"
+NOT_READABLE: Final = "the clock"
+UNFELT_ARMING: Final = "an arming that is acknowledged and has no effect"
+LATE_LIMIT: Final = "a limit that takes effect between arming and read-back"
+UNACKNOWLEDGED: Final = "ok, arming not acknowledged"
+"""The user is told that the limit is stored, and that only the meter shows whether it holds."""
+OWN_ERROR: Final = 4
+"""The feedback's bit for an exception of the integration's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """When a fault befalls the device, counted from the beginning of the operation."""
+
+    command: int | None
+    """The one kind of request that it befalls; None for every request."""
+    once: bool
+    """Whether it passes after one request, or lasts."""
+
+    def __str__(self) -> str:
+        return (
+            f"{'once' if self.once else 'always'}: {REQUEST_NAMES[self.command] if self.command else 'all'}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One place of the table."""
+
+    operation: Operation
+    fault: str
+    strike: Strike
+
+    def __str__(self) -> str:
+        return f"{self.operation}, {self.fault}, {self.strike}"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the device truly holds."""
+
+    mode: ControlMode
+    limit: int
+    bound_limit: int | None
+    clock_right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What Home Assistant shows of it."""
+
+    telemetry: Telemetry | None
+    """None where it is unavailable."""
+    limit: int | None
+    """W; None where it is unavailable."""
+    mode: ControlMode | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What came of one cell."""
+
+    cell: Cell
+    told: str
+    """"ok", perhaps with a warning, or which error was raised."""
+    feedback: int
+    flags: tuple[str, ...]
+    requests: int
+    seconds: float
+    held: Held
+    seen: Seen
+    exhausted: bool
+    """Whether the device had enough of requests, though nobody exhausted it on purpose."""
+    held_later: Held
+    seen_later: Seen
+
+    @property
+    def is_ok(self) -> bool:
+        """Tell whether the user was told that all is well."""
+        return self.told in ("ok", UNACKNOWLEDGED)
+
+
+def cells(operation: Operation, fault: Fault) -> Iterator[Cell]:
+    """Yield the ways in which a fault can strike an operation; none where it leaves it alone."""
+    touched = [command for command in REQUESTS[operation] if command in fault.commands]
+    if fault.reach is Reach.INVERTERS:
+        if operation in WRITES:
+            yield Cell(operation, fault.name, Strike(None, once=False))
+        return
+    if not touched:
+        return
+    if fault.reach is Reach.PORT:
+        yield Cell(operation, fault.name, Strike(None, once=True))
+        yield Cell(operation, fault.name, Strike(None, once=False))
+        return
+    for command in touched:
+        yield Cell(operation, fault.name, Strike(command, once=True))
+    if fault.reach is Reach.HEALTH:
+        return
+    if len(touched) > 1:
+        for command in touched:
+            yield Cell(operation, fault.name, Strike(command, once=False))
+    yield Cell(operation, fault.name, Strike(None, once=False))
+
+
+async def measure(hass: HomeAssistant, warp: TimeWarp, cell: Cell) -> Measured:
+    """Set up the integration with a device of its own, let the fault strike, and look what comes of it."""
+    mode = ControlMode.RCR if cell.operation is Operation.MODE else ControlMode.VALUE
+    async with Simulator(mode=mode, limit=LIMIT_BEFORE) as sim:
+        sim.hold(BEFORE)
+        entry = await set_up(hass, sim)
+        await asyncio.sleep(QUIET)
+        assert _seen(hass, entry) == Seen(BEFORE, LIMIT_BEFORE, mode)
+        measured = await _measure(hass, warp, cell, sim, entry)
+        assert await hass.config_entries.async_remove(entry.entry_id)
+        await hass.async_block_till_done()
+    return measured
+
+
+async def set_up(hass: HomeAssistant, sim: Simulator) -> MockConfigEntry:
+    """Set up the integration with this device and return its entry."""
+    entry = _entry(sim)
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert entry.state is ConfigEntryState.LOADED
+    return entry
+
+
+async def _measure(
+    hass: HomeAssistant, warp: TimeWarp, cell: Cell, sim: Simulator, entry: MockConfigEntry
+) -> Measured:
+    sim.hold(NOW)
+    if cell.operation is Operation.READ:
+        sim.device.limit = LIMIT_ELSEWHERE
+    strike = cell.strike
+    sim.inject(
+        cell.fault,
+        count=1 if strike.once else None,
+        commands=None if strike.command is None else (strike.command,),
+    )
+    exchanges = entry.runtime_data.coordinator.client.line.exchanges
+    before = list(exchanges)
+    began = warp.passed
+    told = await _operate(hass, cell.operation)
+    seconds = warp.passed - began
+    requests = [exchange for exchange in exchanges if exchange not in before]
+    if cell.operation is not Operation.TELEMETRY:
+        requests = [exchange for exchange in requests if exchange.command != "read telemetry"]
+    feedback = shown(hass, f"sensor.sec1000_{FEEDBACKS[cell.operation]}")
+    held, seen = _held(sim), _seen(hass, entry)
+    exhausted = sim.patience.exhausted and cell.fault != "exhausted"
+
+    sim.clear_faults()
+    if sim.patience.exhausted:
+        # Nothing else wakes it: somebody cycles its power.
+        sim.restart()
+    await asyncio.sleep(LATER)
+    return Measured(
+        cell=cell,
+        told=told,
+        feedback=int(feedback.state),
+        flags=tuple(feedback.attributes["flags"]),
+        requests=len(requests),
+        seconds=seconds,
+        held=held,
+        seen=seen,
+        exhausted=exhausted,
+        held_later=_held(sim),
+        seen_later=_seen(hass, entry),
+    )
+
+
+async def _operate(hass: HomeAssistant, operation: Operation) -> str:
+    """Do what a user would, and return "ok" or the name of the error that the user is told."""
+    if operation is Operation.TELEMETRY:
+        await async_update_entity(hass, "sensor.sec1000_meter_power")
+        feedback = shown(hass, f"sensor.sec1000_{FEEDBACKS[operation]}")
+        return "ok" if feedback.state == "1" else "unavailable"
+    action, data = ACTIONS[operation]
+    try:
+        response: dict[str, Any] | None = await hass.services.async_call(
+            DOMAIN, action, dict(data), blocking=True, return_response=True
+        )
+    except HomeAssistantError as error:
+        return error.translation_key or type(error).__name__
+    assert response
+    assert response["feedback"] == 1
+    return UNACKNOWLEDGED if "did not acknowledge" in response["message"] else "ok"
+
+
+def _entry(sim: Simulator) -> MockConfigEntry:
+    return MockConfigEntry(
+        domain=DOMAIN,
+        version=2,
+        title="SEC1000",
+        data={CONF_NAME: "SEC1000", CONF_HOST: sim.host, CONF_PORT: sim.port},
+        options={
+            CONF_SCAN_INTERVAL: 30,
+            CONF_MIN_EXPORT_LIMIT: 0.0,
+            CONF_MAX_EXPORT_LIMIT: 10.0,
+            CONF_TOTAL_CAPACITY: 30.0,
+            CONF_CONTROL_MODE: "value",
+            CONF_SUM_OF_PHASES: True,
+            CONF_PUT_BACK: False,
+            CONF_ALLOW_DEACTIVATING: False,
+        },
+    )
+
+
+def _held(sim: Simulator) -> Held:
+    device = sim.device
+    clock = device.clock
+    now = dt_util.now().replace(tzinfo=None)
+    return Held(
+        device.mode,
+        device.limit,
+        device.bound_limit,
+        clock_right=clock is not None and abs((clock - now).total_seconds()) <= CLOCK_OFF,
+    )
+
+
+def _seen(hass: HomeAssistant, entry: MockConfigEntry) -> Seen:
+    def number(key: str) -> float | None:
+        state = shown(hass, f"sensor.sec1000_{key}").state
+        return None if state == STATE_UNAVAILABLE else float(state)
+
+    keys = [f"{kind}_l{phase}" for kind in ("voltage", "current", "power") for phase in (1, 2, 3)]
+    values = [number(key) for key in (*keys, "meter_power", "inverter_power")]
+    present = [value for value in values if value is not None]
+    assert len(present) in (0, len(values)), "one half of a measurement is shown"
+    limit = number("export_limit")
+    settings = entry.runtime_data.coordinator.data.settings
+    return Seen(
+        telemetry=Telemetry(
+            voltage=Phases(*present[:3]),
+            current=Phases(*present[3:6]),
+            power=Phases(*(round(watts) for watts in present[6:9])),
+            meter_power=round(present[9]),
+            inverter_power=round(present[10]),
+        )
+        if present
+        else None,
+        limit=None if limit is None else round(limit * 1000),
+        mode=None if settings is None else settings.mode,
+    )
+
+
+def judge(measured: Measured) -> list[str]:
+    """Return what must not be, in words; empty where the cell is well."""
+    wrong = [*_too_much(measured), *_unlimited(measured)]
+    if not why_unseen(measured.cell):
+        wrong += _wrongly_shown(measured)
+    if not _is_right(measured.seen_later, measured.held_later):
+        wrong.append("a minute after the fault something wrong is shown")
+    return wrong
+
+
+def why_unseen(cell: Cell) -> str | None:
+    """Return why no program could see this fault when it strikes; None where it can be seen."""
+    command = cell.strike.command
+    asked = TELEMETRY if cell.operation is Operation.TELEMETRY else READ
+    if cell.fault == "stale-value" and command in (None, asked):
+        return OLD_ANSWER
+    if cell.operation is Operation.CLOCK and cell.fault in ("ack-without-effect", "late-effect"):
+        return NOT_READABLE
+    if cell.operation is Operation.WRITE and command == ARM:
+        # The mode stood before, so that nothing that can be read changes with the arming.
+        return UNFELT_ARMING if cell.fault in ("ack-without-effect", "nak", "late-effect") else None
+    if cell.operation is Operation.MODE and command == LIMIT and cell.fault == "late-effect":
+        return LATE_LIMIT
+    return None
+
+
+def _too_much(measured: Measured) -> Iterator[str]:
+    is_write = measured.cell.operation in WRITES
+    if measured.seconds > (COMMAND_DEADLINE if is_write else READ_DEADLINE):
+        yield f"it took {measured.seconds:.1f} s"
+    if measured.requests > (MOST_REQUESTS_OF_A_COMMAND if is_write else MOST_REQUESTS_OF_A_READ):
+        yield f"it took {measured.requests} requests"
+    if measured.exhausted:
+        yield "the device had enough"
+    if measured.feedback & OWN_ERROR:
+        yield "an error of the integration's own"
+    if measured.is_ok is not (measured.feedback == 1):
+        yield f"the feedback {measured.feedback} does not fit"
+
+
+def _unlimited(measured: Measured) -> Iterator[str]:
+    held = measured.held_later
+    if held.mode is ControlMode.DEACTIVATED:
+        yield "the export stayed unlimited"
+    elif held.mode is ControlMode.VALUE and (held.bound_limit is None or held.bound_limit > LIMIT_BEFORE):
+        yield f"the export stayed limited to {held.bound_limit} W only"
+    elif held.mode is not ControlMode.VALUE and (
+        measured.is_ok or measured.cell.operation is not Operation.MODE
+    ):
+        yield f"the mode stayed {held.mode.key}"
+
+
+def _wrongly_shown(measured: Measured) -> Iterator[str]:
+    """Yield what is shown or told as right and is not, when the operation has ended."""
+    operation, held, seen = measured.cell.operation, measured.held, measured.seen
+    if operation is Operation.TELEMETRY:
+        if not measured.is_ok and seen.telemetry is not None:
+            yield "an old measurement is shown after a poll that failed"
+        if measured.is_ok and (
+            seen.telemetry is None or not _is_measured(seen.telemetry, measured.cell.fault)
+        ):
+            yield "a wrong measurement is shown"
+    elif operation is Operation.CLOCK:
+        if measured.is_ok and not held.clock_right:
+            yield "the clock is said to be set and is not"
+    elif operation is Operation.READ and not measured.is_ok:
+        if seen.limit not in (None, LIMIT_BEFORE):
+            yield "a limit is shown that was never read"
+    else:
+        in_force = _is_applied(held) or (
+            measured.told == UNACKNOWLEDGED and abs(held.limit - LIMIT_WANTED) < APPLIED
+        )
+        if measured.is_ok and operation in WRITES and not in_force:
+            yield "the limit is said to be set and is not in force"
+        if seen.limit is not None and (abs(seen.limit - held.limit) > ROUNDING or seen.mode is not held.mode):
+            yield "a limit is shown that the device does not hold"
+
+
+def _is_applied(held: Held) -> bool:
+    return (
+        held.mode is ControlMode.VALUE
+        and abs(held.limit - LIMIT_WANTED) < APPLIED
+        and held.bound_limit is not None
+        and abs(held.bound_limit - LIMIT_WANTED) < APPLIED
+    )
+
+
+def _is_measured(telemetry: Telemetry, fault: str = "") -> bool:
+    """Tell whether this is what is measured now; an inverter power of 0 in full sun may be the last one."""
+    powers = [
+        *zip(telemetry.power, NOW.power, strict=True),
+        (telemetry.meter_power, NOW.meter_power),
+        (
+            telemetry.inverter_power,
+            BEFORE.inverter_power if fault == "zero-inverters" else NOW.inverter_power,
+        ),
+    ]
+    return (telemetry.voltage, telemetry.current) == (NOW.voltage, NOW.current) and all(
+        abs(told - true) <= ROUNDING for told, true in powers
+    )
+
+
+def _is_right(seen: Seen, held: Held) -> bool:
+    """Tell whether all that is shown is so; what is unavailable is not wrong."""
+    return (seen.telemetry is None or _is_measured(seen.telemetry)) and (
+        seen.limit is None or (abs(seen.limit - held.limit) <= ROUNDING and seen.mode is held.mode)
+    )
+
+
+# The page.
+
+BEGIN: Final = "<!-- measured -->"
+END: Final = "<!-- end -->"
+
+REQUEST_NAMES: Final = {
+    TELEMETRY: "telemetry",
+    LIMIT: "write",
+    ARM: "arm",
+    DRED_OFF: "DRED off",
+    RCR_OFF: "RCR off",
+    READ: "read",
+    CLOCK: "clock",
+}
+ERRORS_IN_WORDS: Final = {
+    "action_failed": "failed",
+    "not_applied": "not applied",
+    "outcome_unknown": "outcome unknown",
+}
+PLACES_IN_WORDS: Final = {
+    Operation.TELEMETRY: "The sensors of power, voltage and current are updated.",
+    Operation.READ: (
+        "`get_export_limit`, after another program changed the limit from "
+        f"{LIMIT_BEFORE / 1000:.2f} to {LIMIT_ELSEWHERE / 1000:.2f} kW."
+    ),
+    Operation.WRITE: (
+        f"`set_export_limit` with {LIMIT_WANTED / 1000:.2f} kW on a device that holds "
+        f"{LIMIT_BEFORE / 1000:.2f} kW in value mode: write, arm, read."
+    ),
+    Operation.MODE: (
+        f"`set_export_limit` with {LIMIT_WANTED / 1000:.2f} kW, value mode in the options, on a device that "
+        "is controlled by RCR: write, DRED off, RCR off, arm, read."
+    ),
+    Operation.CLOCK: "`set_datetime`.",
+}
+
+
+def _table(operation: Operation, table: Sequence[Measured]) -> list[str]:
+    lines = [
+        f"### {operation}",
+        "",
+        PLACES_IN_WORDS[operation],
+        "",
+        "| fault | strikes | the user is told | requests | s | shown | device | shown later | device later |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for fault in dict.fromkeys(each.cell.fault for each in table):
+        rows: dict[tuple[str, ...], list[Measured]] = {}
+        for each in table:
+            if (each.cell.operation, each.cell.fault) == (operation, fault):
+                rows.setdefault(_outcome(each), []).append(each)
+        for (told, *rest), alike in rows.items():
+            requests = _range([each.requests for each in alike])
+            seconds = _range([int(each.seconds + 0.51) for each in alike])
+            lines.append(" | ".join((f"| {fault}", _strikes(alike), told, requests, seconds, *rest)) + " |")
+            fault = ""  # noqa: PLW2901 - named once, in the first of its rows
+    return [*lines, ""]
+
+
+def _outcome(measured: Measured) -> tuple[str, ...]:
+    """Return what a row tells besides numbers; what agrees in it shares a row."""
+    wrong = judge(measured)
+    told = ERRORS_IN_WORDS.get(measured.told, measured.told)
+    told += f" ({measured.feedback}" + ("" if measured.is_ok else f" {', '.join(measured.flags)}") + ")"
+    if _is_unseen(measured):
+        told += " †"
+    if measured.told == UNACKNOWLEDGED and not _is_applied(measured.held):
+        told += " ‡"
+    if wrong:
+        told += f" **WRONG: {'; '.join(wrong)}**"
+    return (
+        told.replace("_", " "),
+        _shown_in_words(measured, measured.seen),
+        _held_in_words(measured, measured.held),
+        _shown_in_words(measured, measured.seen_later),
+        _held_in_words(measured, measured.held_later),
+    )
+
+
+def _is_unseen(measured: Measured) -> bool:
+    return why_unseen(measured.cell) is not None and any(_wrongly_shown(measured))
+
+
+def _strikes(alike: Sequence[Measured]) -> str:
+    parts = []
+    for once in (True, False):
+        commands = [each.cell.strike.command for each in alike if each.cell.strike.once is once]
+        names = [REQUEST_NAMES[command] for command in commands if command is not None]
+        if None in commands:
+            names.append("all")
+        if names:
+            parts.append(f"{'once' if once else 'always'}: {', '.join(names)}")
+    return "; ".join(parts)
+
+
+def _range(values: Sequence[int]) -> str:
+    low, high = min(values), max(values)
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _shown_in_words(measured: Measured, seen: Seen) -> str:
+    if measured.cell.operation is Operation.CLOCK:
+        return "–"
+    if measured.cell.operation is Operation.TELEMETRY:
+        if seen.telemetry is None:
+            return "unavailable"
+        if _is_measured(seen.telemetry):
+            return "right"
+        return (
+            "inverters: the last value" if _is_measured(seen.telemetry, measured.cell.fault) else "old values"
+        )
+    if seen.limit is None or seen.mode is None:
+        return "unavailable"
+    return f"{_mode_in_words(seen.mode)} {seen.limit / 1000:.2f}"
+
+
+def _held_in_words(measured: Measured, held: Held) -> str:
+    if measured.cell.operation is Operation.CLOCK:
+        return "set" if held.clock_right else "not set"
+    if measured.cell.operation is Operation.TELEMETRY:
+        return "–"
+    words = f"{_mode_in_words(held.mode)} {held.limit / 1000:.2f}"
+    if held.mode is ControlMode.VALUE and held.bound_limit not in (None, held.limit):
+        words += f", in force {(held.bound_limit or 0) / 1000:.2f}"
+    return words
+
+
+def _mode_in_words(mode: ControlMode) -> str:
+    return mode.key if mode in (ControlMode.VALUE, ControlMode.DEACTIVATED) else mode.name
+
+
+def measured_part(table: Sequence[Measured]) -> str:
+    """Return what stands between the marks in docs/RELIABILITY.md."""
+    wrong = sum(bool(judge(each)) for each in table)
+    unseen = Counter(why_unseen(each.cell) for each in table if _is_unseen(each))
+    names = {each.cell.fault for each in table}
+    version = json.loads((Path(integration.__file__).parent / "manifest.json").read_text())["version"]
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    warned = sum(each.told == UNACKNOWLEDGED and not _is_applied(each.held) for each in table)
+    return "\n".join(
+        (
+            f"{len(table)} cells of {len(names)} faults; wrong: **{wrong}**.",
+            "",
+            f"Integration {version}, Home Assistant {homeassistant_version}, Python {python}.",
+            "",
+            "Cells with a mark:",
+            "",
+            *(f"- † {why}: {count}" for why, count in unseen.items()),
+            f"- ‡ an arming that is lost again and again; the user is told to look at the meter: {warned}",
+            "",
+            *(line for operation in Operation for line in _table(operation, table)),
+            "### The faults",
+            "",
+            "| fault | what the device does |",
+            "|---|---|",
+            *(f"| {fault.name} | {fault.summary} |" for fault in FAULTS.values() if fault.name in names),
+        )
+    )
+
+
+def renewed(page: str, table: Sequence[Measured]) -> str:
+    """Return the page with what was measured now."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{measured_part(table)}\n\n{END}{after}"
