@@ -1,6 +1,7 @@
 """The note: what the device should hold, kept on disk while its limit may be off."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from homeassistant.core import HomeAssistant
@@ -28,6 +29,7 @@ class NoteKeeper:
     """Writes and drops the note of one entry; it outlives this program."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
+        self._hass = hass
         self.note: Note | None = None
         self.damaged = False
         """Whether a note stands that cannot be read."""
@@ -38,8 +40,11 @@ class NoteKeeper:
     async def load(self) -> Note | None:
         """Return the note that stands, if any does and can be read."""
         self.note = None
-        self.damaged = False
-        if stored := await self._store.async_load():
+        stands = await self._hass.async_add_executor_job(Path(self._store.path).is_file)
+        stored = await self._store.async_load()
+        # What is no JSON at all, Home Assistant moves out of the way.
+        self.damaged = stands and not stored
+        if stored:
             try:
                 self.note = Note(
                     ExportTarget(
