@@ -230,11 +230,23 @@ async def test_each_bit_is_produced_by_the_fault_it_stands_for(
 async def test_a_read_back_that_disagrees_is_a_general_error(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
+    sim.device.limit = 4_000
     sim.inject("ack-without-effect")
-    with pytest.raises(HomeAssistantError, match=r"limit 10\.00 kW.* instead of .*limit 3\.00 kW"):
+    with pytest.raises(HomeAssistantError, match=r"limit 4\.00 kW.* instead of .*limit 3\.00 kW"):
         await act(hass, "set_export_limit", limit=3)
     assert feedback(hass, "set_export_limit") == 2
-    assert shown(hass, "sensor.sec1000_export_limit").state == "10.0"
+    assert shown(hass, "sensor.sec1000_export_limit").state == "4.0"
+
+
+async def test_nothing_old_is_shown_after_a_command_that_could_not_be_read_back(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.inject("wrong-checksum")
+    with pytest.raises(HomeAssistantError, match="not known"):
+        await act(hass, "set_export_limit", limit=3)
+    assert sim.device.bound_limit == 3_000
+    assert shown(hass, "sensor.sec1000_export_limit").state == "unavailable"
+    assert shown(hass, "binary_sensor.sec1000_export_state").state == "unavailable"
 
 
 async def test_a_clock_that_is_refused_is_a_general_error(

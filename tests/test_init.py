@@ -179,6 +179,34 @@ async def test_polling_goes_on_at_the_interval_and_one_try_while_the_device_is_a
     assert [request.frame.command for request in sim.requests if request.frame].count(0x0B) == 1
 
 
+async def test_one_zero_in_full_production_is_not_shown(
+    pass_time: Callable[[float], Awaitable[None]],
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+) -> None:
+    sim.hold(CAPTURED)
+    await pass_time(31)
+    sim.inject("zero-inverters", count=1)
+    await pass_time(31)
+    assert not sim.faults
+    assert shown(hass, "sensor.sec1000_inverter_power").state == "3386"
+    assert shown(hass, "sensor.sec1000_load_power").state == "3737"
+
+
+async def test_a_fault_that_was_overcome_changes_no_state(
+    pass_time: Callable[[float], Awaitable[None]],
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+) -> None:
+    before = shown(hass, "sensor.sec1000_get_telemetry_data_feedback")
+    sim.inject("six-byte-answer", count=1)
+    await pass_time(31)
+    assert not sim.faults
+    assert shown(hass, "sensor.sec1000_get_telemetry_data_feedback") == before
+
+
 async def test_several_devices_live_side_by_side(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     async with Simulator(patience=False, limit=3_000) as second:
         other = MockConfigEntry(

@@ -1,0 +1,97 @@
+"""The promises in numbers: how gently the device is treated, and how exactly a setting is compared."""
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+
+from custom_components.goodwe_sec1000.sec1000.change import agrees
+from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
+from custom_components.goodwe_sec1000.sec1000.effort import Effort
+from custom_components.goodwe_sec1000.sec1000.errors import NotAppliedError, Sec1000Error
+from custom_components.goodwe_sec1000.sec1000.line import line_to
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportSettings, ExportTarget
+from custom_components.goodwe_sec1000.sec1000.timing import Timing
+from simulator import Simulator
+
+TARGET = ExportTarget(ControlMode.VALUE, 30_000, 7_000, sum_of_phases=True)
+
+
+def test_the_pauses_and_deadlines_are_those_that_the_device_needs() -> None:
+    """Every other test shortens them or runs in virtual time; nobody may shorten these by accident."""
+    assert Timing() == Timing(
+        pacing=0.5,
+        deadline=10,
+        unlimited_deadline=4,
+        rest_of_odd_answer=0.2,
+        retry_pauses=(1, 3),
+        read_back_pause=2,
+        command_deadline=45,
+        limit_interval=5,
+        limit_burst=3,
+        watchdog_pause=5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "capacity", "limit", "same"),
+    [
+        (ControlMode.VALUE, 30_000, 7_000, True),
+        (ControlMode.VALUE, 30_049, 6_951, True),
+        (ControlMode.VALUE, 29_951, 7_049, True),
+        (ControlMode.VALUE, 30_000, 7_050, False),
+        (ControlMode.VALUE, 30_000, 6_950, False),
+        (ControlMode.VALUE, 30_050, 7_000, False),
+        (ControlMode.VALUE, 29_950, 7_000, False),
+        (ControlMode.RCR, 30_000, 7_000, False),
+        (ControlMode.DEACTIVATED, 30_000, 7_000, False),
+    ],
+)
+def test_a_read_back_agrees_within_50_w_and_in_the_mode(
+    mode: ControlMode, capacity: int, limit: int, same: bool
+) -> None:
+    assert agrees(ExportSettings(mode, capacity, 100, limit), TARGET) is same
+
+
+@pytest.mark.parametrize("fault", ["close-before-answer", "wrong-checksum", "reset"])
+async def test_a_request_that_failed_is_followed_by_the_pause_too(
+    client: Sec1000Client, sim: Simulator, fault: str
+) -> None:
+    sim.inject(fault)
+    for _ in range(4):
+        with pytest.raises(Sec1000Error):
+            await client.read_export_settings(tries=1)
+    arrivals = [request.time for request in sim.requests]
+    assert all(later - earlier >= client.line.timing.pacing for earlier, later in pairwise(arrivals))
+
+
+async def test_a_request_that_was_cancelled_is_followed_by_the_pause_too(
+    client: Sec1000Client, sim: Simulator
+) -> None:
+    sim.inject("silence", count=1)
+    task = asyncio.create_task(client.read_telemetry())
+    await sim.wait_for_requests(1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    cancelled = asyncio.get_running_loop().time()
+    await client.read_telemetry()
+    assert sim.requests[1].time - cancelled >= client.line.timing.pacing * 0.9
+
+
+async def test_a_change_of_mode_that_does_not_succeed_costs_no_more_than_twelve_requests(
+    client: Sec1000Client, sim: Simulator
+) -> None:
+    sim.device.mode = ControlMode.RCR
+    await client.read_export_settings()
+    sim.inject("ack-without-effect")
+    sim.requests.clear()
+    effort = Effort()
+    with pytest.raises(NotAppliedError):
+        await client.apply(TARGET, effort=effort)
+    assert effort.requests == len(sim.requests) <= 12
+
+
+async def test_one_device_has_one_line_however_its_name_is_spelled(client: Sec1000Client) -> None:
+    assert line_to("SEC1000.local", 1234) is line_to("sec1000.LOCAL", 1234)
+    assert line_to("sec1000.local", 1234) is not line_to("sec1000.local", 1235)
