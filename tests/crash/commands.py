@@ -1,7 +1,7 @@
 """The commands that take the limit off for a while, and the requests by which they do."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
@@ -24,10 +24,13 @@ class Command:
     sent: tuple[str, ...]
     target: tuple[ControlMode, int]
     """Mode and limit (W) that hold where the limit had been off."""
+    clock_first: bool = False
+    """Set the clock before: the pause that the device then gets keeps the command's first request back."""
 
     def at(self, trigger: Mapping[str, str]) -> Automation:
         """Return the automation that gives this command at that event."""
-        return Automation(trigger, self.action, self.data)
+        actions = [(self.action, self.data)]
+        return Automation(trigger, [("set_datetime", {}), *actions] if self.clock_first else actions)
 
 
 RESET: Final = Command(
@@ -51,5 +54,6 @@ CHANGE: Final = Command(
     ("write", "dred off", "rcr off", "value on", "read"),
     (ControlMode.VALUE, WISHED),
 )
+CLOCK_AND_CHANGE: Final = replace(CHANGE, sent=("clock", *CHANGE.sent), clock_first=True)
 RESTORING: Final = ("read", "write", "value on", "read")
 """What a start sends that finds a note and value mode off."""

@@ -8,13 +8,13 @@ from typing import Final, Self
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Request, Simulator
-from simulator.commands import READ_LIMIT, SWITCHES, TELEMETRY, WRITE_LIMIT
+from simulator.commands import READ_LIMIT, SET_CLOCK, SWITCHES, TELEMETRY, WRITE_LIMIT
 
 from .home import OPTIONS, Home
 
 SETUP: Final = ("read", "telemetry")
 """What a start asks, where no note stands."""
-_NAMES: Final = {READ_LIMIT: "read", TELEMETRY: "telemetry", WRITE_LIMIT: "write"}
+_NAMES: Final = {READ_LIMIT: "read", TELEMETRY: "telemetry", WRITE_LIMIT: "write", SET_CLOCK: "clock"}
 _READS: Final = frozenset({"read", "telemetry"})
 
 

@@ -11,11 +11,11 @@ import pytest
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 
-from .commands import CHANGE, OLD, RESET, RESET_OF_RCR, RESTORING, Command
+from .commands import CLOCK_AND_CHANGE, OLD, RESET, RESET_OF_RCR, RESTORING, Command
 from .home import START
 from .stage import SETUP, Stage
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("homes"), pytest.mark.timeout(300)]
 
 AT_ONCE: Final = 8
 """How many homes are played at the same time: most of the time they wait."""
@@ -91,19 +91,19 @@ RESET_MOMENTS: Final = (
     Moment("after it all", 7, How.SETTLED),
 )
 CHANGE_MOMENTS: Final = (
-    Moment("before the note", 0, How.DONE),
-    Moment("between the note and the write", 0, How.NOTED),
-    Moment("as the write arrives", 1, How.DONE),
-    Moment("after the write", 1, How.ANSWERED),
-    Moment("after the first off", 2, How.ANSWERED),
-    Moment("as the second off is lost", 3, How.LOST),
-    Moment("as the second off arrives", 3, How.DONE, off=True),
-    Moment("after the second off", 3, How.ANSWERED, off=True),
-    Moment("as the on is lost", 4, How.LOST, off=True),
-    Moment("as the on arrives, unanswered", 4, How.DONE),
-    Moment("after the on is answered", 4, How.ANSWERED),
-    Moment("on the read-back", 5, How.DONE),
-    Moment("after it all", 5, How.SETTLED),
+    Moment("before the note, as the clock is set", 1, How.DONE),
+    Moment("between the note and the write", 1, How.NOTED),
+    Moment("as the write arrives", 2, How.DONE),
+    Moment("after the write", 2, How.ANSWERED),
+    Moment("after the first off", 3, How.ANSWERED),
+    Moment("as the second off is lost", 4, How.LOST),
+    Moment("as the second off arrives", 4, How.DONE, off=True),
+    Moment("after the second off", 4, How.ANSWERED, off=True),
+    Moment("as the on is lost", 5, How.LOST, off=True),
+    Moment("as the on arrives, unanswered", 5, How.DONE),
+    Moment("after the on is answered", 5, How.ANSWERED),
+    Moment("on the read-back", 6, How.DONE),
+    Moment("after it all", 6, How.SETTLED),
 )
 RESTORING_MOMENTS: Final = (
     Moment("as it reads what holds", 1, How.DONE, off=True),
@@ -130,7 +130,7 @@ async def test_a_receiver_that_was_reset_decides_again_whatever_the_options_say(
 async def test_a_change_of_the_mode_killed_at_any_moment_is_put_right_by_the_next_start(
     tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
-    await _play(tmp_path, subtests, CHANGE, [(moment,) for moment in CHANGE_MOMENTS])
+    await _play(tmp_path, subtests, CLOCK_AND_CHANGE, [(moment,) for moment in CHANGE_MOMENTS])
 
 
 async def test_a_start_killed_while_it_puts_the_limit_back_leaves_it_to_the_next_one(

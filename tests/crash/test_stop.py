@@ -15,7 +15,7 @@ from .commands import CHANGE, OLD, RESET, RESTORING, Command
 from .home import SHUTDOWN, STARTED, Automation
 from .stage import SETUP, Stage
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("homes"), pytest.mark.timeout(180)]
 
 ENDED: Final = 15.0
 """s from the signal to the end of the process where the device answers; 15 s are for the limit alone."""
@@ -115,7 +115,7 @@ async def test_a_stop_while_a_start_puts_the_limit_back_waits_for_that_too(tmp_p
 
 async def test_a_reset_that_the_stop_itself_triggers_leaves_the_limit_on(tmp_path: Path) -> None:
     async with asyncio.timeout(90), Stage.set_up(tmp_path / "home", mode=RESET.held, limit=OLD) as stage:
-        stage.home.automate(Automation(STARTED, "get_export_limit"), RESET.at(SHUTDOWN))
+        stage.home.automate(Automation(STARTED, [("get_export_limit", {})]), RESET.at(SHUTDOWN))
         async with stage.home.running():
             await stage.answered(len(SETUP) + 1)
             assert await _stop(stage) < GIVEN_UP
