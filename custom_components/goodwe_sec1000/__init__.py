@@ -8,11 +8,12 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
 from .const import DOMAIN
-from .coordinator import DATA_ANSWERED_AT, Sec1000Coordinator
+from .coordinator import Sec1000Coordinator
 from .data import Sec1000ConfigEntry, Sec1000Data
 from .export import ExportControl
 from .removal import async_settle_removed
 from .services import async_setup_services
+from .silence import async_forget
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -53,7 +54,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> b
 async def async_unload_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> bool:
     """Let the actions that run come to their end and put the limit back, then unload."""
     await entry.runtime_data.export.settle(SETTLE_TIMEOUT)
-    hass.data[DATA_ANSWERED_AT].pop(entry.entry_id, None)
+    async_forget(hass, entry.entry_id)
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 

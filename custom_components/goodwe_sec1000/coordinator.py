@@ -11,10 +11,8 @@ from typing import Final, override
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
-from homeassistant.util.hass_dict import HassKey
 
 from .baseline import Baseline
 from .const import DOMAIN, LOGGER
@@ -25,26 +23,14 @@ from .note import NoteKeeper
 from .options import ExportOptions
 from .sec1000.client import TRIES, Sec1000Client
 from .sec1000.effort import Effort
-from .sec1000.errors import (
-    AnswerTimeoutError,
-    ChecksumError,
-    Sec1000Error,
-    TelemetryNotServedError,
-    UnexpectedAnswerError,
-)
+from .sec1000.errors import Sec1000Error, TelemetryNotServedError
 from .sec1000.model import ExportSettings, ExportTarget, Telemetry, kilowatts
 from .sec1000.zero_glitch import ZeroGlitchFilter
+from .silence import Silence
 
 SETTINGS_INTERVAL: Final = timedelta(seconds=60)
 SETTINGS_LIFETIME: Final = 180.0
 """s; what was read longer ago is not shown any more."""
-FAILURES_BEFORE_BACKING_OFF: Final = 3
-LONGEST_BACK_OFF: Final = 300.0
-"""s between two tries of a device that seems to have had enough."""
-SILENCE_BEFORE_ISSUE: Final = 180.0
-"""s without one good answer before Repairs tells what to do."""
-DATA_ANSWERED_AT: Final[HassKey[dict[str, float]]] = HassKey(f"{DOMAIN}_answered_at")
-"""By entry id: when (s, monotonic) its device last gave a good answer, or was first asked."""
 UNKNOWN_READ_AFTER: Final = 10.0
 """s after a command that could not be read back."""
 NOT_SERVED_INTERVAL: Final = 3600.0
@@ -99,13 +85,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._loss_logged = False
         self._settings_error: Sec1000Error | None = None
         self._ask_telemetry_at = 0.0
-        self._quiet_until = 0.0
-        self._failures = 0
-        # Setup that is tried again makes a new coordinator, and the device may have been silent all along.
-        self._answered_at = hass.data.setdefault(DATA_ANSWERED_AT, {})
-        self._answered_at.setdefault(entry.entry_id, monotonic())
-        self._silence_told: bool | None = None
-        """None before it is known whether an earlier coordinator told."""
+        self._silence = Silence(hass, entry)
 
     @property
     def options(self) -> ExportOptions:
@@ -129,7 +109,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
 
         @callback
         def begin(_now: datetime) -> None:
-            if monotonic() < self._quiet_until:
+            if self._silence.is_kept:
                 self._drop_old_settings()
                 return
             self.config_entry.async_create_background_task(self.hass, read(), f"{self.name} export settings")
@@ -150,7 +130,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             settings = await self.client.read_export_settings(tries=1 if self._settings_error else TRIES)
         except Sec1000Error as error:
             self._settings_error = error
-            self._note_silence()
+            self._silence.lasts(self.options.scan_interval)
             self._drop_old_settings()
         else:
             await self._take_over(settings)
@@ -183,7 +163,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             LOGGER.info("%s: the export limit can be read again", self.name)
         self._settings_error = None
         self._settings_read_at = monotonic()
-        self._note_answer()
+        self._silence.ended()
         self._show(replace(self.data, settings=settings, answered=True))
 
     @callback
@@ -208,30 +188,6 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             self._loss_logged = True
             LOGGER.warning("%s: the export limit cannot be read: %s", self.name, self._settings_error)
         self._show(replace(self.data, settings=None))
-
-    @callback
-    def _note_answer(self) -> None:
-        self._answered_at[self.config_entry.entry_id] = monotonic()
-        if self._silence_told is not False:
-            self._silence_told = False
-            ir.async_delete_issue(self.hass, DOMAIN, silence_issue_id(self.config_entry.entry_id))
-
-    @callback
-    def _note_silence(self) -> None:
-        """Tell how to wake a device that has not given one good answer for too long."""
-        answered_at = self._answered_at[self.config_entry.entry_id]
-        if self._silence_told or monotonic() - answered_at < SILENCE_BEFORE_ISSUE:
-            return
-        self._silence_told = True
-        ir.async_create_issue(
-            self.hass,
-            DOMAIN,
-            silence_issue_id(self.config_entry.entry_id),
-            is_fixable=False,
-            severity=ir.IssueSeverity.ERROR,
-            translation_key="device_silent",
-            translation_placeholders={"name": self.name, "interval": str(self.options.scan_interval)},
-        )
 
     @callback
     def show_feedback(self, action: Action, record: FeedbackRecord) -> None:
@@ -284,13 +240,13 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             if not self._ask_telemetry_at:
                 LOGGER.warning("%s: %s; it is asked again every hour", self.name, error)
             self._ask_telemetry_at = monotonic() + NOT_SERVED_INTERVAL
-            self._failures = 0
+            self._silence.well()
             self._note_telemetry(Feedback.of(error), str(error), effort)
             return replace(self.data, telemetry=None)
         except Exception as error:
             self._note_telemetry(Feedback.of(error), str(error), effort)
             self.data = replace(self.data, telemetry=None)
-            self._note_silence()
+            self._silence.lasts(self.options.scan_interval)
             if not isinstance(error, Sec1000Error):
                 raise
             if setting_up and self.data.settings:
@@ -299,11 +255,11 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
                 translation_domain=DOMAIN,
                 translation_key="telemetry_failed",
                 translation_placeholders={"reason": str(error)},
-                retry_after=self._back_off(error),
+                retry_after=self._silence.back_off(error, self.options.scan_interval),
             ) from error
-        self._ask_telemetry_at = self._quiet_until = 0.0
-        self._failures = 0
-        self._note_answer()
+        self._ask_telemetry_at = 0.0
+        self._silence.well()
+        self._silence.ended()
         self._note_telemetry(Feedback.OK, "Telemetry is read.", effort)
         exceeded = self._meter_watch.exceeded(telemetry, self.data.settings, self.options, monotonic())
         if exceeded and not self.data.limit_exceeded:
@@ -323,27 +279,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         await self.read_settings()
 
     @callback
-    def _back_off(self, error: Sec1000Error) -> float | None:
-        """Return how long (s) to leave the device alone, where it seems to have had enough."""
-        if not isinstance(error, AnswerTimeoutError | UnexpectedAnswerError | ChecksumError):
-            self._failures = 0
-            return None
-        self._failures += 1
-        if self._failures < FAILURES_BEFORE_BACKING_OFF:
-            return None
-        interval = self.options.scan_interval
-        doublings = min(self._failures - FAILURES_BEFORE_BACKING_OFF + 1, 8)
-        pause = float(max(min(interval << doublings, LONGEST_BACK_OFF), interval))
-        self._quiet_until = monotonic() + pause
-        return pause
-
-    @callback
     def _note_telemetry(self, feedback: Feedback, message: str, effort: Effort) -> None:
         """Keep the record as it is while the outcome is the same: polling writes no states."""
         if self.data.feedback[Action.GET_TELEMETRY_DATA].feedback != feedback:
             self.show_feedback(Action.GET_TELEMETRY_DATA, FeedbackRecord.ended(feedback, message, effort))
-
-
-def silence_issue_id(entry_id: str) -> str:
-    """Return the id of the repair issue that tells how to wake the device."""
-    return f"device_silent_{entry_id}"

@@ -8,19 +8,19 @@ from homeassistant.helpers import issue_registry as ir
 
 from .baseline import Baseline
 from .const import DOMAIN, LOGGER
-from .coordinator import DATA_ANSWERED_AT, silence_issue_id
 from .export import drift_issue_id
 from .note import NoteKeeper
 from .restore import issue_id, placeholders
 from .sec1000.client import Sec1000Client
 from .sec1000.errors import Sec1000Error
+from .silence import async_forget, silence_issue_id
 
 
 async def async_settle_removed(hass: HomeAssistant, entry: ConfigEntry, seconds: float) -> None:
     """Put back a limit that is off within this time, or leave a repair issue that stays."""
     for issue in (silence_issue_id, drift_issue_id, issue_id):
         ir.async_delete_issue(hass, DOMAIN, issue(entry.entry_id))
-    hass.data.get(DATA_ANSWERED_AT, {}).pop(entry.entry_id, None)
+    async_forget(hass, entry.entry_id)
     await Baseline(hass, entry.entry_id).remove()
     notes = NoteKeeper(hass, entry.entry_id)
     if (note := await notes.load()) is None:

@@ -1,0 +1,103 @@
+"""A device that has had enough: how long it is left alone, and when Repairs tells how to wake it."""
+
+from time import monotonic
+from typing import Final
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.util.hass_dict import HassKey
+
+from .const import DOMAIN
+from .sec1000.errors import AnswerTimeoutError, ChecksumError, Sec1000Error, UnexpectedAnswerError
+
+FAILURES_BEFORE_BACKING_OFF: Final = 3
+LONGEST_BACK_OFF: Final = 300
+"""s between two tries of a device that seems to have had enough."""
+SILENCE_BEFORE_ISSUE: Final = 180.0
+"""s without one good answer before Repairs tells what to do."""
+
+_ANSWERED_AT: Final[HassKey[dict[str, float]]] = HassKey(f"{DOMAIN}_answered_at")
+"""By entry id: when (s, monotonic) its device last gave a good answer, or was first asked."""
+
+
+class Silence:
+    """Keeps account of good answers and of their absence.
+
+    Setup that is tried again makes a new one, and the device may have been silent all along: the
+    last good answer is therefore kept for as long as Home Assistant runs and the entry is wanted.
+    """
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+        self._hass = hass
+        self._entry = entry
+        self._answered_at = hass.data.setdefault(_ANSWERED_AT, {})
+        self._answered_at.setdefault(entry.entry_id, monotonic())
+        self._failures = 0
+        self._quiet_until = 0.0
+        self._told: bool | None = None
+        """None before it is known whether an earlier setup told."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the device is to be left alone now."""
+        return monotonic() < self._quiet_until
+
+    @callback
+    def ended(self) -> None:
+        """Take a good answer into account."""
+        self._answered_at[self._entry.entry_id] = monotonic()
+        if self._told is not False:
+            self._told = False
+            ir.async_delete_issue(self._hass, DOMAIN, silence_issue_id(self._entry.entry_id))
+
+    @callback
+    def well(self) -> None:
+        """Ask at the usual pace again."""
+        self._failures = 0
+        self._quiet_until = 0.0
+
+    @callback
+    def lasts(self, interval: int) -> None:
+        """Tell how to wake a device that has not given one good answer for too long."""
+        silent_for = monotonic() - self._answered_at[self._entry.entry_id]
+        if self._told or silent_for < SILENCE_BEFORE_ISSUE:
+            return
+        self._told = True
+        ir.async_create_issue(
+            self._hass,
+            DOMAIN,
+            silence_issue_id(self._entry.entry_id),
+            is_fixable=False,
+            severity=ir.IssueSeverity.ERROR,
+            translation_key="device_silent",
+            translation_placeholders={"name": self._entry.title, "interval": str(interval)},
+        )
+
+    @callback
+    def back_off(self, error: Sec1000Error, interval: int) -> float | None:
+        """Return how long (s) to leave alone a device that is polled at this interval (s).
+
+        Only silence and odd answers are what too many packets bring about; None for anything else.
+        """
+        if not isinstance(error, AnswerTimeoutError | UnexpectedAnswerError | ChecksumError):
+            self.well()
+            return None
+        self._failures += 1
+        doublings = self._failures - FAILURES_BEFORE_BACKING_OFF + 1
+        if doublings <= 0:
+            return None
+        pause = max(min(interval << min(doublings, 8), LONGEST_BACK_OFF), interval)
+        self._quiet_until = monotonic() + pause
+        return pause
+
+
+@callback
+def async_forget(hass: HomeAssistant, entry_id: str) -> None:
+    """Forget an entry that is unloaded or removed."""
+    hass.data.get(_ANSWERED_AT, {}).pop(entry_id, None)
+
+
+def silence_issue_id(entry_id: str) -> str:
+    """Return the id of the repair issue that tells how to wake the device."""
+    return f"device_silent_{entry_id}"
