@@ -345,9 +345,6 @@ async def test_what_was_never_acknowledged_is_not_said_to_be_in_force(
     assert "did not acknowledge" in message or sim.device.bound_limit == 3_700
 
 
-@pytest.mark.xfail(
-    reason="change.py takes a limit for armed in time where the first read-back was lost", strict=False
-)
 @pytest.mark.parametrize("fault", ["wrong-checksum", "silence", "reset", "six-byte-answer"])
 async def test_a_limit_taken_over_late_behind_a_lost_read_back_is_armed_again(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry, fault: str

@@ -56,7 +56,7 @@ def bound(value: object, lowest: int, highest: int) -> float:
 
 def _number(value: object) -> float:
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        value = float(value)
+        value = float(value.strip())
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidValueError(f"{reprlib.repr(value)} is not a number")
     try:

@@ -592,7 +592,6 @@ OPTIONS: Final = ExportOptions(
 )
 
 
-@pytest.mark.xfail(reason="a number before a control character ends in an error of our own", strict=False)
 @every_property
 def test_whatever_is_given_as_a_limit_is_in_range_or_refused(examples: int) -> None:
     @thorough(examples)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 from .command import READ_EXPORT_SETTINGS, Command, Status, switch_mode, write_export_limit
@@ -76,21 +77,23 @@ class Change:
         Raises NotAppliedError where the device holds something else, OutcomeUnknownError where it
         could not be read back after the last write, ConnectionFailedError where nothing was sent.
         """
+        stored = False
         for number in range(ROUNDS):
             steps = self._steps()
-            if number and not self._can_afford(len(steps) + 1):
+            if number and not self._can_afford_round(steps):
                 break
             acknowledged = await self._write(steps)
-            in_time = await self._read_back_twice()
-            armed = acknowledged and in_time
+            at_once = await self._read_back_twice()
             if self.held is None:
                 continue
             if agrees(self.held, self._target):
                 self._proven = self.held
-                if armed or self._mode_was_other:
+                # A limit that was taken over late may have come after its arming.
+                if (acknowledged or self._mode_was_other) and (at_once or stored):
                     return self.held
                 if number:
                     break
+            stored = agrees(replace(self.held, mode=self._target.mode), self._target)
             self._mode_was_other = self.held.mode is not self._target.mode
             self._switch_off = self._must_switch_off(self.held.mode)
             self._modes_off = self._is_off(self.held.mode)
@@ -151,17 +154,16 @@ class Change:
     async def _read_back_twice(self) -> bool:
         """Read back, and once more after a pause where that does not agree.
 
-        Tell whether nothing came late: a limit that was taken over late may have come after its arming.
+        Tell whether it agreed at once.
         """
         await self._read_back()
         if self.held and agrees(self.held, self._target):
             return True
-        in_time = self.held is None
         if not self._can_afford(1):
-            return in_time
+            return False
         await asyncio.sleep(self._timing.read_back_pause)
         await self._read_back()
-        return in_time
+        return False
 
     async def _read_back(self) -> None:
         if not self._can_afford(1):
@@ -181,10 +183,16 @@ class Change:
     def _time_left(self) -> float:
         return self._until - asyncio.get_running_loop().time()
 
-    def _can_afford(self, requests: int) -> bool:
-        """Tell whether so many more requests, with one full deadline, are within what a command may cost."""
-        needed = self._timing.deadline if requests > 1 else 0
-        return self._effort.requests + requests <= MAX_REQUESTS and self._time_left() > needed
+    def _can_afford(self, requests: int, seconds: float = 0) -> bool:
+        """Tell whether so many more requests and so much more time are within what a command may cost."""
+        return self._effort.requests + requests <= MAX_REQUESTS and self._time_left() > seconds
+
+    def _can_afford_round(self, steps: list[Command[int]]) -> bool:
+        """Tell whether another round can come to its end: with modes off it must reach its arming."""
+        timing = self._timing
+        if self._modes_off or self._switch_off:
+            return self._can_afford(len(steps) + 1, len(steps) * (timing.unlimited_deadline + timing.pacing))
+        return self._can_afford(len(steps) + 1, timing.deadline)
 
     async def _ask[T](self, command: Command[T], *, must_be_sent: bool = False) -> T:
         """Send one request; while nothing limits the export a lost answer is not waited for long.
