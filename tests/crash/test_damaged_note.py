@@ -1,14 +1,16 @@
-"""A note that a dying disk left unreadable does not keep Home Assistant from starting, and is told."""
+"""A note that a dying disk left unreadable: what was last proven is put back instead."""
 
 import asyncio
 from pathlib import Path
 
 import pytest
 
+from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 
-from .commands import OLD
-from .stage import SETUP, Stage
+from .commands import OLD, RESTORING
+from .home import ENTRY_ID
+from .stage import Stage
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("homes"), pytest.mark.timeout(120)]
 
@@ -16,15 +18,17 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("homes"), pytest.mark.ti
 @pytest.mark.parametrize(
     "text", ["", '{"version": 1, "minor_version": 1, "key": "goodwe'], ids=["empty", "half"]
 )
-async def test_a_note_that_is_no_json_is_put_aside_and_told(tmp_path: Path, text: str) -> None:
+async def test_a_note_that_is_no_json_does_not_leave_the_limit_off(tmp_path: Path, text: str) -> None:
     async with (
         asyncio.timeout(60),
         Stage.set_up(tmp_path / "home", mode=ControlMode.DEACTIVATED, limit=OLD) as stage,
     ):
+        stage.home.store(f"{DOMAIN}.{ENTRY_ID}", {"limit": OLD})
         stage.home.note.write_text(text)
         async with stage.home.running():
             await stage.asked_for_telemetry()
-        assert stage.told == SETUP
+            await stage.answered(len(stage.requests))
+        assert stage.told == (*RESTORING, "telemetry")
+        assert (stage.sim.device.mode, stage.sim.device.bound_limit) == (ControlMode.VALUE, OLD)
         assert not stage.home.note.exists()
-        assert [path for path in stage.home.storage.iterdir() if ".note.corrupt" in path.name]
         assert any("Unrecoverable error decoding storage" in line for line in stage.home.errors)

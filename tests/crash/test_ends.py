@@ -669,7 +669,7 @@ class TestANoteFoundAtSetup:
             ),
         ],
     )
-    async def test_that_is_damaged_does_not_keep_the_entry_from_loading(
+    async def test_that_is_damaged_gives_way_to_what_was_last_proven(
         self,
         hass: HomeAssistant,
         entry: MockConfigEntry,
@@ -678,7 +678,6 @@ class TestANoteFoundAtSetup:
         note_key: str,
         note: dict[str, Any],
         damage: str,
-        caplog: pytest.LogCaptureFixture,
     ) -> None:
         damaged: object = {
             "a key is missing": {key: value for key, value in note.items() if key != "limit"},
@@ -687,13 +686,15 @@ class TestANoteFoundAtSetup:
             "a list": [note],
             "a newer version": note,
         }[damage]
+        hass_storage[f"{DOMAIN}.{entry.entry_id}"] = {"version": 1, "data": {"limit": OLD}}
         hass_storage[note_key] = {"version": 2 if damage == "a newer version" else 1, "data": damaged}
         sim.device.mode = ControlMode.DEACTIVATED
         await load(hass, entry)
         assert shown(hass, EXPORT_STATE).state == "on"
-        await asyncio.sleep(60)
-        loud = [record for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
-        assert loud or ir.async_get(hass).issues
+        assert issue(hass, "limit_is_off", entry)
+        await until(lambda: note_key not in hass_storage, NOTICED)
+        assert (sim.device.mode, sim.device.bound_limit) == RESET.target
+        assert issue(hass, "limit_is_off", entry) is None
 
 
 async def _outage(
