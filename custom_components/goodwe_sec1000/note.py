@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
@@ -33,15 +34,25 @@ class NoteKeeper:
         self.note: Note | None = None
         self.damaged = False
         """Whether a note stands that cannot be read."""
-        self._store = Store[dict[str, Any]](
-            hass, _VERSION, f"{DOMAIN}.{entry_id}.note", private=True, atomic_writes=True
+        self._entry_id = entry_id
+        self._store = self._new_store()
+
+    def _new_store(self) -> Store[dict[str, Any]]:
+        return Store(
+            self._hass, _VERSION, f"{DOMAIN}.{self._entry_id}.note", private=True, atomic_writes=True
         )
 
     async def load(self) -> Note | None:
         """Return the note that stands, if any does and can be read."""
         self.note = None
         stands = await self._hass.async_add_executor_job(Path(self._store.path).is_file)
-        stored = await self._store.async_load()
+        try:
+            stored = await self._store.async_load()
+        except (HomeAssistantError, NotImplementedError) as error:
+            # Written by another version, or not readable at all.
+            self.damaged = True
+            LOGGER.error("What the export limit should be cannot be read from disk: %s", error)
+            return None
         # What is no JSON at all, Home Assistant moves out of the way.
         self.damaged = stands and not stored
         if stored:
@@ -63,17 +74,14 @@ class NoteKeeper:
         return self.note
 
     async def write(self, target: ExportTarget, host: str, port: int) -> None:
-        """Have this on disk before the limit is taken off."""
-        self.note = Note(target, host, port, dt_util.utcnow().isoformat())
-        await self._store.async_save(
-            {
-                **asdict(target),
-                "mode": target.mode.key,
-                "host": host,
-                "port": port,
-                "at": self.note.at,
-            }
-        )
+        """Have this on disk before the limit is taken off; raises OSError where it is not."""
+        at = dt_util.utcnow().isoformat()
+        stored = {**asdict(target), "mode": target.mode.key, "host": host, "port": port, "at": at}
+        await self._store.async_save(stored)
+        # The store only logs what it could not write.
+        if await self._new_store().async_load() != stored:
+            raise OSError("what should hold could not be written to disk, so the limit was not taken off")
+        self.note = Note(target, host, port, at)
 
     async def drop(self) -> None:
         """Forget it: a read-back agreed, or the device limits the export by itself."""

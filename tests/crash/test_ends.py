@@ -397,7 +397,6 @@ class TestInTheWindow:
         assert shown(hass, EXPORT_STATE).state == "off"
         assert shown(hass, LIMIT_DIFFERS).state == "off"
 
-    @pytest.mark.xfail(strict=True, reason="it is told as cut short")
     @pytest.mark.parametrize("answered", [5, 6])
     @pytest.mark.usefixtures("loaded")
     async def test_a_wish_after_it_does_not_make_the_reset_a_failure(
@@ -563,7 +562,6 @@ class TestAnOutage:
 
 
 class TestANoteThatCannotBeWritten:
-    @pytest.mark.xfail(strict=True, reason="Store only logs what it cannot write")
     @pytest.mark.parametrize("command", [RESET, CHANGE], ids=lambda command: command.action)
     async def test_keeps_the_limit_from_being_taken_off(
         self,
@@ -663,10 +661,7 @@ class TestANoteFoundAtSetup:
             "an unknown mode",
             "a list",
             "a limit in words",
-            pytest.param(
-                "a newer version",
-                marks=pytest.mark.xfail(strict=True, reason="setup fails for ever"),
-            ),
+            "a newer version",
         ],
     )
     async def test_that_is_damaged_gives_way_to_what_was_last_proven(

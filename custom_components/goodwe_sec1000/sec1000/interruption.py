@@ -9,16 +9,19 @@ class Interruption:
 
     def __init__(self) -> None:
         self._ended = asyncio.Event()
+        self._over = False
         self.ended_by: str | None = None
         """What cut it short, in words; None where nothing did."""
 
     def end(self, by: str) -> None:
-        """Have the limit put back now."""
-        self.ended_by = self.ended_by or by
-        self._ended.set()
+        """Have the limit put back now; once it is being put back, this changes nothing."""
+        if not self._over:
+            self.ended_by = self.ended_by or by
+            self._ended.set()
 
     async def last(self, seconds: float) -> None:
         """Return after so many seconds, or as soon as it is ended."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._ended.wait()
+        self._over = True
