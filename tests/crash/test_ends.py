@@ -21,7 +21,7 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 from tests.states import shown
-from tests.timewarp import TimeWarp
+from tests.virtual_time.timewarp import TimeWarp
 
 from .commands import CHANGE, OLD, RESET, WISHED, Command
 from .stage import told

@@ -259,6 +259,18 @@ async def test_the_watchdog_reset_puts_back_what_it_found(client: Sec1000Client,
     assert on - off >= client.line.timing.watchdog_pause
 
 
+async def test_a_wish_that_comes_before_the_limit_is_off_makes_the_reset_needless(
+    client: Sec1000Client, sim: Simulator
+) -> None:
+    reset = asyncio.create_task(client.reset_watchdog(sum_of_phases=True))
+    await sim.wait_for_requests(1)
+    await client.apply(SEVEN)
+    with pytest.raises(SupersededError):
+        await reset
+    assert commands(sim) == [READ, LIMIT, VALUE, READ]
+    assert sim.device.bound_limit == 7_000
+
+
 async def test_there_is_nothing_to_reset_where_nothing_limits(client: Sec1000Client, sim: Simulator) -> None:
     sim.device.mode = ControlMode.DEACTIVATED
     with pytest.raises(NotLimitedError):

@@ -180,6 +180,10 @@ class Sec1000Client:
                 self._mode = before.mode
                 if before.mode is ControlMode.DEACTIVATED:
                     raise NotLimitedError("nothing limits the export (control mode deactivated)")
+                if interruption.ended_by:
+                    raise SupersededError(
+                        f"the limit was not taken off, on account of {interruption.ended_by}"
+                    )
                 target = ExportTarget(before.mode, before.capacity, before.limit, sum_of_phases)
                 await self._must_hold(target)
                 fault, off_since = await self._take_limit_off(conversation, before.mode, effort)

@@ -24,32 +24,13 @@ from custom_components.goodwe_sec1000.sec1000.command import (
 from custom_components.goodwe_sec1000.sec1000.errors import NotAppliedError, Sec1000Error
 from custom_components.goodwe_sec1000.sec1000.line import Conversation, Line
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTarget
-from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import Simulator
+from tests.states import shown
 
-from .states import shown
 from .timewarp import TimeWarp
 
 READ, LIMIT, VALUE, DRED, RCR = 0x43, 0x42, 0x40, 0x33, 0x28
 FEEDBACK: Final = "sensor.sec1000_set_export_limit_feedback"
-
-
-@pytest.fixture
-def quick() -> Timing:
-    """Nothing is shortened: time is virtual."""
-    return timing.STANDARD
-
-
-@pytest.fixture
-async def warp() -> AsyncIterator[TimeWarp]:
-    with TimeWarp(asyncio.get_running_loop()) as warp:
-        yield warp
-
-
-@pytest.fixture
-async def hass(warp: TimeWarp, hass: HomeAssistant) -> HomeAssistant:
-    """Start and stop Home Assistant in virtual time."""
-    return hass
 
 
 @pytest.fixture

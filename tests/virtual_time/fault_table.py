@@ -45,8 +45,8 @@ from custom_components.goodwe_sec1000.const import (
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Phases, Telemetry
 from simulator import FAULTS, Fault, Simulator
 from simulator.faults import Reach
+from tests.states import shown
 
-from .states import shown
 from .timewarp import TimeWarp
 
 BEFORE: Final = Telemetry(

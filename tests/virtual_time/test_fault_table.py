@@ -5,16 +5,14 @@ behaviour that is meant, scripts/fault-table writes that page anew.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
 import os
 from pathlib import Path
 
 from homeassistant.core import HomeAssistant
 import pytest
 
-from custom_components.goodwe_sec1000.sec1000 import timing
-from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import FAULTS, Simulator
+from tests.states import shown
 
 from .fault_table import (
     ARM,
@@ -29,10 +27,9 @@ from .fault_table import (
     set_up,
     why_unseen,
 )
-from .states import shown
 from .timewarp import TimeWarp
 
-PAGE = Path(__file__).parent.parent / "docs" / "RELIABILITY.md"
+PAGE = Path(__file__).parents[2] / "docs" / "RELIABILITY.md"
 WRITE_PAGE = "WRITE_RELIABILITY_PAGE"
 """Set in the environment by scripts/fault-table."""
 ALL_CELLS = [cell for operation in Operation for fault in FAULTS.values() for cell in cells(operation, fault)]
@@ -45,24 +42,6 @@ SOME_CELLS = [
     Cell(Operation.CLOCK, "nak", Strike(None, once=False)),
 ]
 """Those that are measured where the slow tests are left out."""
-
-
-@pytest.fixture
-def quick() -> Timing:
-    """Nothing is shortened: time is virtual."""
-    return timing.STANDARD
-
-
-@pytest.fixture
-async def warp() -> AsyncIterator[TimeWarp]:
-    with TimeWarp(asyncio.get_running_loop()) as warp:
-        yield warp
-
-
-@pytest.fixture
-async def hass(warp: TimeWarp, hass: HomeAssistant) -> HomeAssistant:
-    """Start and stop Home Assistant in virtual time."""
-    return hass
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """A device that has had enough is asked less and less, and Repairs tells how to wake it."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
@@ -9,30 +8,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
-from custom_components.goodwe_sec1000.sec1000 import timing
-from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import Simulator
-
-from .states import shown
-from .timewarp import TimeWarp
-
-
-@pytest.fixture
-def quick() -> Timing:
-    """Nothing is shortened: time is virtual."""
-    return timing.STANDARD
-
-
-@pytest.fixture
-async def warp() -> AsyncIterator[TimeWarp]:
-    with TimeWarp(asyncio.get_running_loop()) as warp:
-        yield warp
-
-
-@pytest.fixture
-async def hass(warp: TimeWarp, hass: HomeAssistant) -> HomeAssistant:
-    """Start and stop Home Assistant in virtual time."""
-    return hass
+from tests.states import shown
 
 
 @pytest.mark.parametrize("fault", ["silence", "garbage", "wrong-checksum"])

@@ -11,35 +11,15 @@ from homeassistant.helpers.event import async_call_later, async_track_time_inter
 from homeassistant.util import dt as dt_util
 import pytest
 
-from custom_components.goodwe_sec1000.sec1000 import timing
 from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
 from custom_components.goodwe_sec1000.sec1000.errors import AnswerTimeoutError
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTarget
-from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import Simulator
 
 from .timewarp import TimeWarp
 
 TICK = 5e-6
 """s; the clocks count in microseconds."""
-
-
-@pytest.fixture
-def quick() -> Timing:
-    """Nothing is shortened: time is virtual."""
-    return timing.STANDARD
-
-
-@pytest.fixture
-async def warp() -> AsyncIterator[TimeWarp]:
-    with TimeWarp(asyncio.get_running_loop()) as warp:
-        yield warp
-
-
-@pytest.fixture
-async def hass(warp: TimeWarp, hass: HomeAssistant) -> HomeAssistant:
-    """Start and stop Home Assistant in virtual time."""
-    return hass
 
 
 @pytest.fixture

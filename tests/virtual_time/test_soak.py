@@ -23,17 +23,15 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.feedback import Feedback
-from custom_components.goodwe_sec1000.sec1000 import timing
 from custom_components.goodwe_sec1000.sec1000.change import TOLERANCE
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
-from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import Simulator
 from simulator.delivery import Answer
 from simulator.faults import Fault
 from simulator.house import House
 from simulator.requests import Request
+from tests.states import shown
 
-from .states import shown
 from .timewarp import TimeWarp
 
 SEED: Final = 1000
@@ -86,12 +84,6 @@ AUTOMATION: Final = {
 
 
 @pytest.fixture
-def quick() -> Timing:
-    """Nothing is shortened: time is virtual."""
-    return timing.STANDARD
-
-
-@pytest.fixture
 async def warp() -> AsyncIterator[TimeWarp]:
     loop = asyncio.get_running_loop()
     random.seed(SEED)
@@ -99,12 +91,6 @@ async def warp() -> AsyncIterator[TimeWarp]:
     loop.set_debug(False)
     with TimeWarp(loop) as warp:
         yield warp
-
-
-@pytest.fixture
-async def hass(warp: TimeWarp, hass: HomeAssistant) -> HomeAssistant:
-    """Start and stop Home Assistant in virtual time."""
-    return hass
 
 
 @pytest.fixture

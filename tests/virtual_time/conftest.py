@@ -1,0 +1,31 @@
+"""Home Assistant and the device in virtual time, with every pause as it is in use."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from homeassistant.core import HomeAssistant
+import pytest
+
+from custom_components.goodwe_sec1000.sec1000 import timing
+from custom_components.goodwe_sec1000.sec1000.timing import Timing
+
+from .timewarp import TimeWarp
+
+
+@pytest.fixture
+def quick() -> Timing:
+    """Shorten nothing: time is virtual."""
+    return timing.STANDARD
+
+
+@pytest.fixture
+async def warp() -> AsyncIterator[TimeWarp]:
+    """Let the event loop move the time."""
+    with TimeWarp(asyncio.get_running_loop()) as warp:
+        yield warp
+
+
+@pytest.fixture
+async def hass(warp: TimeWarp, hass: HomeAssistant) -> HomeAssistant:
+    """Start and stop Home Assistant in virtual time."""
+    return hass
