@@ -37,6 +37,8 @@ def simulator_process(folder: Folder) -> Child:
     """Return the simulator, not started, on the port of a SEC1000 where that is free."""
     port = 0 if reason_against(DEFAULT_DEVICE_PORT) else DEFAULT_DEVICE_PORT
     command = [sys.executable, "-m", "simulator", "--port", str(port), "--control-port", "0"]
+    # As little patience as a real one has: the demo must not show what would wear out a device.
+    command += ["--patience", "on"]
     return Child("The simulator", command, log=folder.path / "simulator.log", folder=CHECKOUT)
 
 

@@ -149,8 +149,9 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--patience",
         choices=("on", "off"),
-        default="on",
-        help="whether too many requests exhaust the device (default: %(default)s)",
+        default="off",
+        help="on: too many requests, too fast, exhaust the device as a real one: nonsense, then silence "
+        "until it is restarted (default: %(default)s)",
     )
     add(
         "--captured",

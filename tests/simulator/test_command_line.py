@@ -59,12 +59,13 @@ async def running(*arguments: str) -> AsyncIterator[Process]:
 
 
 async def ask(port: int, request: bytes) -> bytes:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(request)
     async with asyncio.timeout(5):
-        answer = await reader.read()
-    writer.close()
-    return answer
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            writer.write(request)
+            return await reader.read()
+        finally:
+            writer.close()
 
 
 async def test_it_says_when_it_is_ready_serves_and_logs() -> None:
@@ -90,6 +91,22 @@ async def test_settings_and_faults_from_the_arguments() -> None:
         assert (await ask(port, wire.READ_LIMIT))[7:-2] == body
         answer = await ask(port, wire.TELEMETRY)
         assert sum(answer[7:-2]) != int.from_bytes(answer[-2:])
+
+
+@pytest.mark.parametrize(("patience", "exhausted"), [((), False), (("--patience", "on"), True)])
+async def test_only_a_device_of_little_patience_is_exhausted_by_haste(
+    patience: tuple[str, ...], exhausted: bool
+) -> None:
+    async with running("--captured", *patience) as process:
+        port = await port_of(process, "listening")
+        answers = []
+        for _ in range(60):
+            try:
+                async with asyncio.timeout(0.5):
+                    answers.append(await ask(port, wire.TELEMETRY))
+            except TimeoutError:
+                break
+        assert (len(answers) < 60 or set(answers) != {CAPTURED_BYTES}) is exhausted
 
 
 async def test_a_hanging_connection_does_not_keep_it_from_ending() -> None:
