@@ -6,38 +6,18 @@ from datetime import timedelta
 import freezegun
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import CONF_HOST, CONF_NAME, CONF_PORT, CONF_SCAN_INTERVAL
 from homeassistant.core import HomeAssistant
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
-from custom_components.goodwe_sec1000.const import (
-    CONF_ALLOW_DEACTIVATING,
-    CONF_CONTROL_MODE,
-    CONF_MAX_EXPORT_LIMIT,
-    CONF_MIN_EXPORT_LIMIT,
-    CONF_PUT_BACK,
-    CONF_SUM_OF_PHASES,
-    CONF_TOTAL_CAPACITY,
-    DOMAIN,
-)
 from custom_components.goodwe_sec1000.sec1000 import timing
 from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import Simulator
 
-QUICK = Timing(
-    pacing=0.01,
-    deadline=1,
-    unlimited_deadline=0.5,
-    rest_of_odd_answer=0.05,
-    retry_pauses=(0.01, 0.02),
-    read_back_pause=0.05,
-    command_deadline=8,
-    limit_interval=0.05,
-    watchdog_pause=0.1,
-)
+from .entries import entry_of
+from .pace import QUICK
 
 
 @pytest.fixture(autouse=True)
@@ -97,22 +77,7 @@ async def sim() -> AsyncIterator[Simulator]:
 @pytest.fixture
 def entry(hass: HomeAssistant, sim: Simulator) -> MockConfigEntry:
     """Return the entry of the simulated device, added but not set up."""
-    entry = MockConfigEntry(
-        domain=DOMAIN,
-        version=2,
-        title="SEC1000",
-        data={CONF_NAME: "SEC1000", CONF_HOST: sim.host, CONF_PORT: sim.port},
-        options={
-            CONF_SCAN_INTERVAL: 30,
-            CONF_MIN_EXPORT_LIMIT: 0.0,
-            CONF_MAX_EXPORT_LIMIT: 10.0,
-            CONF_TOTAL_CAPACITY: 30.0,
-            CONF_CONTROL_MODE: "value",
-            CONF_SUM_OF_PHASES: True,
-            CONF_PUT_BACK: False,
-            CONF_ALLOW_DEACTIVATING: False,
-        },
-    )
+    entry = entry_of(sim)
     entry.add_to_hass(hass)
     return entry
 

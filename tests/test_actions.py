@@ -17,6 +17,7 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 
+from .entries import entry_of
 from .states import shown
 
 LIMIT_ACTIONS = ("export_disable", "export_enable", "set_export_limit")
@@ -386,13 +387,7 @@ async def test_with_two_devices_the_action_wants_to_know_which(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     async with Simulator(patience=False) as second:
-        other = MockConfigEntry(
-            domain=DOMAIN,
-            version=2,
-            title="Barn",
-            data={"name": "Barn", "host": second.host, "port": second.port},
-            options=dict(loaded.options),
-        )
+        other = entry_of(second, "Barn")
         other.add_to_hass(hass)
         assert await hass.config_entries.async_setup(other.entry_id)
         with pytest.raises(ServiceValidationError, match=f"Barn: {other.entry_id}"):

@@ -11,6 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.goodwe_sec1000.const import DOMAIN
 from simulator import CAPTURED, Simulator
 
+from .entries import entry_of
 from .states import shown
 
 READS = {0x0B, 0x43}
@@ -209,13 +210,7 @@ async def test_a_fault_that_was_overcome_changes_no_state(
 
 async def test_several_devices_live_side_by_side(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     async with Simulator(patience=False, limit=3_000) as second:
-        other = MockConfigEntry(
-            domain=DOMAIN,
-            version=2,
-            title="Barn",
-            data={"name": "Barn", "host": second.host, "port": second.port},
-            options=dict(loaded.options),
-        )
+        other = entry_of(second, "Barn")
         other.add_to_hass(hass)
         assert await hass.config_entries.async_setup(other.entry_id)
         await hass.async_block_till_done()

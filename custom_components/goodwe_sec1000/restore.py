@@ -11,7 +11,7 @@ from .coordinator import Sec1000Coordinator
 from .note import Note
 from .sec1000.change import agrees
 from .sec1000.errors import Sec1000Error
-from .sec1000.model import ControlMode, kilowatts
+from .sec1000.model import kilowatts
 
 PAUSES: Final = (1.0, 2.0, 5.0, 10.0)
 """s after the first tries."""
@@ -68,34 +68,36 @@ class Restorer:
 
     async def _run(self) -> None:
         coordinator = self._coordinator
-        if note := coordinator.notes.note:
-            raise_issue(coordinator, note)
-            LOGGER.warning("%s: the export may not be limited: %s", coordinator.name, in_words(note))
+        LOGGER.warning("%s: the export may not be limited; its limit is being restored", coordinator.name)
         tries = 0
+        self._raise_issue()
         while not await self.try_once():
             await asyncio.sleep(PAUSES[tries] if tries < len(PAUSES) else LONGEST_PAUSE)
             tries += 1
+            # A newer command may have changed what should hold.
+            self._raise_issue()
         LOGGER.warning("%s: the export is limited again", coordinator.name)
         await coordinator.async_refresh()
+
+    @callback
+    def _raise_issue(self) -> None:
+        """Say in Repairs that the export may not be limited, and what should hold."""
+        coordinator = self._coordinator
+        if note := coordinator.notes.note:
+            ir.async_create_issue(
+                coordinator.hass,
+                DOMAIN,
+                issue_id(coordinator.config_entry.entry_id),
+                is_fixable=False,
+                severity=ir.IssueSeverity.CRITICAL,
+                translation_key="limit_is_off",
+                translation_placeholders=placeholders(coordinator.name, note),
+            )
 
 
 def issue_id(entry_id: str) -> str:
     """Return the id of the repair issue that says that the limit is off."""
     return f"limit_is_off_{entry_id}"
-
-
-@callback
-def raise_issue(coordinator: Sec1000Coordinator, note: Note) -> None:
-    """Say in Repairs that the export is not limited, and what should hold."""
-    ir.async_create_issue(
-        coordinator.hass,
-        DOMAIN,
-        issue_id(coordinator.config_entry.entry_id),
-        is_fixable=False,
-        severity=ir.IssueSeverity.CRITICAL,
-        translation_key="limit_is_off",
-        translation_placeholders=placeholders(coordinator.name, note),
-    )
 
 
 def placeholders(name: str, note: Note) -> dict[str, str]:
@@ -106,11 +108,3 @@ def placeholders(name: str, note: Note) -> dict[str, str]:
         "limit": f"{kilowatts(note.target.limit):.2f}",
         "capacity": f"{kilowatts(note.target.capacity):.2f}",
     }
-
-
-def in_words(note: Note) -> str:
-    """Return what should hold."""
-    mode = (
-        "no control mode" if note.target.mode is ControlMode.DEACTIVATED else f"mode {note.target.mode.key}"
-    )
-    return f"{mode} with {kilowatts(note.target.limit):.2f} kW should hold and is being restored"

@@ -526,6 +526,21 @@ class TestAnOutage:
         assert shown(hass, EXPORT_STATE).state == "off"
         assert issue(hass, "limit_is_off", loaded) is None
 
+    async def test_is_told_with_the_newest_wish(
+        self, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+    ) -> None:
+        reset = await begin(hass, sim, RESET, 4)
+        sim.inject("silence")
+        await ended(reset)
+        with pytest.raises(HomeAssistantError):
+            await act(hass, "export_disable")
+        await asyncio.sleep(60)
+        told = issue(hass, "limit_is_off", loaded)
+        assert told
+        assert told.translation_placeholders
+        assert told.translation_placeholders["limit"] == "0.00"
+        sim.clear_faults()
+
     async def test_does_not_make_the_newest_wish_a_difference(
         self,
         hass: HomeAssistant,

@@ -1,33 +1,23 @@
 """A client and a simulated device on a real socket, with pauses short enough for a test."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
-import pytest_socket
 
 from custom_components.goodwe_sec1000.sec1000 import timing
 from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
 from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import Simulator
-
-QUICK = Timing(
-    pacing=0.01,
-    deadline=1,
-    unlimited_deadline=0.5,
-    rest_of_odd_answer=0.05,
-    retry_pauses=(0.01, 0.02),
-    read_back_pause=0.02,
-    command_deadline=8,
-    limit_interval=0.2,
-    watchdog_pause=0.1,
-)
+from tests.pace import QUICK
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, socket_enabled: None) -> None:
-    """Short pauses; sockets to this machine only."""
-    pytest_socket.socket_allow_hosts(["127.0.0.1"])
-    monkeypatch.setattr(timing, "STANDARD", QUICK)
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> Timing:
+    """Shorten every pause, but leave the gate of the limits wide enough to be measured."""
+    pace = replace(QUICK, limit_interval=0.2)
+    monkeypatch.setattr(timing, "STANDARD", pace)
+    return pace
 
 
 @pytest.fixture

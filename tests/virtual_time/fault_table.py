@@ -17,14 +17,7 @@ import sys
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import (
-    CONF_HOST,
-    CONF_NAME,
-    CONF_PORT,
-    CONF_SCAN_INTERVAL,
-    STATE_UNAVAILABLE,
-    __version__ as homeassistant_version,
-)
+from homeassistant.const import STATE_UNAVAILABLE, __version__ as homeassistant_version
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_component import async_update_entity
@@ -32,19 +25,11 @@ from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components import goodwe_sec1000 as integration
-from custom_components.goodwe_sec1000.const import (
-    CONF_ALLOW_DEACTIVATING,
-    CONF_CONTROL_MODE,
-    CONF_MAX_EXPORT_LIMIT,
-    CONF_MIN_EXPORT_LIMIT,
-    CONF_PUT_BACK,
-    CONF_SUM_OF_PHASES,
-    CONF_TOTAL_CAPACITY,
-    DOMAIN,
-)
+from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Phases, Telemetry
 from simulator import FAULTS, Fault, Simulator
 from simulator.faults import Reach
+from tests.entries import entry_of
 from tests.states import shown
 
 from .timewarp import TimeWarp
@@ -245,7 +230,7 @@ async def measure(hass: HomeAssistant, warp: TimeWarp, cell: Cell) -> Measured:
 
 async def set_up(hass: HomeAssistant, sim: Simulator) -> MockConfigEntry:
     """Set up the integration with this device and return its entry."""
-    entry = _entry(sim)
+    entry = entry_of(sim)
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
@@ -313,25 +298,6 @@ async def _operate(hass: HomeAssistant, operation: Operation) -> str:
     assert response
     assert response["feedback"] == 1
     return UNACKNOWLEDGED if "did not acknowledge" in response["message"] else "ok"
-
-
-def _entry(sim: Simulator) -> MockConfigEntry:
-    return MockConfigEntry(
-        domain=DOMAIN,
-        version=2,
-        title="SEC1000",
-        data={CONF_NAME: "SEC1000", CONF_HOST: sim.host, CONF_PORT: sim.port},
-        options={
-            CONF_SCAN_INTERVAL: 30,
-            CONF_MIN_EXPORT_LIMIT: 0.0,
-            CONF_MAX_EXPORT_LIMIT: 10.0,
-            CONF_TOTAL_CAPACITY: 30.0,
-            CONF_CONTROL_MODE: "value",
-            CONF_SUM_OF_PHASES: True,
-            CONF_PUT_BACK: False,
-            CONF_ALLOW_DEACTIVATING: False,
-        },
-    )
 
 
 def _held(sim: Simulator) -> Held:

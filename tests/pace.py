@@ -1,0 +1,17 @@
+"""Pauses and deadlines short enough for tests in real time."""
+
+from typing import Final
+
+from custom_components.goodwe_sec1000.sec1000.timing import Timing
+
+QUICK: Final = Timing(
+    pacing=0.01,
+    deadline=1,
+    unlimited_deadline=0.5,
+    rest_of_odd_answer=0.05,
+    retry_pauses=(0.01, 0.02),
+    read_back_pause=0.05,
+    command_deadline=8,
+    limit_interval=0.05,
+    watchdog_pause=0.1,
+)
