@@ -274,13 +274,15 @@ async def test_an_error_of_our_own_is_told_and_logged(
 async def test_feedback_waits_while_an_action_runs_and_tells_what_it_overcame(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
-    await act(hass, "export_enable")
+    never_ran = shown(hass, "sensor.sec1000_export_enable_feedback")
+    assert (never_ran.state, never_ran.attributes["message"]) == ("0", None)
     sim.inject("wrong-checksum", count=1, commands=(0x42,))
     sim.requests.clear()
     call = asyncio.create_task(act(hass, "export_enable"))
     await sim.wait_for_requests(1)
     waiting = shown(hass, "sensor.sec1000_export_enable_feedback")
     assert (waiting.state, waiting.attributes["flags"]) == ("0", ["waiting"])
+    assert waiting.attributes["message"] == "Under way."
     await call
     ended = shown(hass, "sensor.sec1000_export_enable_feedback")
     assert ended.state == "1"

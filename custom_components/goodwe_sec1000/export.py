@@ -365,7 +365,7 @@ class ExportControl:
     async def _perform(self, action: Action, work: _Work) -> Outcome:
         """Run the work in a task of its own, and wait for it through a shield."""
         turn = self._latest[action] = object()
-        self._coordinator.show_feedback(action, FeedbackRecord())
+        self._coordinator.show_feedback(action, FeedbackRecord.begun())
         # Not a task of the config entry: unloading would give up on it and complain in the log.
         task = self._coordinator.hass.async_create_task(
             self._run(action, turn, work), f"{self._coordinator.name} {action}"

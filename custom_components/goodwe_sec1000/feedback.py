@@ -84,6 +84,11 @@ class FeedbackRecord:
     """Faults on the way, in the order in which they were met."""
 
     @classmethod
+    def begun(cls) -> FeedbackRecord:
+        """Return the record of an action that runs, told apart by its message from one that never ran."""
+        return cls(message="Under way.")
+
+    @classmethod
     def ended(cls, feedback: Feedback, message: str, effort: Effort) -> FeedbackRecord:
         """Return the record of an action that ended this way, at this cost."""
         return cls(feedback, message, effort.requests, tuple(str(fault) for fault in effort.overcome))
