@@ -18,13 +18,18 @@ from simulator import Simulator
 
 def entry_of(sim: Simulator, name: str = "SEC1000") -> MockConfigEntry:
     """Return an entry of this device: value mode, 0 to 10 kW of 30 kW, polled every 30 s."""
+    return entry_at(sim.host, sim.port, name)
+
+
+def entry_at(host: str, port: int, name: str = "SEC1000", scan_interval: int = 30) -> MockConfigEntry:
+    """Return an entry of the device at this address, as `entry_of`, polled at this interval (s)."""
     return MockConfigEntry(
         domain=DOMAIN,
         version=2,
         title=name,
-        data={CONF_NAME: name, CONF_HOST: sim.host, CONF_PORT: sim.port},
+        data={CONF_NAME: name, CONF_HOST: host, CONF_PORT: port},
         options={
-            CONF_SCAN_INTERVAL: 30,
+            CONF_SCAN_INTERVAL: scan_interval,
             CONF_MIN_EXPORT_LIMIT: 0.0,
             CONF_MAX_EXPORT_LIMIT: 10.0,
             CONF_TOTAL_CAPACITY: 30.0,

@@ -1,0 +1,100 @@
+"""Simulated devices in a process of their own, so that they cost the measured one nothing."""
+
+import argparse
+import asyncio
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+import json
+import sys
+from typing import Final
+
+from custom_components.goodwe_sec1000.sec1000.model import Phases, Telemetry
+from simulator import Request, Simulator
+from simulator.delivery import Answer
+
+TELEMETRY: Final = 0x0B
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """Devices that listen, and the way to end them."""
+
+    ports: list[int]
+    _process: Process
+
+    async def polls(self) -> dict[int, list[float]]:
+        """End them and return, by port, when (s) each was asked for telemetry."""
+        out, _ = await self._process.communicate(b"end\n")
+        return {int(port): times for port, times in json.loads(out).items()}
+
+
+@asynccontextmanager
+async def devices(count: int = 1, *, still: bool = False, core: int | None = None) -> AsyncIterator[Devices]:
+    """Start so many devices, each of whose values differs in every answer, or in none where they are `still`.
+
+    `core` is the one they run on.
+    """
+    command = [sys.executable, "-m", "tests.benchmarks.devices", str(count), *(["--still"] if still else [])]
+    if core is not None:
+        command = ["taskset", "--cpu-list", str(core), *command]
+    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+    assert process.stdout
+    try:
+        yield Devices(json.loads(await process.stdout.readline()), process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _serve(count: int, *, still: bool) -> None:
+    polls: dict[int, list[float]] = {}
+    async with AsyncExitStack() as stack:
+        for _ in range(count):
+            device = Device(still=still)
+            await stack.enter_async_context(device.simulator)
+            polls[device.simulator.port] = device.polled
+        sys.stdout.write(json.dumps(list(polls)) + "\n")
+        sys.stdout.flush()
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+        sys.stdout.write(json.dumps(polls))
+
+
+class Device:
+    """A simulated device that notes when it is polled."""
+
+    def __init__(self, *, still: bool) -> None:
+        self.simulator = Simulator(patience=False, keep_requests=0, on_exchange=self._note)
+        self.polled: list[float] = []
+        """s, on the event loop's clock."""
+        self._still = still
+        self.simulator.hold(_measured(0))
+
+    def _note(self, request: Request, _answer: Answer) -> None:
+        if request.frame and request.frame.command == TELEMETRY:
+            self.polled.append(request.time)
+            if not self._still:
+                self.simulator.hold(_measured(len(self.polled)))
+
+
+def _measured(poll: int) -> Telemetry:
+    """Return what is measured at this poll: no value is what it was at the one before."""
+    step = poll % 2_000
+    power = Phases(2_500 + step, 2_400 - step, 2_600 + 2 * step)
+    return Telemetry(
+        voltage=Phases(*(round(volts + step % 50 / 10, 1) for volts in (228.0, 229.0, 230.0))),
+        current=Phases(*(round(amperes + step / 100, 2) for amperes in (10.0, 11.0, 12.0))),
+        power=power,
+        meter_power=sum(power),
+        inverter_power=9_000 + 3 * step,
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("count", type=int)
+    parser.add_argument("--still", action="store_true")
+    arguments = parser.parse_args()
+    asyncio.run(_serve(arguments.count, still=arguments.still))

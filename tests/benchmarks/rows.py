@@ -1,0 +1,163 @@
+"""What the recorder writes of one device: rows per entity, and bytes per day."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+import sqlite3
+from typing import Final
+from unittest.mock import patch
+
+from homeassistant.components.recorder import get_instance
+from homeassistant.components.recorder.tasks import StatisticsTask, SynchronizeTask
+from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
+
+from custom_components.goodwe_sec1000 import coordinator as coordinator_module
+from custom_components.goodwe_sec1000.sec1000.timing import Timing
+from simulator import House, Simulator
+
+from .home import DATABASE, home, set_up
+from .report import Figure, Goal, Table
+from .scale import Scale
+
+INTERVAL: Final = 30
+"""s; the default."""
+POLLS_PER_HOUR: Final = 3600 // INTERVAL
+SETTINGS_EVERY: Final = 2
+"""Polls; the export settings are read every minute."""
+
+
+class Clock:
+    """Time that passes only where it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def recorded(scale: Scale) -> Table:
+    """Measure what a changing day and a device whose values stand still leave in the database."""
+    hours = scale.hours
+    changing, size, statistics = await _hours(hours, still=False)
+    still, _, _ = await _hours(hours, still=True)
+    return Table(
+        "What the recorder writes",
+        f"One device at the default interval of {INTERVAL} s: {hours} hours of the simulated house with "
+        "sun, clouds and appliances from midnight on, polled without waiting in between; the clock of "
+        f"the integration and of the house is moved on by {INTERVAL} s each time. A row is a row of the "
+        f"table `states`; {POLLS_PER_HOUR} an hour is one with every poll. Each sample is an hour. Energy "
+        "flows on while the power stands still: the energy sensors then write as their value of 1 Wh "
+        "resolution grows, and nothing else does. The bytes are what the database file grew by, indices "
+        "included, without the statistics. Those are rows that Home Assistant keeps whatever the values "
+        "do.",
+        [
+            Figure("changing: rows per hour, all entities", "", [rows.total() for rows in changing]),
+            *(
+                Figure(f"changing: rows per hour, `{entity}`", "", [rows[entity] for rows in changing])
+                for entity in sorted(set().union(*changing))
+            ),
+            Figure("changing: size of the states of a day", "KiB", [size / hours * 24 / 1024]),
+            Figure(
+                "standing still: rows per hour, all entities but energy",
+                "",
+                [rows.total() - _of_energy(rows) for rows in still],
+                Goal(0, exactly=True),
+            ),
+            Figure("standing still: rows per hour, energy", "", [_of_energy(rows) for rows in still]),
+            Figure("short-term statistics: rows per hour", "", [statistics * 12]),
+            Figure("long-term statistics: rows per hour", "", [statistics]),
+        ],
+    )
+
+
+def _of_energy(rows: Counter[str]) -> int:
+    return sum(count for entity, count in rows.items() if "_energy_" in entity)
+
+
+async def _hours(hours: int, *, still: bool) -> tuple[list[Counter[str]], int, int]:
+    """Return the rows of each hour by entity, the bytes of all, and how many entities have statistics."""
+    clock = Clock()
+    rows: list[Counter[str]] = []
+    with _integration_on(clock):
+        async with (
+            Simulator(patience=False, clock=clock, house=House(start=0.0), keep_requests=0) as simulator,
+            home() as hass,
+        ):
+            simulator.hold(simulator.telemetry())
+            entry = await set_up(hass, simulator.port, name="SEC1000")
+            coordinator = entry.runtime_data.coordinator
+            coordinator.client.line.timing = Timing(pacing=0.0)
+            if not still:
+                simulator.release()
+            await _written(hass)
+            database = Path(hass.config.path(DATABASE))
+            before, size = _rows(database), _bytes(database)
+            for _ in range(hours):
+                for poll in range(POLLS_PER_HOUR):
+                    clock.now += INTERVAL
+                    await coordinator.async_refresh()
+                    if poll % SETTINGS_EVERY == 0:
+                        await coordinator.read_settings()
+                await _written(hass)
+                after = _rows(database)
+                rows.append(after - before)
+                before = after
+            grown = _bytes(database) - size
+            return rows, grown, await _statistics(hass, database)
+
+
+@contextmanager
+def _integration_on(clock: Clock) -> Iterator[None]:
+    with patch.object(coordinator_module, "monotonic", clock):
+        yield
+
+
+async def _written(hass: HomeAssistant) -> None:
+    """Wait until the recorder has written all that happened and done all that it was given to do."""
+    await hass.async_block_till_done()
+    done: asyncio.Future[None] = hass.loop.create_future()
+    get_instance(hass).queue_task(SynchronizeTask(done))
+    await done
+
+
+def _rows(database: Path) -> Counter[str]:
+    """Return how many states each entity of the device has."""
+    query = """
+        SELECT states_meta.entity_id, COUNT(*)
+        FROM states JOIN states_meta USING (metadata_id) GROUP BY metadata_id
+    """
+    with closing(sqlite3.connect(database)) as connection:
+        return Counter({entity: rows for entity, rows in connection.execute(query) if ".sec1000_" in entity})
+
+
+def _bytes(database: Path) -> int:
+    """Return the size of the database once its log is in it."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(FULL)")
+        pages, size = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
+        )
+    return int(pages) * int(size)
+
+
+async def _statistics(hass: HomeAssistant, database: Path) -> int:
+    """Return how many rows one period of five minutes gets, by compiling the present one."""
+    now = dt_util.utcnow()
+    start = now.replace(minute=now.minute - now.minute % 5, second=0, microsecond=0)
+    instance = get_instance(hass)
+    periods = (start, start - timedelta(minutes=5))
+    for period in periods:
+        instance.queue_task(StatisticsTask(period, fire_events=False))
+    await _written(hass)
+    with closing(sqlite3.connect(database)) as connection:
+        return int(
+            connection.execute(
+                "SELECT COUNT(DISTINCT metadata_id) FROM statistics_short_term WHERE start_ts IN (?, ?)",
+                [period.timestamp() for period in periods],
+            ).fetchone()[0]
+        )

@@ -1,0 +1,51 @@
+"""The benchmarks measure what they say; how fast the machine is does not matter here."""
+
+from pathlib import Path
+import subprocess
+import sys
+
+import pytest
+
+from tests.benchmarks.__main__ import SUBJECTS, page
+from tests.benchmarks.report import Figure, Goal, Table
+
+
+@pytest.fixture(scope="module")
+def printed() -> dict[str, str]:
+    """Return what each benchmark prints that measures as little as it can; they run side by side."""
+    runs = {
+        subject: subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "tests.benchmarks", "--once", subject],
+            cwd=Path(__file__).parent.parent,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for subject in SUBJECTS
+    }
+    return {subject: run.communicate()[0] for subject, run in runs.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("subject", "figure"),
+    [
+        ("read", "| decode one answer |"),
+        ("change", "| mode stands: requests | 3 | 3 – 3 | 1 | 3 met |"),
+        ("entry", "| CPU per poll |"),
+        ("recorder", "| standing still: rows per hour, all entities but energy | 0 | 0 – 0 | 1 | 0 met |"),
+        ("growth", "| 2 at 5 s: gap between polls |"),
+    ],
+)
+def test_a_benchmark_runs(printed: dict[str, str], subject: str, figure: str) -> None:
+    assert figure in printed[subject]
+
+
+def test_every_benchmark_is_tried() -> None:
+    assert list(SUBJECTS) == ["read", "change", "entry", "recorder", "growth"]
+
+
+def test_the_page_says_which_goals_are_missed() -> None:
+    well, ill = Figure("well", "ms", [1, 2, 3], Goal(2)), Figure("ill", "ms", [4.0], Goal(3))
+    written = page({"some": Table("Some", "How.", [well, ill])}, "")
+    assert "Goals missed: ill." in written
+    assert "| well | 2 ms | 1 – 3 | 3 | ≤ 2 met |" in written
