@@ -214,7 +214,7 @@ async def test_what_the_device_does_not_take_is_not_saved_and_the_window_comes_b
     await walk.submit(export_limit_control_mode="dred")
     assert walk.step == "control"
     assert walk.errors == {"base": "not_applied"}
-    assert "instead of mode dred, limit 7.00 kW" in walk.error_text
+    assert "the device holds an export limit of 10.00 kW" in walk.error_text
     assert walk.defaults["export_limit_control_mode"] == "dred"
     assert loaded.options == before | {"scan_interval": 60}
     assert loaded.runtime_data.coordinator.update_interval == timedelta(seconds=60)
@@ -313,7 +313,7 @@ async def test_deactivated_is_asked_about_before_it_is_written(
     await walk.submit()
     assert walk.step == "confirm_deactivated"
     assert walk.errors == {"base": "not_applied"}
-    assert "instead of mode deactivated" in walk.error_text
+    assert "the control mode “Value: Central Europe” instead" in walk.error_text
     assert loaded.options["export_limit_control_mode"] == "value"
 
     sim.clear_faults()

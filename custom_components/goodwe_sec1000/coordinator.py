@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from time import monotonic
 from types import MappingProxyType
 from typing import Final, override
@@ -15,12 +16,13 @@ from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .baseline import Baseline
-from .const import DOMAIN, LOGGER
+from .const import LOGGER
 from .energy import Energy, EnergyMeter
 from .feedback import Action, Feedback, FeedbackRecord
 from .meter_watch import MeterWatch
 from .note import NoteKeeper
 from .options import ExportOptions
+from .reason import translated
 from .sec1000.client import TRIES, Sec1000Client
 from .sec1000.effort import Effort
 from .sec1000.errors import Sec1000Error, TelemetryNotServedError
@@ -251,12 +253,10 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
                 raise
             if setting_up and self.data.settings:
                 return self.data
-            raise UpdateFailed(
-                translation_domain=DOMAIN,
-                translation_key="telemetry_failed",
-                translation_placeholders={"reason": str(error)},
-                retry_after=self._silence.back_off(error, self.options.scan_interval),
-            ) from error
+            failed = partial(
+                UpdateFailed, retry_after=self._silence.back_off(error, self.options.scan_interval)
+            )
+            raise translated(self.hass, failed, "telemetry_failed", error) from error
         self._ask_telemetry_at = 0.0
         self._silence.well()
         self._silence.ended()

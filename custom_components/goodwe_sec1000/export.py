@@ -29,6 +29,7 @@ from .export_state import export_is_on
 from .feedback import Action, Feedback, FeedbackRecord
 from .limit import WantedLimit, bound, wanted_limit
 from .options import ExportOptions
+from .reason import translated
 from .restore import Restorer
 from .sec1000.effort import Effort
 from .sec1000.errors import (
@@ -409,8 +410,18 @@ class ExportControl:
         if self._latest[action] is turn:
             self._coordinator.show_feedback(action, FeedbackRecord.ended(feedback, message, account))
         if failure:
-            return _translated(action, failure, feedback)
+            return self._translated(action, failure, feedback)
         return Outcome(feedback, message, self._coordinator.data.settings)
+
+    def _translated(self, action: Action, error: Exception, feedback: Feedback) -> HomeAssistantError:
+        return translated(
+            self._coordinator.hass,
+            ServiceValidationError if isinstance(error, InvalidValueError) else HomeAssistantError,
+            next((key for kind, key in _ERROR_KEYS if isinstance(error, kind)), "unknown_error"),
+            error,
+            action=action,
+            feedback=str(int(feedback)),
+        )
 
     async def _see_to_the_note(self) -> None:
         """Drop the note of an action that left the limit on; restore where it may be off."""
@@ -420,22 +431,6 @@ class ExportControl:
                 self._restorer.start()
         elif self._coordinator.notes.note:
             await self._restorer.settled()
-
-
-def _translated(action: Action, error: Exception, feedback: Feedback) -> HomeAssistantError:
-    kind = ServiceValidationError if isinstance(error, InvalidValueError) else HomeAssistantError
-    key = next((key for cls, key in _ERROR_KEYS if isinstance(error, cls)), "unknown_error")
-    translated = kind(
-        translation_domain=DOMAIN,
-        translation_key=key,
-        translation_placeholders={
-            "action": action,
-            "reason": str(error) or type(error).__name__,
-            "feedback": str(int(feedback)),
-        },
-    )
-    translated.__cause__ = error
-    return translated
 
 
 def _follow(held: int, old: ExportOptions, new: ExportOptions) -> int:

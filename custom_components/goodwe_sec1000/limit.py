@@ -15,6 +15,27 @@ LARGEST: Final = 1e9
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
+class NotANumberError(InvalidValueError):
+    """What was given as a limit is no number of kW."""
+
+    def __init__(self, value: object) -> None:
+        self.value: Final = reprlib.repr(value)
+        """What was given, shortened."""
+        super().__init__(f"{self.value} is not a number of kW that can be meant")
+
+
+class OutOfRangeError(InvalidValueError):
+    """A limit that is not within its bounds; all in W."""
+
+    def __init__(self, limit: int, lowest: int, highest: int) -> None:
+        self.limit: Final = limit
+        self.lowest: Final = lowest
+        self.highest: Final = highest
+        super().__init__(
+            f"{kilowatts(limit):.2f} kW is outside {kilowatts(lowest):.2f} to {kilowatts(highest):.2f} kW"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class WantedLimit:
     """A limit in W that may be sent."""
@@ -27,7 +48,7 @@ class WantedLimit:
 def wanted_limit(value: object, options: ExportOptions) -> WantedLimit:
     """Return the limit for what an action was given (kW), brought into the owner's range.
 
-    Numbers and what a template renders ("7.5") are taken. Raises InvalidValueError for anything
+    Numbers and what a template renders ("7.5") are taken. Raises NotANumberError for anything
     else: booleans, text, nothing, NaN and infinity.
     """
     asked = watts(_number(value))
@@ -44,13 +65,11 @@ def wanted_limit(value: object, options: ExportOptions) -> WantedLimit:
 def bound(value: object, lowest: int, highest: int) -> float:
     """Return what an action was given as a minimum or maximum limit (kW, two decimals).
 
-    Raises InvalidValueError for what is no number and for what is not from lowest to highest (W).
+    Raises NotANumberError, and OutOfRangeError for what is not from lowest to highest (W).
     """
     kilowatt = round(_number(value), 2)
     if not lowest <= watts(kilowatt) <= highest:
-        raise InvalidValueError(
-            f"{kilowatt:.2f} kW is outside {kilowatts(lowest):.2f} to {kilowatts(highest):.2f} kW"
-        )
+        raise OutOfRangeError(watts(kilowatt), lowest, highest)
     return kilowatt
 
 
@@ -58,11 +77,11 @@ def _number(value: object) -> float:
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         value = float(value.strip())
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidValueError(f"{reprlib.repr(value)} is not a number")
+        raise NotANumberError(value)
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if not abs(number) <= LARGEST:
-        raise InvalidValueError(f"{number} is not a number of kW that can be meant")
+        raise NotANumberError(value)
     return number

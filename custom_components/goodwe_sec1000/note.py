@@ -1,5 +1,6 @@
 """The note: what the device should hold, kept on disk while its limit may be off."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,31 @@ class Note:
     port: int
     at: str
     """When it was written, UTC, ISO 8601."""
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Note:
+        """Return the note that was stored; raises KeyError, TypeError, ValueError where it is damaged."""
+        return cls(
+            ExportTarget(
+                ControlMode.from_key(str(stored["mode"])),
+                int(stored["capacity"]),
+                int(stored["limit"]),
+                bool(stored["sum_of_phases"]),
+            ),
+            str(stored["host"]),
+            int(stored["port"]),
+            str(stored["at"]),
+        )
+
+    def stored(self) -> dict[str, str | int]:
+        """Return the note in plain values, powers in W."""
+        return {
+            **asdict(self.target),
+            "mode": self.target.mode.key,
+            "host": self.host,
+            "port": self.port,
+            "at": self.at,
+        }
 
 
 class NoteKeeper:
@@ -57,17 +83,7 @@ class NoteKeeper:
         self.damaged = stands and not stored
         if stored:
             try:
-                self.note = Note(
-                    ExportTarget(
-                        ControlMode.from_key(stored["mode"]),
-                        int(stored["capacity"]),
-                        int(stored["limit"]),
-                        bool(stored["sum_of_phases"]),
-                    ),
-                    str(stored["host"]),
-                    int(stored["port"]),
-                    str(stored["at"]),
-                )
+                self.note = Note.of(stored)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 self.damaged = True
                 LOGGER.error("What the export limit should be cannot be read from disk: %r", error)
@@ -75,13 +91,13 @@ class NoteKeeper:
 
     async def write(self, target: ExportTarget, host: str, port: int) -> None:
         """Have this on disk before the limit is taken off; raises OSError where it is not."""
-        at = dt_util.utcnow().isoformat()
-        stored = {**asdict(target), "mode": target.mode.key, "host": host, "port": port, "at": at}
+        note = Note(target, host, port, dt_util.utcnow().isoformat())
+        stored = note.stored()
         await self._store.async_save(stored)
         # The store only logs what it could not write.
         if await self._new_store().async_load() != stored:
             raise OSError("what should hold could not be written to disk, so the limit was not taken off")
-        self.note = Note(target, host, port, at)
+        self.note = note
 
     async def drop(self) -> None:
         """Forget it: a read-back agreed, or the device limits the export by itself."""

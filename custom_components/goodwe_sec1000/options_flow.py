@@ -10,6 +10,7 @@ from homeassistant.exceptions import HomeAssistantError
 from .const import CONF_ALLOW_DEACTIVATING, CONF_CONTROL_MODE, CONF_PUT_BACK, DEFAULT_SCAN_INTERVAL
 from .data import Sec1000ConfigEntry
 from .forms import CONTROL_FIELDS, GENERAL_FIELDS, LIMIT_FIELDS, checked, form
+from .reason import reason
 from .sec1000.model import ControlMode
 from .windows import ExportWindows, NotFinishedError
 
@@ -56,7 +57,7 @@ class Sec1000OptionsFlow(ExportWindows, OptionsFlow):
             try:
                 await entry.runtime_data.export.apply_options(export)
             except HomeAssistantError as error:
-                raise NotFinishedError("not_applied", str(error)) from error
+                raise NotFinishedError("not_applied", reason(self.hass, error)) from error
         # All is saved already; the flow saves the same once more.
         return self.async_create_entry(data={**entry.options})
 

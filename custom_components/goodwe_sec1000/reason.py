@@ -1,0 +1,122 @@
+"""Why something failed: in Home Assistant's language for its owner, in English for the log."""
+
+from collections.abc import Callable
+from typing import Final
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.translation import async_get_cached_translations, async_get_exception_message
+
+from .const import DOMAIN
+from .limit import NotANumberError, OutOfRangeError
+from .sec1000.errors import (
+    AnswerTimeoutError,
+    ChecksumError,
+    ConnectionClosedError,
+    ConnectionFailedError,
+    HostNotFoundError,
+    NotAppliedError,
+    NotLimitedError,
+    OutcomeUnknownError,
+    SenselessAnswerError,
+    SupersededError,
+    UnexpectedAnswerError,
+)
+from .sec1000.model import ControlMode, ExportSettings, kilowatts
+
+_KEYS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (AnswerTimeoutError, "no_answer"),
+    (HostNotFoundError, "host_not_found"),
+    (ConnectionClosedError, "closed"),
+    (ConnectionFailedError, "cannot_connect"),
+    (ChecksumError, "checksum"),
+    (SenselessAnswerError, "senseless"),
+    (UnexpectedAnswerError, "unexpected"),
+    (NotAppliedError, "holds"),
+    (SupersededError, "newer"),
+    (NotLimitedError, "not_limited"),
+    (NotANumberError, "no_number"),
+    (OutOfRangeError, "out_of_range"),
+)
+
+
+@callback
+def translated[E: HomeAssistantError](
+    hass: HomeAssistant, kind: Callable[..., E], key: str, error: Exception, **placeholders: str
+) -> E:
+    """Return the error that Home Assistant shows for this one; its text in the log stays in English.
+
+    `key` names the sentence, whose {reason} is put in Home Assistant's language.
+    """
+    in_english = async_get_exception_message(
+        DOMAIN, key, {**placeholders, "reason": str(error) or type(error).__name__}
+    )
+    shown = kind(
+        in_english,
+        translation_domain=DOMAIN,
+        translation_key=key,
+        translation_placeholders={**placeholders, "reason": reason(hass, error)},
+    )
+    shown.__cause__ = error
+    return shown
+
+
+@callback
+def reason(hass: HomeAssistant, error: Exception) -> str:
+    """Return why something failed, to be put into a sentence; in English where we do not know the error."""
+    if isinstance(error, HomeAssistantError):
+        return _sentence(hass, error)
+    if isinstance(error, OutcomeUnknownError) and isinstance(error.__cause__, Exception):
+        return reason(hass, error.__cause__)
+    key = next((key for kind, key in _KEYS if isinstance(error, kind)), None)
+    told = _text(hass, "common", f"reason_{key}", **_placeholders(hass, error)) if key else None
+    return told or str(error) or type(error).__name__
+
+
+@callback
+def settings_in_words(hass: HomeAssistant, settings: ExportSettings) -> dict[str, str]:
+    """Return what the device holds, as the placeholders of texts."""
+    return {
+        "mode": mode_in_words(hass, settings.mode),
+        "limit": power_in_words(settings.limit),
+        "capacity": power_in_words(settings.capacity),
+    }
+
+
+@callback
+def mode_in_words(hass: HomeAssistant, mode: ControlMode) -> str:
+    """Return the name of a control mode as the select shows it."""
+    return _text(hass, "selector", f"control_mode.options.{mode.key}") or mode.key
+
+
+def power_in_words(power: int) -> str:
+    """Return a power (W) as kW with two decimals."""
+    return f"{kilowatts(power):.2f}"
+
+
+def _placeholders(hass: HomeAssistant, error: Exception) -> dict[str, str]:
+    if isinstance(error, NotAppliedError):
+        return settings_in_words(hass, error.held)
+    if isinstance(error, NotANumberError):
+        return {"value": error.value}
+    if isinstance(error, OutOfRangeError):
+        return {
+            "limit": power_in_words(error.limit),
+            "lowest": power_in_words(error.lowest),
+            "highest": power_in_words(error.highest),
+        }
+    return {}
+
+
+def _sentence(hass: HomeAssistant, error: HomeAssistantError) -> str:
+    told = None
+    if error.translation_domain == DOMAIN:
+        placeholders = error.translation_placeholders or {}
+        told = _text(hass, "exceptions", f"{error.translation_key}.message", **placeholders)
+    return (told or str(error)).rstrip(".")
+
+
+def _text(hass: HomeAssistant, category: str, key: str, **placeholders: str) -> str | None:
+    texts = async_get_cached_translations(hass, hass.config.language, category, DOMAIN)
+    text = texts.get(f"component.{DOMAIN}.{category}.{key}")
+    return text.format(**placeholders) if text else None

@@ -1,0 +1,124 @@
+"""Why something failed is told in Home Assistant's language, and logged in English."""
+
+from collections.abc import Awaitable, Callable
+import socket
+from typing import Any
+from unittest.mock import patch
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers.translation import async_get_translations
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+from simulator import Simulator
+
+from .entries import entry_of
+
+FAULTS = {
+    "silence": "no whole answer came in time",
+    "refused": "no connection could be made",
+    "close-before-answer": "the connection was closed before the answer was whole",
+    "wrong-checksum": "the checksum of the answer is wrong",
+    "http": "the answer does not belong to the request",
+    "unknown-mode": "the answer makes no sense",
+}
+
+
+async def failing(hass: HomeAssistant, action: str, **data: object) -> HomeAssistantError:
+    """Call an action that must fail, and return how."""
+    with pytest.raises(HomeAssistantError) as raised:
+        await hass.services.async_call(DOMAIN, action, data, blocking=True)
+    return raised.value
+
+
+@pytest.mark.parametrize(("fault", "told"), FAULTS.items())
+async def test_each_fault_has_its_own_words(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, fault: str, told: str
+) -> None:
+    sim.inject(fault)
+    error = await failing(hass, "get_export_limit")
+    assert error.translation_key == "action_failed"
+    assert error.translation_placeholders
+    assert error.translation_placeholders["reason"] == told
+
+
+async def test_a_host_without_an_address_is_told(
+    hass: HomeAssistant, loaded: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(*_arguments: Any, **_more: Any) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    hass.config_entries.async_update_entry(loaded, data={**loaded.data, "host": "sec1000.invalid"})
+    monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    assert not await hass.config_entries.async_reload(loaded.entry_id)
+    assert loaded.state is ConfigEntryState.SETUP_RETRY
+    assert loaded.reason == "No telemetry: no address is known for the host name"
+
+
+@pytest.mark.parametrize("fault", ["silence", "wrong-checksum"])
+async def test_what_is_not_known_after_a_write_is_told_with_its_reason(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, fault: str
+) -> None:
+    sim.inject(fault)
+    error = await failing(hass, "set_export_limit", limit=3)
+    assert error.translation_key == "outcome_unknown"
+    assert error.translation_placeholders
+    assert error.translation_placeholders["reason"] == FAULTS[fault]
+
+
+async def test_what_the_device_holds_instead_is_told(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.inject("ack-without-effect")
+    error = await failing(hass, "set_export_limit", limit=3)
+    assert error.translation_key == "not_applied"
+    assert error.translation_placeholders
+    assert error.translation_placeholders["reason"] == (
+        "the device holds an export limit of 10.00 kW, a total capacity of 30.00 kW and the control mode "
+        "“Value: Central Europe” instead"
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "limit", "told"),
+    [
+        ("set_export_limit", "much", "'much' is not a number of kW"),
+        ("set_export_limit", True, "True is not a number of kW"),
+        ("set_max_export_limit", 31, "31.00 kW is outside 0.00 to 30.00 kW"),
+        ("set_min_export_limit", 10.01, "10.01 kW is outside 0.00 to 10.00 kW"),
+    ],
+)
+async def test_a_limit_that_is_refused_says_what_is_wrong_with_it(
+    hass: HomeAssistant, loaded: MockConfigEntry, action: str, limit: object, told: str
+) -> None:
+    error = await failing(hass, action, limit=limit)
+    assert isinstance(error, ServiceValidationError)
+    assert error.translation_placeholders
+    assert error.translation_placeholders["reason"] == told
+
+
+async def test_a_reason_is_told_in_the_language_of_home_assistant_and_logged_in_english(
+    pass_time: Callable[[float], Awaitable[None]],
+    hass: HomeAssistant,
+    sim: Simulator,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    german = "die Verbindung wurde abgebrochen"
+    key = f"component.{DOMAIN}.common.reason_closed"
+    await hass.config.async_update(language="de")
+    entry = entry_of(sim)
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    texts = await async_get_translations(hass, "de", "common", {DOMAIN})
+    with patch.dict(texts, {key: german}):
+        sim.inject("close-before-answer")
+        error = await failing(hass, "set_datetime")
+        assert error.translation_placeholders
+        assert error.translation_placeholders["reason"] == german
+        assert "closed after 0 bytes" in str(error)
+        await pass_time(31)
+    assert "Error fetching SEC1000 data: No telemetry: read telemetry: closed after 0 bytes" in caplog.text
+    assert german not in caplog.text
