@@ -7,10 +7,13 @@ from homeassistant.core import HassJob, HomeAssistant
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
+from .after_migration import Rest
 from .const import DOMAIN
 from .coordinator import Sec1000Coordinator
 from .data import Sec1000ConfigEntry, Sec1000Data
 from .export import ExportControl
+from .migrated_entities import async_move_entities
+from .migration import async_move_in
 from .removal import async_settle_removed
 from .services import async_setup_services
 from .silence import async_forget
@@ -35,12 +38,22 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
     return True
 
 
+async def async_migrate_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> bool:
+    """Move in an entry of the older integration of this domain, which is version 1."""
+    if entry.version == 1:
+        await async_move_in(hass, entry)
+    return True
+
+
 async def async_setup_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> bool:
     """Read the device once and set up what shows it; nothing is written to it.
 
     The one exception is a limit that an action had taken off when Home Assistant was ended: a note
     on disk tells what should hold, and restoring it goes before everything else.
     """
+    async_move_entities(hass, entry)
+    rest = Rest(hass, entry)
+    await rest.tell()
     coordinator = Sec1000Coordinator(hass, entry)
     await coordinator.async_config_entry_first_refresh()
     export = ExportControl(coordinator)
@@ -48,6 +61,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> b
     entry.async_on_unload(hass.async_add_shutdown_job(HassJob(export.settle), SETTLE_TIMEOUT))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     coordinator.start_reading_settings(then=export.put_back)
+    rest.finish()
     return True
 
 

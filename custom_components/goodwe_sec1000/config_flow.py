@@ -7,6 +7,7 @@ from homeassistant.const import CONF_HOST, CONF_NAME, CONF_PORT, CONF_SCAN_INTER
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import AbortFlow
 
+from .address import address, address_of
 from .const import (
     CONF_ALLOW_DEACTIVATING,
     CONF_CONTROL_MODE,
@@ -130,16 +131,11 @@ class Sec1000ConfigFlow(ExportWindows, ConfigFlow, domain=DOMAIN):
     def _abort_if_taken(self, values: dict[str, Any]) -> None:
         """End the flow where another entry has this host and port."""
         if any(
-            _address(values) == _address({**entry.data, **entry.options})
+            address(values) == address_of(entry)
             for entry in self._async_current_entries(include_ignore=False)
             if entry.entry_id != self.context.get("entry_id")
         ):
             raise AbortFlow("already_configured")
-
-
-def _address(values: dict[str, Any]) -> tuple[str, int]:
-    """Return what tells devices apart. An entry of the older integration has no port of its own."""
-    return values[CONF_HOST].strip().casefold(), values.get(CONF_PORT, DEFAULT_PORT)
 
 
 def _suggestions(held: ExportSettings) -> dict[str, Any]:

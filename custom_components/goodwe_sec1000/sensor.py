@@ -29,6 +29,7 @@ from .data import Sec1000ConfigEntry
 from .energy import Energy
 from .entity import Sec1000Entity
 from .feedback import Action
+from .legacy_sensor import legacy_sensors
 from .sec1000.model import ExportSettings, Phases, Telemetry, kilowatts
 
 PARALLEL_UPDATES = 0
@@ -126,7 +127,7 @@ ENERGY_SENSORS: Final = tuple(
 
 
 async def async_setup_entry(
-    _hass: HomeAssistant, entry: Sec1000ConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+    hass: HomeAssistant, entry: Sec1000ConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the sensors of one device."""
     coordinator = entry.runtime_data.coordinator
@@ -136,6 +137,7 @@ async def async_setup_entry(
             *(EnergySensor(coordinator, description) for description in ENERGY_SENSORS),
             *(SettingsSensor(coordinator, description) for description in SETTINGS_SENSORS),
             *(FeedbackSensor(coordinator, action, key) for action, key in FEEDBACK_KEYS.items()),
+            *legacy_sensors(hass, coordinator),
         ]
     )
 

@@ -1,0 +1,41 @@
+"""The config entry of the older integration (version 1) as one of this (version 2)."""
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant
+
+from .address import address, address_of
+from .after_migration import Rest
+from .const import DOMAIN, LOGGER
+from .corrections import async_in_words
+from .migrated_settings import settings_from
+from .stored_limits import async_stored_limits
+
+
+async def async_move_in(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Take over what the older integration kept, and raise the version last.
+
+    Where this is cut off before, it is done once more: what it reads is not touched.
+    """
+    entries = hass.config_entries.async_entries(DOMAIN, include_ignore=False)
+    stored = await async_stored_limits(hass)
+    settings = settings_from({**entry.data, **entry.options}, stored.limits, several=len(entries) > 1)
+    here = address(settings.data)
+    same_address = [
+        other.title
+        for other in entries
+        if other.entry_id != entry.entry_id and not other.disabled_by and address_of(other) == here
+    ]
+    corrections = await async_in_words(
+        hass, settings, stored_damaged=stored.damaged, same_address=same_address
+    )
+    if corrections:
+        LOGGER.warning("%s moved in from the older integration:\n%s", entry.title, corrections)
+    await Rest(hass, entry).write(corrections)
+    hass.config_entries.async_update_entry(
+        entry,
+        data=settings.data,
+        options=settings.options,
+        unique_id=None,
+        version=2,
+        minor_version=1,
+    )

@@ -1,0 +1,1 @@
+"""An installation of the older integration moves in."""

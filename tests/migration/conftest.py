@@ -1,0 +1,15 @@
+"""A device where the older integration had it."""
+
+import pytest
+
+from custom_components.goodwe_sec1000 import address, migrated_settings
+from simulator import CAPTURED, Simulator
+
+
+@pytest.fixture
+def device(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator:
+    """Return a device at the one port that the older integration knew, which here is any free one."""
+    for module in (address, migrated_settings):
+        monkeypatch.setattr(module, "DEFAULT_PORT", sim.port)
+    sim.hold(CAPTURED)
+    return sim

@@ -1,0 +1,409 @@
+"""Every setting moves in; what cannot be taken over as it is, is corrected and named, never silently."""
+
+import math
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+import pytest
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+from simulator import Simulator
+
+from .older import STATE_FILE, move_in, older_entry, stored
+
+READS = {0x0B, 0x43}
+
+
+def told(hass: HomeAssistant, entry_id: str) -> list[str]:
+    """Return what Repairs tells about an entry that moved in, sentence by sentence."""
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, f"moved_in_{entry_id}")
+    if issue is None:
+        return []
+    assert issue.is_fixable
+    assert issue.is_persistent
+    assert issue.translation_key == "moved_in"
+    placeholders = issue.translation_placeholders
+    assert placeholders
+    return [line.removeprefix("- ") for line in placeholders["corrections"].splitlines()]
+
+
+async def test_an_entry_moves_in_as_it_is_and_nothing_is_told(hass: HomeAssistant, device: Simulator) -> None:
+    entry = older_entry()
+    await move_in(hass, entry)
+    assert (entry.version, entry.minor_version, entry.unique_id) == (2, 1, None)
+    assert entry.title == "GoodWe SEC1000 - Device 1 - host:127.0.0.1"
+    assert entry.data == {"name": "Device 1", "host": "127.0.0.1", "port": device.port}
+    assert entry.options == {
+        "scan_interval": 10,
+        "min_export_limit": 0.0,
+        "max_export_limit": 10.0,
+        "total_capacity": 30.0,
+        "export_limit_control_mode": "value",
+        "scan_three_phases": True,
+        "put_back": False,
+        "allow_deactivating": False,
+    }
+    assert told(hass, entry.entry_id) == []
+
+
+async def test_moving_in_writes_nothing_to_the_device(hass: HomeAssistant, device: Simulator) -> None:
+    await move_in(hass, older_entry(max_export_limit=5.0))
+    assert {request.frame.command for request in device.requests if request.frame} == READS
+
+
+async def test_the_port_is_the_one_that_the_older_integration_knew(hass: HomeAssistant) -> None:
+    entry = older_entry(host="192.0.2.1")
+    entry.add_to_hass(hass)
+    await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.data["port"] == 1234
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+
+
+async def test_options_go_before_data(hass: HomeAssistant, device: Simulator) -> None:
+    entry = older_entry(
+        {
+            "device_name": "Device 1",
+            "include_device_name_in_entity": False,
+            "host": "127.0.0.1",
+            "scan_interval": 60,
+            "min_export_limit": 0.5,
+            "max_export_limit": 8.25,
+            "total_capacity": 40,
+            "export_limit_control_mode": 2,
+            "scan_three_phases": False,
+        },
+        host="192.0.2.1",
+    )
+    await move_in(hass, entry)
+    assert entry.data["host"] == "127.0.0.1"
+    assert dict(entry.options) == {
+        "scan_interval": 60,
+        "min_export_limit": 0.5,
+        "max_export_limit": 8.25,
+        "total_capacity": 40.0,
+        "export_limit_control_mode": "rcr",
+        "scan_three_phases": False,
+        "put_back": False,
+        "allow_deactivating": False,
+    }
+    assert told(hass, entry.entry_id) == []
+
+
+@pytest.mark.parametrize(("number", "key"), [(1, "dred"), (2, "rcr"), (3, "value")])
+async def test_the_control_mode_stays(hass: HomeAssistant, device: Simulator, number: int, key: str) -> None:
+    entry = older_entry(export_limit_control_mode=number)
+    await move_in(hass, entry)
+    assert entry.options["export_limit_control_mode"] == key
+    assert told(hass, entry.entry_id) == []
+
+
+async def test_deactivated_stays_and_its_owner_is_told_what_that_means(
+    hass: HomeAssistant, device: Simulator
+) -> None:
+    entry = older_entry(export_limit_control_mode=0)
+    await move_in(hass, entry)
+    assert entry.options["export_limit_control_mode"] == "deactivated"
+    assert entry.options["allow_deactivating"] is False
+    [sentence] = told(hass, entry.entry_id)
+    assert "nothing limits the export" in sentence
+
+
+@pytest.mark.parametrize(
+    ("older", "options", "sentences"),
+    [
+        ({"min_export_limit": -5.0}, {"min_export_limit": 0.0}, ["Minimum export limit: `-5.0` → 0.00 kW"]),
+        (
+            {"min_export_limit": -5, "max_export_limit": -2},
+            {"min_export_limit": 0.0, "max_export_limit": 0.0},
+            ["Maximum export limit: `-2` → 0.00 kW", "Minimum export limit: `-5` → 0.00 kW"],
+        ),
+        (
+            {"min_export_limit": 8.0, "max_export_limit": 3.0},
+            {"min_export_limit": 3.0, "max_export_limit": 3.0},
+            ["Minimum export limit: `8.0` → 3.00 kW"],
+        ),
+        (
+            {"max_export_limit": 50.0},
+            {"max_export_limit": 30.0},
+            ["Maximum export limit: `50.0` → 30.00 kW"],
+        ),
+        (
+            {"min_export_limit": 60.0, "max_export_limit": 50.0, "total_capacity": 20.0},
+            {"min_export_limit": 20.0, "max_export_limit": 20.0, "total_capacity": 20.0},
+            ["Maximum export limit: `50.0` → 20.00 kW", "Minimum export limit: `60.0` → 20.00 kW"],
+        ),
+        (
+            {"total_capacity": 120.0, "max_export_limit": 110.0},
+            {"total_capacity": 100.0, "max_export_limit": 100.0},
+            ["Total capacity: `120.0` → 100.00 kW", "Maximum export limit: `110.0` → 100.00 kW"],
+        ),
+        (
+            {"max_export_limit": 7.126},
+            {"max_export_limit": 7.13},
+            ["Maximum export limit: `7.126` → 7.13 kW"],
+        ),
+        ({"scan_interval": 4}, {"scan_interval": 5}, ["Refresh interval: `4` → 5 s"]),
+        ({"scan_interval": 0}, {"scan_interval": 5}, ["Refresh interval: `0` → 5 s"]),
+        ({"scan_interval": 86_400}, {"scan_interval": 3_600}, ["Refresh interval: `86400` → 3600 s"]),
+        ({"scan_interval": 7.5}, {"scan_interval": 8}, ["Refresh interval: `7.5` → 8 s"]),
+        ({"scan_interval": None}, {"scan_interval": 10}, ["Refresh interval: – → 10 s"]),
+        ({"scan_interval": True}, {"scan_interval": 10}, ["Refresh interval: `True` → 10 s"]),
+        ({"max_export_limit": "9,5"}, {"max_export_limit": 10.0}, ["Maximum export limit: `9,5` → 10.00 kW"]),
+        ({"max_export_limit": "9.5"}, {"max_export_limit": 9.5}, ["Maximum export limit: `9.5` → 9.50 kW"]),
+        ({"max_export_limit": None}, {"max_export_limit": 10.0}, ["Maximum export limit: – → 10.00 kW"]),
+        ({"max_export_limit": True}, {"max_export_limit": 10.0}, ["Maximum export limit: `True` → 10.00 kW"]),
+        ({"max_export_limit": [7]}, {"max_export_limit": 10.0}, ["Maximum export limit: `[7]` → 10.00 kW"]),
+        (
+            {"min_export_limit": math.nan},
+            {"min_export_limit": 0.0},
+            ["Minimum export limit: `nan` → 0.00 kW"],
+        ),
+        ({"total_capacity": math.inf}, {"total_capacity": 20.0}, ["Total capacity: `inf` → 20.00 kW"]),
+        (
+            {"min_export_limit": 10**400},
+            {"min_export_limit": 0.0},
+            [f"Minimum export limit: `{10**400}` → 0.00 kW"],
+        ),
+        (
+            {"export_limit_control_mode": 7},
+            {"export_limit_control_mode": "value"},
+            ["Control mode: `7` → Value: Central Europe"],
+        ),
+        (
+            {"export_limit_control_mode": "2"},
+            {"export_limit_control_mode": "rcr"},
+            ["Control mode: `2` → RCR: Germany"],
+        ),
+        (
+            {"export_limit_control_mode": True},
+            {"export_limit_control_mode": "value"},
+            ["Control mode: `True` → Value: Central Europe"],
+        ),
+        (
+            {"export_limit_control_mode": None},
+            {"export_limit_control_mode": "value"},
+            ["Control mode: – → Value: Central Europe"],
+        ),
+        (
+            {"scan_three_phases": "off"},
+            {"scan_three_phases": False},
+            ["Sum measurement of all three phases: `off` → Off"],
+        ),
+        (
+            {"scan_three_phases": "perhaps"},
+            {"scan_three_phases": True},
+            ["Sum measurement of all three phases: `perhaps` → On"],
+        ),
+        (
+            {"scan_three_phases": None},
+            {"scan_three_phases": True},
+            ["Sum measurement of all three phases: – → On"],
+        ),
+    ],
+)
+async def test_what_is_not_allowed_is_brought_to_what_is_and_named(
+    hass: HomeAssistant,
+    device: Simulator,
+    older: dict[str, Any],
+    options: dict[str, Any],
+    sentences: list[str],
+) -> None:
+    entry = older_entry(**older)
+    await move_in(hass, entry)
+    assert {key: entry.options[key] for key in options} == options
+    assert told(hass, entry.entry_id) == sentences
+
+
+@pytest.mark.parametrize(
+    ("older", "name", "sentences"),
+    [
+        ("  Garáž  ", "Garáž", ["Name: `  Garáž  ` → `Garáž`"]),
+        ("", "Device 1", ["Name: `` → `Device 1`"]),
+        ("---", "Device 1", ["Name: `---` → `Device 1`"]),
+        (None, "Device 1", ["Name: – → `Device 1`"]),
+        (17, "Device 1", ["Name: `17` → `Device 1`"]),
+        ("x" * 101, "x" * 100, [f"Name: `{'x' * 101}` → `{'x' * 100}`"]),
+    ],
+)
+async def test_a_name_that_cannot_be_kept_is_corrected_and_named(
+    hass: HomeAssistant, device: Simulator, older: Any, name: str, sentences: list[str]
+) -> None:
+    entry = older_entry(device_name=older)
+    await move_in(hass, entry)
+    assert entry.data["name"] == name
+    assert told(hass, entry.entry_id) == sentences
+
+
+@pytest.mark.parametrize("host", [None, "", 7])
+async def test_without_a_host_the_default_of_the_device_is_asked(hass: HomeAssistant, host: Any) -> None:
+    entry = older_entry(host=host)
+    entry.add_to_hass(hass)
+    await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.data["host"] == "192.168.1.200"
+    [sentence] = told(hass, entry.entry_id)
+    assert sentence.startswith("Host: ")
+
+
+async def test_a_host_that_no_window_would_take_is_kept(hass: HomeAssistant, device: Simulator) -> None:
+    entry = older_entry(host="127.0.0.1 ")
+    await move_in(hass, entry)
+    assert entry.data["host"] == "127.0.0.1"
+    odd = older_entry(device_name="Device 2", host="sec_1000..invalid")
+    odd.add_to_hass(hass)
+    await hass.config_entries.async_setup(odd.entry_id)
+    assert odd.data["host"] == "sec_1000..invalid"
+    assert odd.state is ConfigEntryState.SETUP_RETRY
+
+
+async def test_an_entry_without_any_setting_gets_what_the_older_integration_went_by(
+    hass: HomeAssistant, device: Simulator
+) -> None:
+    entry = older_entry()
+    entry.add_to_hass(hass)
+    hass.config_entries.async_update_entry(entry, data={"host": "127.0.0.1"})
+    await move_in(hass, entry)
+    assert entry.data["name"] == "Device 1"
+    assert entry.options["scan_interval"] == 10
+    assert entry.options["max_export_limit"] == 10.0
+    assert entry.options["total_capacity"] == 20.0
+    assert entry.options["export_limit_control_mode"] == "value"
+    assert len(told(hass, entry.entry_id)) == 7
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected", "sentences"),
+    [
+        ({}, (0.5, 10.0), []),
+        ({"export_state": True}, (0.5, 10.0), []),
+        ({"min_export_limit": 1.5}, (1.5, 10.0), []),
+        ({"max_export_limit": 12.0, "export_state": False}, (0.5, 12.0), []),
+        ({"min_export_limit": 0, "max_export_limit": 7}, (0.0, 7.0), []),
+        ({"min_export_limit": -20.0}, (0.0, 10.0), ["Minimum export limit: `-20.0` → 0.00 kW"]),
+        ({"min_export_limit": 11.0}, (10.0, 10.0), ["Minimum export limit: `11.0` → 10.00 kW"]),
+        ({"max_export_limit": 99.0}, (0.5, 30.0), ["Maximum export limit: `99.0` → 30.00 kW"]),
+        ({"max_export_limit": "much"}, (0.5, 10.0), ["Maximum export limit: `much` → 10.00 kW"]),
+        ({"max_export_limit": None}, (0.5, 10.0), ["Maximum export limit: – → 10.00 kW"]),
+    ],
+)
+async def test_limits_that_actions_had_set_go_before_those_of_the_entry(
+    hass: HomeAssistant,
+    hass_storage: dict[str, Any],
+    device: Simulator,
+    limits: dict[str, Any],
+    expected: tuple[float, float],
+    sentences: list[str],
+) -> None:
+    hass_storage[STATE_FILE] = stored(**limits)
+    entry = older_entry(min_export_limit=0.5)
+    await move_in(hass, entry)
+    assert (entry.options["min_export_limit"], entry.options["max_export_limit"]) == expected
+    assert told(hass, entry.entry_id) == sentences
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        stored() | {"version": 9},
+        stored() | {"data": [1, 2]},
+        stored() | {"data": None},
+        stored() | {"data": "limits"},
+        stored() | {"version": "1"},
+    ],
+)
+async def test_a_file_of_limits_that_makes_no_sense_is_told_and_does_not_keep_anybody_out(
+    hass: HomeAssistant, hass_storage: dict[str, Any], device: Simulator, content: dict[str, Any]
+) -> None:
+    hass_storage[STATE_FILE] = content
+    entry = older_entry()
+    await move_in(hass, entry)
+    assert (entry.options["min_export_limit"], entry.options["max_export_limit"]) == (0.0, 10.0)
+    assert len(told(hass, entry.entry_id)) == (0 if content["data"] is None else 1)
+    assert hass_storage[STATE_FILE] == content
+
+
+async def test_with_two_entries_the_lower_of_stored_and_own_limit_counts(
+    hass: HomeAssistant, hass_storage: dict[str, Any], device: Simulator
+) -> None:
+    hass_storage[STATE_FILE] = stored(min_export_limit=0.5, max_export_limit=8.0)
+    house = older_entry()
+    barn = older_entry(device_name="Barn", host="192.0.2.7", min_export_limit=1, max_export_limit=5.0)
+    barn.add_to_hass(hass)
+    await move_in(hass, house)
+    assert (house.options["min_export_limit"], house.options["max_export_limit"]) == (0.0, 8.0)
+    assert (barn.options["min_export_limit"], barn.options["max_export_limit"]) == (0.5, 5.0)
+    assert told(hass, house.entry_id)[:2] == [
+        "Maximum export limit: `10.0` → 8.00 kW",
+        "Minimum export limit: `0.5` → 0.00 kW",
+    ]
+    assert "once for all devices" in told(hass, house.entry_id)[2]
+    assert told(hass, barn.entry_id)[:2] == [
+        "Maximum export limit: `8.0` → 5.00 kW",
+        "Minimum export limit: `1.0` → 0.50 kW",
+    ]
+
+
+async def test_with_two_entries_that_agree_with_the_stored_limits_nothing_is_told(
+    hass: HomeAssistant, hass_storage: dict[str, Any], device: Simulator
+) -> None:
+    hass_storage[STATE_FILE] = stored(min_export_limit=0, max_export_limit=10, export_state=True)
+    entry, other = older_entry(), older_entry(device_name="Device 2", host="192.0.2.7")
+    other.add_to_hass(hass)
+    await move_in(hass, entry)
+    assert told(hass, entry.entry_id) == []
+
+
+async def test_the_file_of_limits_waits_for_an_entry_that_is_disabled(
+    hass: HomeAssistant, hass_storage: dict[str, Any], device: Simulator
+) -> None:
+    hass_storage[STATE_FILE] = stored(max_export_limit=8.0)
+    entry = older_entry()
+    later = older_entry(device_name="Later", host="127.0.0.1")
+    later.add_to_hass(hass)
+    await hass.config_entries.async_set_disabled_by(later.entry_id, ConfigEntryDisabler.USER)
+    await move_in(hass, entry)
+    assert STATE_FILE in hass_storage
+    assert later.version == 1
+    await hass.config_entries.async_set_disabled_by(later.entry_id, None)
+    await hass.async_block_till_done()
+    assert later.version == 2
+    assert later.options["max_export_limit"] == 8.0
+
+
+async def test_the_file_of_limits_goes_with_the_last_entry(
+    hass: HomeAssistant, hass_storage: dict[str, Any], device: Simulator
+) -> None:
+    hass_storage[STATE_FILE] = stored(max_export_limit=8.0)
+    first, last = older_entry(), older_entry(device_name="Device 2")
+    await move_in(hass, first)
+    await move_in(hass, last)
+    await hass.config_entries.async_remove(first.entry_id)
+    assert STATE_FILE in hass_storage
+    assert told(hass, first.entry_id) == []
+    await hass.config_entries.async_remove(last.entry_id)
+    await hass.async_block_till_done()
+    assert [key for key in hass_storage if key.startswith(DOMAIN)] == []
+    assert [issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN] == []
+
+
+async def test_two_entries_for_one_device_go_on_and_are_told_of_each_other(
+    hass: HomeAssistant, device: Simulator
+) -> None:
+    one, other = older_entry(), older_entry(device_name="Twin", host="127.0.0.1")
+    other.add_to_hass(hass)
+    await move_in(hass, one)
+    assert other.version == 2
+    [of_one], [of_other] = told(hass, one.entry_id), told(hass, other.entry_id)
+    assert of_one.startswith("GoodWe SEC1000 - Twin - host:127.0.0.1 has the same host and port.")
+    assert of_other.startswith("GoodWe SEC1000 - Device 1 - host:127.0.0.1 has the same host and port.")
+
+
+async def test_the_owner_reads_it_in_the_language_of_home_assistant(
+    hass: HomeAssistant, device: Simulator
+) -> None:
+    hass.config.language = "de"
+    entry = older_entry(scan_three_phases="off")
+    await move_in(hass, entry)
+    [sentence] = told(hass, entry.entry_id)
+    assert sentence.endswith("`off` → Aus")
