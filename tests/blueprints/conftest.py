@@ -1,0 +1,39 @@
+"""A Home Assistant that has the blueprints in its configuration folder, and a device with real pauses."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+import shutil
+
+from homeassistant.core import HomeAssistant
+import pytest
+
+from simulator import Simulator
+from tests.virtual_time.conftest import hass, quick, warp
+from tests.virtual_time.timewarp import TimeWarp
+
+from .home import BLUEPRINTS, Home
+
+__all__ = ["hass", "quick", "warp"]
+
+
+@pytest.fixture
+def hass_config_dir(tmp_path: Path) -> str:
+    """Return a configuration folder into which the blueprints were copied."""
+    shutil.copytree(BLUEPRINTS, tmp_path / "blueprints")
+    return str(tmp_path)
+
+
+@pytest.fixture
+async def sim(warp: TimeWarp) -> AsyncIterator[Simulator]:
+    """Run a device with the patience of a real one."""
+    async with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+async def home(hass: HomeAssistant) -> AsyncIterator[Home]:
+    """Return what a user does with automations."""
+    home = Home(hass)
+    await home.begin()
+    yield home
+    await home.stop()

@@ -1,0 +1,73 @@
+"""What a user does: make automations from blueprints, restart Home Assistant, look what was asked for."""
+
+from collections.abc import Mapping
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from homeassistant.const import EVENT_CALL_SERVICE, EVENT_HOMEASSISTANT_STARTED
+from homeassistant.core import CoreState, Event, HomeAssistant, callback
+from homeassistant.setup import async_setup_component
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+
+BLUEPRINTS: Final = Path(__file__).parent.parent.parent / "blueprints"
+
+
+class Home:
+    """The automations of one Home Assistant, each made from a blueprint."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Begin without any automation."""
+        self._hass = hass
+        self._automations: dict[str, dict[str, Any]] = {}
+        self.calls: list[str] = []
+        """The actions of the integration that were called, in order."""
+
+        @callback
+        def note(event: Event) -> None:
+            if event.data["domain"] == DOMAIN:
+                self.calls.append(event.data["service"])
+
+        hass.bus.async_listen(EVENT_CALL_SERVICE, note)
+
+    async def begin(self) -> None:
+        """Set up what makes automations of a configuration, without one yet."""
+        assert await async_setup_component(self._hass, "automation", {})
+
+    async def automate(self, blueprint: str, inputs: Mapping[str, Any]) -> str:
+        """Make an automation of a blueprint, or change its inputs; return its entity id."""
+        self._automations[blueprint] = {
+            "id": blueprint,
+            "alias": blueprint,
+            "use_blueprint": {"path": f"goodwe_sec1000/{blueprint}.yaml", "input": inputs},
+        }
+        await self._load(self._automations)
+        entity_id = f"automation.{blueprint}"
+        state = self._hass.states.get(entity_id)
+        assert state is not None
+        assert state.state == "on", "its inputs or the blueprint are not valid"
+        return entity_id
+
+    async def restart(self, entry: MockConfigEntry) -> None:
+        """Let Home Assistant go and come back, as far as automations and the device's entry can tell."""
+        await self.stop()
+        await self._hass.config_entries.async_unload(entry.entry_id)
+        self._hass.set_state(CoreState.starting)
+        await self._load(self._automations)
+        assert await self._hass.config_entries.async_setup(entry.entry_id)
+        self._hass.set_state(CoreState.running)
+        self._hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+
+    async def stop(self) -> None:
+        """Remove the automations, which ends what they run."""
+        if self._automations:
+            await self._load({})
+
+    async def _load(self, automations: dict[str, dict[str, Any]]) -> None:
+        config = {"automation": list(automations.values())}
+        path = Path(self._hass.config.path("configuration.yaml"))
+        # JSON is YAML.
+        await self._hass.async_add_executor_job(path.write_text, json.dumps(config))
+        await self._hass.services.async_call("automation", "reload", blocking=True)

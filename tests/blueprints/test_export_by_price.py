@@ -1,0 +1,520 @@
+"""Export is off while the price is low, however prices, devices and Home Assistant behave."""
+
+import asyncio
+from typing import Any, Final
+
+from homeassistant.core import HomeAssistant
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode
+from simulator import Simulator
+from tests.entries import entry_of
+from tests.states import shown
+
+from .home import Home
+
+BLUEPRINT: Final = "export_by_price"
+SWITCH: Final = "switch.sec1000_export_to_grid"
+PRICE: Final = "sensor.price"
+NONE: Final = {"hours": 0, "minutes": 0, "seconds": 0}
+WRITE_LIMIT: Final = 0x42
+
+
+def inputs(**changed: Any) -> dict[str, Any]:
+    return {"export_switch": SWITCH, "price": PRICE, **changed}
+
+
+def price(hass: HomeAssistant, value: object, attribute: object = None) -> None:
+    attributes = {} if attribute is None else {"now": attribute}
+    hass.states.async_set(PRICE, str(value), attributes)
+
+
+async def settle() -> None:
+    """Give a command its time."""
+    await asyncio.sleep(20)
+
+
+async def test_export_is_off_while_the_price_is_negative_and_on_otherwise(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, 0.1)
+    automation = await home.automate(BLUEPRINT, inputs())
+    await asyncio.sleep(300)
+    assert home.calls == []
+    assert shown(hass, automation).attributes["last_triggered"] is None
+    price(hass, -0.01)
+    await settle()
+    assert (sim.device.bound_limit, shown(hass, SWITCH).state) == (0, "off")
+    for value in (-0.02, -0.5, -0.01):
+        price(hass, value)
+        await asyncio.sleep(900)
+    assert home.calls == ["export_disable"]
+    price(hass, 0)
+    await settle()
+    assert (sim.device.bound_limit, shown(hass, SWITCH).state) == (10_000, "on")
+    assert home.calls == ["export_disable", "export_enable"]
+
+
+async def test_export_that_was_limited_by_hand_is_not_raised_while_the_price_is_high(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, 1)
+    await home.automate(BLUEPRINT, inputs())
+    await hass.services.async_call("goodwe_sec1000", "set_export_limit", {"limit": 4}, blocking=True)
+    for value in (2, 3, 4):
+        price(hass, value)
+        await asyncio.sleep(120)
+    assert home.calls == ["set_export_limit"]
+    assert sim.device.bound_limit == 4_000
+
+
+async def test_threshold_and_hysteresis_are_those_of_the_user(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, 30)
+    await home.automate(BLUEPRINT, inputs(threshold=20, hysteresis=5, pause=NONE))
+    for value, limit in ((20, 10_000), (19.9, 0), (20, 0), (24.9, 0), (25, 10_000), (20.5, 10_000), (5, 0)):
+        price(hass, value)
+        await settle()
+        assert sim.device.bound_limit == limit, value
+
+
+async def test_in_between_export_stays_as_it_is_also_across_a_restart(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, -1)
+    await home.automate(BLUEPRINT, inputs(hysteresis=5))
+    await settle()
+    price(hass, 3)
+    await asyncio.sleep(120)
+    await home.restart(loaded)
+    await asyncio.sleep(600)
+    assert sim.device.bound_limit == 0
+    assert home.calls == ["export_disable"]
+
+
+async def test_the_price_may_be_in_an_attribute(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, "-5", 0.2)
+    await home.automate(BLUEPRINT, inputs(price_attribute="now"))
+    await asyncio.sleep(120)
+    assert sim.device.bound_limit == 10_000
+    price(hass, "-5", -0.2)
+    await settle()
+    assert sim.device.bound_limit == 0
+    price(hass, "a new quarter of an hour", 0.1)
+    await asyncio.sleep(120)
+    assert sim.device.bound_limit == 10_000
+
+
+async def test_the_price_has_to_be_low_for_long_enough(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, 1)
+    await home.automate(BLUEPRINT, inputs(low_for={"minutes": 5}))
+    for _ in range(4):
+        price(hass, -1)
+        await asyncio.sleep(280)
+        price(hass, 1)
+        await asyncio.sleep(30)
+    assert home.calls == []
+    price(hass, -1)
+    await asyncio.sleep(200)
+    price(hass, -2)
+    await asyncio.sleep(90)
+    assert home.calls == []
+    await settle()
+    assert home.calls == ["export_disable"]
+    assert sim.device.bound_limit == 0
+
+
+async def test_the_price_has_to_have_recovered_for_long_enough(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, -1)
+    await home.automate(BLUEPRINT, inputs(high_for={"minutes": 5}))
+    await settle()
+    price(hass, 1)
+    await asyncio.sleep(295)
+    assert sim.device.bound_limit == 0
+    await settle()
+    assert sim.device.bound_limit == 10_000
+
+
+async def test_a_price_that_was_low_for_long_already_does_not_have_to_wait_again(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, -1)
+    await asyncio.sleep(400)
+    await home.automate(BLUEPRINT, inputs(low_for={"minutes": 5}))
+    await settle()
+    assert sim.device.bound_limit == 0
+
+
+@pytest.mark.parametrize("unknown", ["unavailable", "unknown", "nan", "cheap", None])
+async def test_without_a_price_export_is_switched_off_after_an_hour_unless_told_otherwise(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, unknown: str | None
+) -> None:
+    price(hass, 1)
+    await home.automate(BLUEPRINT, inputs())
+    await settle()
+    if unknown is None:
+        hass.states.async_remove(PRICE)
+    else:
+        price(hass, unknown)
+    await asyncio.sleep(3550)
+    assert home.calls == []
+    await asyncio.sleep(120)
+    assert home.calls == ["export_disable"]
+    assert sim.device.bound_limit == 0
+    price(hass, 1)
+    await settle()
+    assert sim.device.bound_limit == 10_000
+
+
+async def test_a_short_gap_in_the_price_changes_nothing(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, -1)
+    await home.automate(BLUEPRINT, inputs(unknown_does="export_on", unknown_after={"minutes": 10}))
+    await settle()
+    for _ in range(5):
+        price(hass, "unavailable")
+        await asyncio.sleep(590)
+        price(hass, -1)
+        await asyncio.sleep(5)
+    assert home.calls == ["export_disable"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "limit"), [("export_off", 0), ("export_on", 10_000), ("limit", 2_500), ("nothing", 6_000)]
+)
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_what_to_do_without_a_price_is_for_the_user_to_choose(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    home: Home,
+    choice: str,
+    limit: int,
+    restarted: bool,
+) -> None:
+    await hass.services.async_call("goodwe_sec1000", "set_export_limit", {"limit": 6}, blocking=True)
+    if choice == "export_on":
+        await hass.services.async_call("goodwe_sec1000", "export_disable", blocking=True)
+    home.calls.clear()
+    price(hass, "unavailable")
+    await home.automate(
+        BLUEPRINT,
+        inputs(
+            unknown_after={"minutes": 10},
+            unknown_does=choice,
+            unknown_limit=2.5,
+            export_limit="number.sec1000_export_limit",
+        ),
+    )
+    await asyncio.sleep(300)
+    if restarted:
+        # The time begins anew: a price needs its time to be fetched.
+        hass.states.async_remove(PRICE)
+        await home.restart(loaded)
+        price(hass, "unavailable")
+        await asyncio.sleep(580)
+        assert home.calls == []
+    await asyncio.sleep(700)
+    assert sim.device.bound_limit == limit
+    await asyncio.sleep(3600)
+    assert len(home.calls) == (choice != "nothing")
+
+
+async def test_a_limit_that_stood_in_for_the_price_is_lifted_when_the_price_is_back(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, 5)
+    await home.automate(
+        BLUEPRINT,
+        inputs(
+            hysteresis=2,
+            unknown_does="limit",
+            unknown_limit=2.5,
+            export_limit="number.sec1000_export_limit",
+            unknown_after={"minutes": 10},
+        ),
+    )
+    price(hass, "unknown")
+    await asyncio.sleep(700)
+    assert sim.device.bound_limit == 2_500
+    await home.restart(loaded)
+    price(hass, 1)
+    await asyncio.sleep(300)
+    assert sim.device.bound_limit == 2_500
+    price(hass, 2)
+    await settle()
+    assert sim.device.bound_limit == 10_000
+    await asyncio.sleep(600)
+    assert home.calls == ["set_export_limit", "export_enable"]
+
+
+async def test_a_limit_out_of_range_that_stands_in_for_the_price_is_not_set_again_and_again(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await hass.services.async_call("goodwe_sec1000", "set_export_limit", {"limit": 1}, blocking=True)
+    price(hass, "unknown")
+    await home.automate(
+        BLUEPRINT,
+        inputs(
+            unknown_does="limit",
+            unknown_limit=50,
+            export_limit="number.sec1000_export_limit",
+            unknown_after=NONE,
+        ),
+    )
+    await asyncio.sleep(1200)
+    assert sim.device.bound_limit == 10_000
+    price(hass, 1)
+    await asyncio.sleep(1200)
+    assert home.calls == ["set_export_limit", "set_export_limit"]
+
+
+async def test_without_the_number_a_limit_cannot_stand_in_and_export_is_switched_off(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, "unknown")
+    await home.automate(BLUEPRINT, inputs(unknown_does="limit", unknown_limit=5, unknown_after=NONE))
+    await asyncio.sleep(120)
+    assert sim.device.bound_limit == 0
+
+
+async def test_a_price_that_fell_while_home_assistant_was_off_is_followed_at_its_start(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, 1)
+    await home.automate(BLUEPRINT, inputs())
+    await settle()
+    price(hass, -1)
+    await home.restart(loaded)
+    await settle()
+    assert sim.device.bound_limit == 0
+    await home.restart(loaded)
+    await asyncio.sleep(600)
+    assert home.calls == ["export_disable"]
+
+
+async def test_a_price_that_comes_late_after_the_start_is_followed(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await home.automate(BLUEPRINT, inputs())
+    await home.restart(loaded)
+    await asyncio.sleep(200)
+    assert home.calls == []
+    price(hass, -1)
+    await settle()
+    assert sim.device.bound_limit == 0
+
+
+@pytest.mark.parametrize("enforce", [True, False])
+async def test_a_price_that_fell_while_the_device_was_away_is_followed_when_it_is_back(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, enforce: bool
+) -> None:
+    price(hass, 1)
+    await home.automate(BLUEPRINT, inputs(enforce=enforce))
+    await sim.stop()
+    await asyncio.sleep(300)
+    assert shown(hass, SWITCH).state == "unavailable"
+    price(hass, -1)
+    await asyncio.sleep(1800)
+    assert home.calls == []
+    await sim.start()
+    await asyncio.sleep(400)
+    assert sim.device.bound_limit == 0
+    assert home.calls == ["export_disable"]
+
+
+async def test_a_flapping_price_is_followed_once_a_minute_and_ends_right(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, 1)
+    await home.automate(BLUEPRINT, inputs())
+    for number in range(360):
+        price(hass, -1 if number % 2 else 1)
+        await asyncio.sleep(5)
+    assert 10 < len(home.calls) <= 31
+    assert not sim.patience.exhausted
+    price(hass, -1)
+    await asyncio.sleep(90)
+    assert sim.device.bound_limit == 0
+
+
+async def test_a_price_that_flaps_within_the_hysteresis_changes_nothing(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, 1)
+    await home.automate(BLUEPRINT, inputs(hysteresis=3))
+    price(hass, -1)
+    for number in range(100):
+        await asyncio.sleep(5)
+        price(hass, -1 if number % 2 else 2.9)
+    assert home.calls == ["export_disable"]
+
+
+async def test_the_pause_between_two_commands_is_kept(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, -1)
+    await home.automate(BLUEPRINT, inputs(pause={"minutes": 10}))
+    await settle()
+    price(hass, 1)
+    await asyncio.sleep(560)
+    assert home.calls == ["export_disable"]
+    await asyncio.sleep(40)
+    assert home.calls == ["export_disable", "export_enable"]
+
+
+async def test_what_something_else_changed_is_put_right_at_once(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, -1)
+    await home.automate(BLUEPRINT, inputs())
+    await asyncio.sleep(120)
+    sim.device.limit = 7_000
+    await asyncio.sleep(90)
+    assert sim.device.bound_limit == 0
+    assert home.calls == ["export_disable"] * 2
+
+
+async def test_unless_a_change_by_hand_may_last_until_the_price_changes(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, -1)
+    await home.automate(BLUEPRINT, inputs(enforce=False))
+    await asyncio.sleep(120)
+    await hass.services.async_call("switch", "turn_on", {"entity_id": SWITCH}, blocking=True)
+    await asyncio.sleep(3600)
+    assert sim.device.bound_limit == 10_000
+    price(hass, -2)
+    await settle()
+    assert sim.device.bound_limit == 0
+
+
+async def test_a_price_that_recovers_during_the_command_is_not_forgotten(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, 1)
+    await home.automate(BLUEPRINT, inputs(enforce=False))
+    await asyncio.sleep(30)
+    sim.requests.clear()
+    price(hass, -1)
+    await sim.wait_for_requests(2)
+    price(hass, 1)
+    await asyncio.sleep(120)
+    assert home.calls == ["export_disable", "export_enable"]
+    assert sim.device.bound_limit == 10_000
+
+
+async def test_a_command_that_fails_is_tried_again(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, 1)
+    await home.automate(BLUEPRINT, inputs())
+    await asyncio.sleep(30)
+    sim.inject("ack-without-effect", count=6, commands=[WRITE_LIMIT])
+    price(hass, -1)
+    await asyncio.sleep(300)
+    assert sim.device.bound_limit == 0
+    assert home.calls == ["export_disable"] * 3
+
+
+@pytest.mark.parametrize("fault", ["ack-without-effect", "garbage"])
+async def test_attempts_at_a_device_that_cannot_do_it_are_few(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, fault: str
+) -> None:
+    """With garbage it is not known for a while after each attempt whether export is on."""
+    price(hass, 1)
+    await home.automate(
+        BLUEPRINT,
+        inputs(attempts=2, attempt_pause={"minutes": 5}, retry_after={"minutes": 30}, pause=NONE),
+    )
+    await asyncio.sleep(30)
+    sim.inject(fault)
+    price(hass, -1)
+    await asyncio.sleep(280)
+    assert len(home.calls) == 1
+    await asyncio.sleep(120)
+    assert len(home.calls) == 2
+    await asyncio.sleep(1650)
+    assert len(home.calls) == 2
+    sim.clear_faults()
+    await asyncio.sleep(700)
+    assert len(home.calls) == 3
+    assert sim.device.bound_limit == 0
+
+
+async def test_a_price_that_recovers_ends_the_attempts(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, 1)
+    await home.automate(BLUEPRINT, inputs())
+    await asyncio.sleep(30)
+    sim.inject("ack-without-effect")
+    price(hass, -1)
+    await asyncio.sleep(30)
+    price(hass, 1)
+    await asyncio.sleep(1800)
+    assert home.calls == ["export_disable"]
+
+
+async def test_a_price_that_flaps_before_a_device_that_cannot_do_it_makes_no_flood(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, 1)
+    await home.automate(BLUEPRINT, inputs())
+    sim.inject("ack-without-effect")
+    for number in range(360):
+        price(hass, -1 if number % 2 else 1)
+        await asyncio.sleep(5)
+    assert len(home.calls) <= 31
+
+
+async def test_where_a_receiver_decides_the_command_is_not_sent_over_and_over(
+    hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    """Export then counts as on, whatever limit is stored."""
+    sim.device.mode = ControlMode.RCR
+    hass.config_entries.async_update_entry(
+        entry, options={**entry.options, "export_limit_control_mode": "rcr"}
+    )
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    price(hass, -1)
+    await home.automate(BLUEPRINT, inputs())
+    await asyncio.sleep(3600)
+    assert len(home.calls) <= 4
+
+
+async def test_of_two_devices_the_one_that_was_chosen_is_controlled(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    async with Simulator() as other:
+        second = entry_of(other, "Barn")
+        second.add_to_hass(hass)
+        assert await hass.config_entries.async_setup(second.entry_id)
+        price(hass, -1)
+        await home.automate(BLUEPRINT, inputs(export_switch="switch.barn_export_to_grid"))
+        await settle()
+        assert (sim.device.bound_limit, other.device.bound_limit) == (10_000, 0)
+        await hass.config_entries.async_unload(second.entry_id)
+
+
+async def test_nothing_is_done_without_the_users_conditions(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    hass.states.async_set("input_boolean.allowed", "off")
+    condition = {"condition": "state", "entity_id": "input_boolean.allowed", "state": "on"}
+    price(hass, -1)
+    await home.automate(BLUEPRINT, inputs(only_if=[condition]))
+    await asyncio.sleep(300)
+    assert home.calls == []
+    hass.states.async_set("input_boolean.allowed", "on")
+    await asyncio.sleep(90)
+    assert home.calls == ["export_disable"]

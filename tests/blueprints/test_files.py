@@ -1,0 +1,135 @@
+"""Every blueprint can be imported by its address, and says of every input what it is for."""
+
+import json
+from pathlib import Path
+import re
+from typing import Any, Final
+
+from homeassistant.components.automation.config import AUTOMATION_BLUEPRINT_SCHEMA
+from homeassistant.components.automation.helpers import async_get_blueprints
+from homeassistant.components.blueprint.importer import fetch_blueprint_from_url
+from homeassistant.components.blueprint.models import Blueprint
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.selector import selector
+from homeassistant.util.yaml import extract_inputs, load_yaml_dict
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+
+from .home import BLUEPRINTS, Home
+
+CHECKOUT: Final = BLUEPRINTS.parent
+MANIFEST: Final = json.loads((CHECKOUT / "custom_components" / DOMAIN / "manifest.json").read_text())
+FILES: Final = sorted(BLUEPRINTS.rglob("*.yaml"))
+
+each_file: Final = pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
+
+
+@pytest.fixture
+def text(file: Path) -> str:
+    return file.read_text()
+
+
+def blueprint(file: Path) -> Blueprint:
+    return Blueprint(load_yaml_dict(file), expected_domain="automation", schema=AUTOMATION_BLUEPRINT_SCHEMA)
+
+
+def sections(file: Path) -> dict[str, dict[str, Any]]:
+    inputs: dict[str, dict[str, Any]] = blueprint(file).metadata["input"]
+    return {key: given for key, given in inputs.items() if "input" in given}
+
+
+def repository() -> str:
+    address: str = MANIFEST["documentation"]
+    return address
+
+
+@each_file
+def test_it_is_valid_and_runs_on_every_home_assistant_that_the_integration_runs_on(file: Path) -> None:
+    this = blueprint(file)
+    assert this.validate() is None
+    oldest = json.loads((CHECKOUT / "hacs.json").read_text())["homeassistant"]
+    assert this.metadata["homeassistant"] == {"min_version": oldest}
+    assert this.metadata["name"].startswith("GoodWe SEC1000: ")
+    assert len(this.metadata["description"]) > 100
+
+
+@each_file
+def test_every_input_is_named_described_used_and_has_a_default_that_its_selector_takes(file: Path) -> None:
+    this = blueprint(file)
+    assert extract_inputs(this.data) == set(this.inputs)
+    for key, section in sections(file).items():
+        assert section["name"], key
+        assert section["icon"], key
+        assert section["input"], key
+    for key, given in this.inputs.items():
+        assert given["name"], key
+        assert given["description"], key
+        choice: Any = selector(given["selector"])
+        if "default" in given and given["default"] not in ("", []):
+            choice(given["default"])
+    names = [given["name"] for given in this.inputs.values()]
+    assert len(names) == len(set(names))
+
+
+@each_file
+def test_only_what_home_assistant_cannot_know_has_to_be_filled_in(file: Path) -> None:
+    required = {key: given for key, given in blueprint(file).inputs.items() if "default" not in given}
+    assert required
+    assert all(set(given["selector"]) <= {"entity", "device"} for given in required.values())
+
+
+@each_file
+def test_entities_of_the_device_are_picked_among_those_of_the_integration(file: Path) -> None:
+    picked = [
+        filters
+        for given in blueprint(file).inputs.values()
+        for kind in ("entity", "device")
+        for filters in given["selector"].get(kind, {}).get("filter", [])
+    ]
+    assert all(picked)
+    assert any(filters.get("integration") == DOMAIN for filters in picked)
+    assert all(filters.get("integration") in (DOMAIN, None) for filters in picked)
+
+
+@each_file
+def test_the_address_is_that_of_the_manifest(file: Path, text: str) -> None:
+    path = file.relative_to(CHECKOUT)
+    assert blueprint(file).metadata["source_url"] == f"{repository()}/blob/main/{path}"
+    assert set(re.findall(r"https?://\S+", text)) == {f"{repository()}/blob/main/{path}"}
+
+
+@each_file
+async def test_it_is_imported_by_its_address(
+    hass: HomeAssistant, home: Home, aioclient_mock: AiohttpClientMocker, file: Path, text: str
+) -> None:
+    """What Home Assistant stores is written anew by it, and has to be the same automation."""
+    address = f"{repository()}/blob/main/{file.relative_to(CHECKOUT)}"
+    raw = address.replace("//github.com/", "//raw.githubusercontent.com/").replace("/blob/", "/")
+    aioclient_mock.get(raw, text=text)
+    imported = await fetch_blueprint_from_url(hass, address)
+    assert imported.raw_data == text
+    blueprints = async_get_blueprints(hass)
+    path = f"{imported.suggested_filename}.yaml"
+    assert not await blueprints.async_add_blueprint(imported.blueprint, path)
+    await blueprints.async_reset_cache()
+    saved = await blueprints.async_get_blueprint(path)
+    assert saved.data == blueprint(file).data
+
+
+@each_file
+async def test_the_actions_and_the_entities_it_names_exist(
+    hass: HomeAssistant, loaded: MockConfigEntry, file: Path, text: str
+) -> None:
+    check_names(hass, text)
+
+
+def check_names(hass: HomeAssistant, text: str) -> None:
+    """Fail where a text names an action or an entity of the integration that does not exist."""
+    actions = {name for name in re.findall(rf"\b{DOMAIN}\.(\w+)", text) if name not in ("yaml", "json", "md")}
+    assert actions <= set(hass.services.async_services()[DOMAIN])
+    domains = "sensor|binary_sensor|switch|number|select|button"
+    entities = set(re.findall(rf"\b(?:{domains})\.sec1000_\w+", text))
+    assert entities <= set(hass.states.async_entity_ids())
