@@ -111,7 +111,7 @@ def _async_keep_kilowatts(registry: er.EntityRegistry, registered: er.RegistryEn
 @callback
 def _async_forget_older_version(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Take the version and the page of the older integration off the device."""
-    devices = dr.async_get(hass)
-    device = devices.async_get_device(identifiers={(DOMAIN, entry.entry_id)})
-    if device and (device.sw_version or device.configuration_url):
-        devices.async_update_device(device.id, sw_version=None, configuration_url=None)
+    registry = dr.async_get(hass)
+    for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
+        if device.sw_version or device.configuration_url:
+            registry.async_update_device(device.id, sw_version=None, configuration_url=None)
