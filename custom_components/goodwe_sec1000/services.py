@@ -5,21 +5,25 @@ from functools import partial
 from typing import Final
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, Platform
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import ServiceValidationError, Unauthorized, UnknownUser
+from homeassistant.exceptions import Unauthorized, UnknownUser
 from homeassistant.helpers import config_validation as cv, entity_registry as er
 import voluptuous as vol
 
+from .chosen_entry import chosen_entry
 from .const import DOMAIN
 from .data import Sec1000ConfigEntry
 from .export import ExportControl, Outcome
 from .sec1000.model import kilowatts
 
 ATTR_LIMIT: Final = "limit"
+ATTR_DEVICE: Final = "device"
+"""The name of a device, as automations made for the older integration give it."""
 
-_SCHEMA: Final = vol.Schema({vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string})
+_SCHEMA: Final = vol.Schema(
+    {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string, vol.Optional(ATTR_DEVICE): cv.string}
+)
 # Any limit is let through here: whether it is a number is told by the feedback as well.
 _LIMIT_SCHEMA: Final = _SCHEMA.extend({vol.Optional(ATTR_LIMIT): object})
 
@@ -55,7 +59,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 
 async def _handle(handler: _Handler, call: ServiceCall) -> ServiceResponse:
-    entry = _chosen_entry(call.hass, call.data.get(ATTR_CONFIG_ENTRY_ID))
+    entry = chosen_entry(call.hass, call.data.get(ATTR_CONFIG_ENTRY_ID), call.data.get(ATTR_DEVICE))
     await _check_permission(call, entry)
     outcome = await handler(entry.runtime_data.export, call)
     settings = outcome.settings
@@ -66,37 +70,6 @@ async def _handle(handler: _Handler, call: ServiceCall) -> ServiceResponse:
         "export_limit": kilowatts(settings.limit) if settings else None,
         "control_mode": settings.mode.key if settings else None,
     }
-
-
-@callback
-def _chosen_entry(hass: HomeAssistant, entry_id: str | None) -> Sec1000ConfigEntry:
-    """Return the entry that was named, or the only enabled one; it is loaded."""
-    entries: list[Sec1000ConfigEntry] = hass.config_entries.async_entries(
-        DOMAIN, include_ignore=False, include_disabled=False
-    )
-    if entry_id is not None:
-        chosen = [entry for entry in entries if entry.entry_id == entry_id]
-        problem = "entry_not_found"
-    else:
-        chosen = entries
-        problem = "several_entries" if entries else "no_entry"
-    if len(chosen) != 1:
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key=problem,
-            translation_placeholders={
-                "entry_id": entry_id or "",
-                "entries": ", ".join(f"{entry.title}: {entry.entry_id}" for entry in entries) or "-",
-            },
-        )
-    entry = chosen[0]
-    if entry.state is not ConfigEntryState.LOADED:
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key="entry_not_loaded",
-            translation_placeholders={"name": entry.title},
-        )
-    return entry
 
 
 async def _check_permission(call: ServiceCall, entry: Sec1000ConfigEntry) -> None:
