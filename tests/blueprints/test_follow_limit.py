@@ -1,0 +1,381 @@
+"""The export limit follows an entity, in whatever unit, and falls back where the entity has no value."""
+
+import asyncio
+from typing import Any, Final
+
+from homeassistant.core import HomeAssistant
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from simulator import Simulator
+from tests.entries import entry_of
+from tests.states import shown
+
+from .home import Home
+
+BLUEPRINT: Final = "follow_limit"
+NUMBER: Final = "number.sec1000_export_limit"
+SIGNAL: Final = "sensor.signal"
+NONE: Final = {"hours": 0, "minutes": 0, "seconds": 0}
+WRITE_LIMIT: Final = 0x42
+
+
+def inputs(**changed: Any) -> dict[str, Any]:
+    return {"export_limit": NUMBER, "source": SIGNAL, **changed}
+
+
+def signal(hass: HomeAssistant, value: object, unit: str | None = "kW", **attributes: object) -> None:
+    if unit is not None:
+        attributes["unit_of_measurement"] = unit
+    hass.states.async_set(SIGNAL, str(value), attributes)
+
+
+async def settle() -> None:
+    """Give a command its time."""
+    await asyncio.sleep(20)
+
+
+async def test_the_limit_follows_and_nothing_is_sent_twice(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    signal(hass, 10)
+    automation = await home.automate(BLUEPRINT, inputs())
+    await asyncio.sleep(300)
+    assert home.calls == []
+    assert shown(hass, automation).attributes["last_triggered"] is None
+    for value in (7, 0, 3.21, 9.99):
+        signal(hass, value)
+        await settle()
+        assert sim.device.bound_limit == round(value * 1000)
+        await asyncio.sleep(600)
+    assert home.calls == ["set_export_limit"] * 4
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "limit"),
+    [
+        (4200, "W", 4_200),
+        (4.2, "kW", 4_200),
+        (0.0042, "MW", 4_200),
+        (42, "%", 4_200),
+        (7.299, "kW", 7_290),
+        (0.29, "kW", 290),
+        (-3, "kW", 0),
+        (300, "%", 10_000),
+    ],
+)
+@pytest.mark.parametrize("given_by", ["the entity", "the user"])
+async def test_the_unit_is_that_of_the_entity_or_the_one_that_was_chosen(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    home: Home,
+    value: float,
+    unit: str,
+    limit: int,
+    given_by: str,
+) -> None:
+    sim.device.limit = 5_000
+    await asyncio.sleep(70)
+    if given_by == "the entity":
+        signal(hass, value, unit)
+        await home.automate(BLUEPRINT, inputs())
+    else:
+        signal(hass, value, "widgets")
+        await home.automate(BLUEPRINT, inputs(source_unit=unit))
+    await asyncio.sleep(300)
+    assert sim.device.bound_limit == limit
+    assert home.calls == ["set_export_limit"]
+    assert shown(hass, "sensor.sec1000_set_export_limit_feedback").state == "1"
+
+
+async def test_percent_may_refer_to_the_rated_power(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    signal(hass, 30, "%")
+    await home.automate(BLUEPRINT, inputs(percent_of=20))
+    await settle()
+    assert sim.device.bound_limit == 6_000
+
+
+async def test_the_value_may_be_in_an_attribute(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    signal(hass, "reduced", None, allowed=6)
+    await home.automate(BLUEPRINT, inputs(source_attribute="allowed", source_unit="kW"))
+    await settle()
+    assert sim.device.bound_limit == 6_000
+    signal(hass, "reduced", None, allowed=3)
+    await asyncio.sleep(60)
+    assert sim.device.bound_limit == 3_000
+
+
+async def test_what_is_stricter_is_always_set_and_what_is_looser_only_if_it_is_worth_it(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    signal(hass, 5)
+    await home.automate(BLUEPRINT, inputs(minimum_change=0.5, pause=NONE))
+    await settle()
+    for value, limit in ((5.49, 5_000), (4.95, 4_950), (4.91, 4_950), (5.44, 4_950), (5.45, 5_450), (0, 0)):
+        signal(hass, value)
+        await settle()
+        assert sim.device.bound_limit == limit, value
+
+
+async def test_a_new_maximum_is_used_at_once(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    signal(hass, 15)
+    await home.automate(BLUEPRINT, inputs())
+    await asyncio.sleep(120)
+    assert home.calls == []
+    await hass.services.async_call("goodwe_sec1000", "set_max_export_limit", {"limit": 20}, blocking=True)
+    await asyncio.sleep(90)
+    assert sim.device.bound_limit == 15_000
+
+
+@pytest.mark.parametrize("unknown", ["unavailable", "unknown", "inf", "a lot", None])
+async def test_without_a_value_the_limit_falls_to_the_minimum_after_ten_minutes_unless_told_otherwise(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, unknown: str | None
+) -> None:
+    signal(hass, 8)
+    await home.automate(BLUEPRINT, inputs())
+    await asyncio.sleep(60)
+    if unknown is None:
+        hass.states.async_remove(SIGNAL)
+    else:
+        signal(hass, unknown)
+    await asyncio.sleep(590)
+    assert sim.device.bound_limit == 8_000
+    await asyncio.sleep(80)
+    assert sim.device.bound_limit == 0
+    signal(hass, 8)
+    await settle()
+    assert sim.device.bound_limit == 8_000
+    assert home.calls == ["set_export_limit"] * 3
+
+
+@pytest.mark.parametrize(
+    ("choice", "fallback", "limit"), [("limit", 2.5, 2_500), ("limit", 50, 10_000), ("nothing", 2.5, 8_000)]
+)
+async def test_what_to_do_without_a_value_is_for_the_user_to_choose(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    home: Home,
+    choice: str,
+    fallback: float,
+    limit: int,
+) -> None:
+    signal(hass, 8)
+    await home.automate(
+        BLUEPRINT, inputs(unknown_after={"minutes": 5}, unknown_does=choice, unknown_limit=fallback)
+    )
+    await asyncio.sleep(60)
+    signal(hass, "unavailable")
+    await asyncio.sleep(295)
+    assert sim.device.bound_limit == 8_000
+    await settle()
+    assert sim.device.bound_limit == limit
+    await asyncio.sleep(3600)
+    assert len(home.calls) == 1 + (choice == "limit")
+
+
+async def test_a_value_without_a_unit_is_not_taken_for_kilowatts(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    signal(hass, 8000, None)
+    await home.automate(BLUEPRINT, inputs(unknown_limit=1))
+    await asyncio.sleep(700)
+    assert sim.device.bound_limit == 1_000
+
+
+async def test_a_short_gap_changes_nothing(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    signal(hass, 8)
+    await home.automate(BLUEPRINT, inputs())
+    await asyncio.sleep(60)
+    for _ in range(5):
+        signal(hass, "unavailable")
+        await asyncio.sleep(590)
+        signal(hass, 8)
+        await asyncio.sleep(10)
+    assert home.calls == ["set_export_limit"]
+
+
+async def test_a_value_that_changed_while_home_assistant_was_off_is_followed_at_its_start(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    signal(hass, 8)
+    await home.automate(BLUEPRINT, inputs())
+    await asyncio.sleep(60)
+    signal(hass, 3)
+    await home.restart(loaded)
+    await settle()
+    assert sim.device.bound_limit == 3_000
+    await home.restart(loaded)
+    await asyncio.sleep(600)
+    assert len(home.calls) == 2
+
+
+async def test_a_value_that_was_lost_while_home_assistant_was_off_falls_back_in_time(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    signal(hass, 8)
+    await home.automate(BLUEPRINT, inputs())
+    await asyncio.sleep(60)
+    hass.states.async_remove(SIGNAL)
+    await home.restart(loaded)
+    await asyncio.sleep(580)
+    assert sim.device.bound_limit == 8_000
+    await asyncio.sleep(100)
+    assert sim.device.bound_limit == 0
+
+
+async def test_a_value_that_changed_while_the_device_was_away_is_followed_when_it_is_back(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    signal(hass, 10)
+    await home.automate(BLUEPRINT, inputs(enforce=False))
+    await sim.stop()
+    await asyncio.sleep(300)
+    assert shown(hass, NUMBER).state == "unavailable"
+    signal(hass, 4)
+    await asyncio.sleep(1800)
+    assert home.calls == []
+    await sim.start()
+    await asyncio.sleep(400)
+    assert sim.device.bound_limit == 4_000
+
+
+async def test_a_restless_value_is_followed_at_the_pace_of_the_pause(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    signal(hass, 10)
+    await home.automate(BLUEPRINT, inputs(pause={"minutes": 1}))
+    for number in range(600):
+        signal(hass, (number * 37 % 100) / 10)
+        await asyncio.sleep(2)
+    assert 10 <= len(home.calls) <= 21
+    signal(hass, 4.2)
+    await asyncio.sleep(70)
+    assert sim.device.bound_limit == 4_200
+    assert not sim.patience.exhausted
+
+
+async def test_noise_within_the_minimum_change_settles(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    signal(hass, 5)
+    await home.automate(BLUEPRINT, inputs())
+    for number in range(300):
+        signal(hass, 5 + (number * 37 % 9) / 100)
+        await asyncio.sleep(3)
+    assert len(home.calls) == 1
+
+
+async def test_what_something_else_changed_is_put_right(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    signal(hass, 4)
+    await home.automate(BLUEPRINT, inputs())
+    await asyncio.sleep(120)
+    sim.device.limit = 7_000
+    await asyncio.sleep(90)
+    assert sim.device.bound_limit == 4_000
+    assert len(home.calls) == 2
+
+
+async def test_unless_a_change_by_hand_may_last_until_the_value_changes(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    signal(hass, 4)
+    await home.automate(BLUEPRINT, inputs(enforce=False))
+    await asyncio.sleep(120)
+    await hass.services.async_call("number", "set_value", {"entity_id": NUMBER, "value": 9}, blocking=True)
+    await asyncio.sleep(3600)
+    assert sim.device.bound_limit == 9_000
+    signal(hass, 4.5)
+    await settle()
+    assert sim.device.bound_limit == 4_500
+
+
+async def test_a_value_that_changes_during_the_command_is_not_forgotten(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    signal(hass, 10)
+    await home.automate(BLUEPRINT, inputs(enforce=False))
+    await asyncio.sleep(30)
+    sim.requests.clear()
+    signal(hass, 4)
+    await sim.wait_for_requests(2)
+    signal(hass, 6)
+    await asyncio.sleep(120)
+    assert sim.device.bound_limit == 6_000
+
+
+@pytest.mark.parametrize("fault", ["ack-without-effect", "garbage"])
+async def test_attempts_at_a_device_that_cannot_do_it_are_few(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, fault: str
+) -> None:
+    signal(hass, 10)
+    await home.automate(
+        BLUEPRINT, inputs(attempts=2, attempt_pause={"minutes": 5}, retry_after={"minutes": 30}, pause=NONE)
+    )
+    await asyncio.sleep(30)
+    sim.inject(fault)
+    signal(hass, 4)
+    await asyncio.sleep(280)
+    assert len(home.calls) == 1
+    await asyncio.sleep(120)
+    assert len(home.calls) == 2
+    await asyncio.sleep(1650)
+    assert len(home.calls) == 2
+    sim.clear_faults()
+    await asyncio.sleep(700)
+    assert len(home.calls) == 3
+    assert sim.device.bound_limit == 4_000
+
+
+async def test_a_command_that_fails_is_tried_again_and_a_newer_value_goes_first(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    signal(hass, 10)
+    await home.automate(BLUEPRINT, inputs())
+    await asyncio.sleep(30)
+    sim.inject("ack-without-effect", count=3, commands=[WRITE_LIMIT])
+    signal(hass, 4)
+    await asyncio.sleep(30)
+    signal(hass, 6)
+    await asyncio.sleep(120)
+    assert sim.device.bound_limit == 6_000
+    assert len(home.calls) == 2
+
+
+async def test_of_two_devices_the_one_that_was_chosen_is_controlled(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    async with Simulator() as other:
+        second = entry_of(other, "Barn")
+        second.add_to_hass(hass)
+        assert await hass.config_entries.async_setup(second.entry_id)
+        signal(hass, 4)
+        await home.automate(BLUEPRINT, inputs(export_limit="number.barn_export_limit"))
+        await settle()
+        assert (sim.device.bound_limit, other.device.bound_limit) == (10_000, 4_000)
+        await hass.config_entries.async_unload(second.entry_id)
+
+
+async def test_nothing_is_done_without_the_users_conditions(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    hass.states.async_set("input_boolean.allowed", "off")
+    condition = {"condition": "state", "entity_id": "input_boolean.allowed", "state": "on"}
+    signal(hass, 4)
+    await home.automate(BLUEPRINT, inputs(only_if=[condition]))
+    await asyncio.sleep(300)
+    assert home.calls == []
+    hass.states.async_set("input_boolean.allowed", "on")
+    await asyncio.sleep(90)
+    assert home.calls == ["set_export_limit"]
