@@ -1,0 +1,213 @@
+"""History and long-term statistics go on where they were, and Repairs has nothing to ask about them."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.recorder import Recorder, get_instance, history
+from homeassistant.components.recorder.statistics import (
+    get_metadata,
+    statistics_during_period,
+    update_statistics_issues,
+    validate_statistics,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.components.recorder.common import (
+    async_wait_recording_done,
+    do_adhoc_statistics,
+)
+
+from custom_components.goodwe_sec1000.after_migration import SAVED_AFTER, Rest
+from custom_components.goodwe_sec1000.const import DOMAIN
+from simulator import Simulator
+from tests.states import shown
+
+from .older import ENTITIES, FEEDBACKS, OTHER_MEASURED, POWERS, move_in, older_entry, register
+
+BEFORE: Final = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
+"""The five minutes in which the older integration measured."""
+AFTER: Final = BEFORE + timedelta(minutes=5)
+"""The five minutes in which this one does."""
+FEEDBACK_IDS: Final = {feedback.entity_id() for feedback in FEEDBACKS}
+
+
+async def in_recorder[T](hass: HomeAssistant, function: Callable[..., T], *arguments: Any) -> T:
+    """Ask the database as Home Assistant does, once all is written."""
+    await async_wait_recording_done(hass)
+    return await get_instance(hass).async_add_executor_job(function, *arguments)
+
+
+async def compiled(hass: HomeAssistant, start: datetime) -> None:
+    """Let the recorder sum up the five minutes from then on."""
+    await async_wait_recording_done(hass)
+    do_adhoc_statistics(hass, start=start)
+    await async_wait_recording_done(hass)
+
+
+async def validated(hass: HomeAssistant) -> dict[str, list[Any]]:
+    """Return what the page on statistics finds wrong."""
+    return await in_recorder(hass, validate_statistics, hass)
+
+
+async def asked_by_repairs(hass: HomeAssistant) -> list[str]:
+    """Return what Repairs asks about statistics."""
+    await in_recorder(hass, update_statistics_issues, hass)
+    await hass.async_block_till_done()
+    return [issue.issue_id for issue in ir.async_get(hass).issues.values() if issue.domain == "sensor"]
+
+
+@pytest.fixture
+async def older(
+    recorder_mock: Recorder, hass: HomeAssistant, freezer: FrozenDateTimeFactory, device: Simulator
+) -> MockConfigEntry:
+    """Return an entry whose entities the older integration has measured, and has just been stopped."""
+    freezer.move_to(BEFORE + timedelta(seconds=1))
+    assert await async_setup_component(hass, "sensor", {})
+    entry = older_entry()
+    entry.add_to_hass(hass)
+    register(hass, entry)
+    for entity in ENTITIES:
+        hass.states.async_set(entity.entity_id(), entity.state, entity.attributes)
+    await compiled(hass, BEFORE)
+    assert set(await in_recorder(hass, get_metadata, hass)) == {
+        entity.entity_id() for entity in ENTITIES if entity.state_class
+    }
+    for entity in ENTITIES:
+        hass.states.async_remove(entity.entity_id())
+    await async_wait_recording_done(hass)
+    freezer.move_to(AFTER + timedelta(seconds=1))
+    return entry
+
+
+async def test_statistics_of_what_is_measured_go_on_in_their_unit(
+    older: MockConfigEntry, hass: HomeAssistant
+) -> None:
+    await move_in(hass, older)
+    await compiled(hass, AFTER)
+    measured = {entity.entity_id(): entity for entity in (*POWERS, *OTHER_MEASURED)}
+    rows = await in_recorder(
+        hass, statistics_during_period, hass, BEFORE, None, set(measured), "5minute", None, {"mean"}
+    )
+    assert rows.keys() == measured.keys()
+    for entity_id, entity in measured.items():
+        assert [row["start"] for row in rows[entity_id]] == [BEFORE.timestamp(), AFTER.timestamp()]
+        assert [row["mean"] for row in rows[entity_id]] == pytest.approx([float(entity.state)] * 2)
+    known = await in_recorder(hass, get_metadata, hass)
+    units = {entity_id: known[entity_id][1]["unit_of_measurement"] for entity_id in measured}
+    assert units == {entity_id: entity.unit for entity_id, entity in measured.items()}
+
+
+async def test_repairs_has_nothing_to_ask(older: MockConfigEntry, hass: HomeAssistant) -> None:
+    await move_in(hass, older)
+    await compiled(hass, AFTER)
+    known = await in_recorder(hass, get_metadata, hass)
+    assert not FEEDBACK_IDS & known.keys()
+    assert await validated(hass) == {}
+    assert await asked_by_repairs(hass) == []
+
+
+async def test_it_would_ask_if_the_statistics_of_the_feedbacks_stood(
+    older: MockConfigEntry, hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Rest, "finish", lambda _rest: None)
+    await move_in(hass, older)
+    await compiled(hass, AFTER)
+    assert (await validated(hass)).keys() == FEEDBACK_IDS
+    assert len(await asked_by_repairs(hass)) == len(FEEDBACKS)
+
+
+async def test_the_history_of_a_feedback_stays(older: MockConfigEntry, hass: HomeAssistant) -> None:
+    await move_in(hass, older)
+    entity_ids = ["sensor.sec1000_device_1_set_export_limit_feedback", "sensor.sec1000_device_1_p1"]
+    states = await in_recorder(
+        hass, history.get_significant_states, hass, BEFORE, None, entity_ids, None, True, False
+    )
+    shown_states = {
+        entity_id: [getattr(state, "state", None) for state in states[entity_id]] for entity_id in entity_ids
+    }
+    assert shown_states["sensor.sec1000_device_1_set_export_limit_feedback"][0] == "1"
+    assert shown_states["sensor.sec1000_device_1_set_export_limit_feedback"][-1] == "0"
+    assert shown_states["sensor.sec1000_device_1_p1"][0] == "0.295"
+    assert shown_states["sensor.sec1000_device_1_p1"][-1] == "0.295"
+
+
+async def test_statistics_go_on_where_the_user_chose_watts(
+    older: MockConfigEntry, hass: HomeAssistant
+) -> None:
+    er.async_get(hass).async_update_entity_options(
+        "sensor.sec1000_device_1_p1", "sensor", {"unit_of_measurement": "W"}
+    )
+    await move_in(hass, older)
+    assert float(shown(hass, "sensor.sec1000_device_1_p1").state) == 295
+    await compiled(hass, AFTER)
+    rows = await in_recorder(
+        hass,
+        statistics_during_period,
+        hass,
+        BEFORE,
+        None,
+        {"sensor.sec1000_device_1_p1"},
+        "5minute",
+        {"power": "kW"},
+        {"mean"},
+    )
+    assert [row["mean"] for row in rows["sensor.sec1000_device_1_p1"]] == pytest.approx([0.295, 0.295])
+    assert await validated(hass) == {}
+
+
+async def test_a_feedback_that_the_user_renamed_is_cleared_too(
+    older: MockConfigEntry, hass: HomeAssistant
+) -> None:
+    er.async_get(hass).async_update_entity(
+        "sensor.sec1000_device_1_set_datetime_feedback", new_entity_id="sensor.clock_outcome"
+    )
+    await async_wait_recording_done(hass)
+    assert "sensor.clock_outcome" in await in_recorder(hass, get_metadata, hass)
+    await move_in(hass, older)
+    known = await in_recorder(hass, get_metadata, hass)
+    assert not (FEEDBACK_IDS | {"sensor.clock_outcome"}) & known.keys()
+
+
+async def test_a_device_that_is_away_at_the_first_start_leaves_nothing_behind(
+    older: MockConfigEntry, hass: HomeAssistant, device: Simulator
+) -> None:
+    """Entities that wait for their device still bear the state class of before, and would be compiled."""
+    await device.stop()
+    await hass.config_entries.async_setup(older.entry_id)
+    assert (await in_recorder(hass, get_metadata, hass)).keys() >= FEEDBACK_IDS
+    await device.start()
+    assert await hass.config_entries.async_reload(older.entry_id)
+    await compiled(hass, AFTER)
+    assert not FEEDBACK_IDS & (await in_recorder(hass, get_metadata, hass)).keys()
+    assert await validated(hass) == {}
+
+
+async def test_killed_before_all_was_done_the_next_start_does_it_once_more(
+    older: MockConfigEntry, hass: HomeAssistant, hass_storage: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Rest, "finish", lambda _rest: None)
+        await move_in(hass, older)
+    assert (await in_recorder(hass, get_metadata, hass)).keys() >= FEEDBACK_IDS
+    assert await hass.config_entries.async_reload(older.entry_id)
+    await hass.async_block_till_done()
+    assert not FEEDBACK_IDS & (await in_recorder(hass, get_metadata, hass)).keys()
+
+
+async def test_what_is_done_is_forgotten_once_the_registries_are_written(
+    older: MockConfigEntry,
+    hass: HomeAssistant,
+    hass_storage: dict[str, Any],
+    pass_time: Callable[[float], Awaitable[None]],
+) -> None:
+    await move_in(hass, older)
+    await async_wait_recording_done(hass)
+    stored = f"{DOMAIN}.{older.entry_id}.moved_in"
+    assert stored in hass_storage
+    await pass_time(SAVED_AFTER + 1)
+    assert stored not in hass_storage
