@@ -1,0 +1,117 @@
+"""What was corrected is told in Repairs until its owner has read it, killed in between or not."""
+
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.translation import async_get_translations
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.goodwe_sec1000.after_migration import Rest, moved_in_issue_id
+from custom_components.goodwe_sec1000.const import DOMAIN
+from simulator import Simulator
+
+from .older import move_in, older_entry
+
+
+def issue_of(hass: HomeAssistant, entry: MockConfigEntry) -> ir.IssueEntry | None:
+    """Return what Repairs shows about an entry that moved in."""
+    return ir.async_get(hass).async_get_issue(DOMAIN, moved_in_issue_id(entry.entry_id))
+
+
+async def start_again(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Set the entry up as the next start does, which knows nothing of this one."""
+    for key in [key for key in hass.data if str(key).startswith(DOMAIN)]:
+        del hass.data[key]
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+
+
+@pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
+async def test_the_owner_reads_it_and_submits_and_it_is_gone(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, device: Simulator
+) -> None:
+    assert await async_setup_component(hass, "repairs", {})
+    entry = older_entry(min_export_limit=-5.0, scan_interval=1)
+    await move_in(hass, entry)
+    client = await hass_client()
+    body = {"handler": DOMAIN, "issue_id": moved_in_issue_id(entry.entry_id)}
+    window = await (await client.post("/api/repairs/issues/fix", json=body)).json()
+    assert window["step_id"] == "confirm"
+    texts = await async_get_translations(hass, "en", "issues", {DOMAIN})
+    read = texts[f"component.{DOMAIN}.issues.moved_in.fix_flow.step.confirm.description"].format(
+        **window["description_placeholders"]
+    )
+    assert entry.title in read
+    assert "- Refresh interval: `1` → 5 s\n- Minimum export limit: `-5.0` → 0.00 kW" in read
+    url = f"/api/repairs/issues/fix/{window['flow_id']}"
+    assert (await (await client.post(url, json={})).json())["type"] == "create_entry"
+    assert issue_of(hass, entry) is None
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    assert issue_of(hass, entry) is None
+
+
+async def test_while_the_device_is_away_it_is_told_once_and_not_at_every_try(
+    hass: HomeAssistant, device: Simulator
+) -> None:
+    await device.stop()
+    entry = older_entry(min_export_limit=-5.0)
+    entry.add_to_hass(hass)
+    await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert issue_of(hass, entry)
+    ir.async_delete_issue(hass, DOMAIN, moved_in_issue_id(entry.entry_id))
+    await hass.config_entries.async_reload(entry.entry_id)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert issue_of(hass, entry) is None
+
+
+async def test_killed_before_repairs_were_written_it_is_told_again(
+    hass: HomeAssistant, hass_storage: dict[str, Any], device: Simulator
+) -> None:
+    entry = older_entry(min_export_limit=-5.0)
+    await move_in(hass, entry)
+    told = issue_of(hass, entry)
+    assert told
+    ir.async_delete_issue(hass, DOMAIN, moved_in_issue_id(entry.entry_id))
+    await start_again(hass, entry)
+    again = issue_of(hass, entry)
+    assert again
+    assert again.translation_placeholders == told.translation_placeholders
+
+
+async def test_ended_before_the_entry_was_written_all_is_as_it_was(
+    hass: HomeAssistant, device: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = older_entry(min_export_limit=-5.0)
+    entry.add_to_hass(hass)
+    before = entry.as_dict()
+
+    async def ended(_rest: Rest, _corrections: str) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Rest, "write", ended)
+        assert not await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.MIGRATION_ERROR
+    assert entry.as_dict() == before
+    assert issue_of(hass, entry) is None
+
+
+async def test_the_log_tells_it_too(
+    hass: HomeAssistant, device: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    await move_in(hass, older_entry(max_export_limit=50.0))
+    assert "Maximum export limit: `50.0` → 30.00 kW" in caplog.text
+
+
+async def test_a_new_entry_is_told_nothing_and_leaves_no_file(
+    hass: HomeAssistant, hass_storage: dict[str, Any], loaded: MockConfigEntry
+) -> None:
+    assert issue_of(hass, loaded) is None
+    assert f"{DOMAIN}.{loaded.entry_id}.moved_in" not in hass_storage
