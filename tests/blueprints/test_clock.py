@@ -1,0 +1,236 @@
+"""The clock is right on every morning, whatever the time zone, the season and the device do."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
+from homeassistant.util import dt as dt_util
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from simulator import Simulator
+from tests.entries import entry_of
+
+from .home import Home
+
+BLUEPRINT: Final = "clock"
+SET_CLOCK: Final = 0x05
+HOUR: Final = 3600
+
+# (zone, the moment in UTC at which its clocks are changed next after the start)
+AUTUMN: Final = ("Europe/Prague", "2026-10-25 01:00:00")
+SPRING: Final = ("Europe/Prague", "2027-03-28 01:00:00")
+LORD_HOWE: Final = ("Australia/Lord_Howe", "2026-10-03 15:30:00")
+"""By half an hour."""
+PACIFIC: Final = ("US/Pacific", "2026-11-01 09:00:00")
+TROLL: Final = ("Antarctica/Troll", "2027-03-28 01:00:00")
+"""By two hours."""
+
+
+def inputs(hass: HomeAssistant, *entries: MockConfigEntry, **changed: Any) -> dict[str, Any]:
+    registry = dr.async_get(hass)
+    devices = [dr.async_entries_for_config_entry(registry, entry.entry_id)[0].id for entry in entries]
+    return {"devices": devices, **changed}
+
+
+def naive(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def local() -> datetime:
+    return dt_util.now().replace(tzinfo=None)
+
+
+async def sleep_until(moment: datetime) -> None:
+    await asyncio.sleep((moment.astimezone(UTC) - dt_util.utcnow()).total_seconds())
+
+
+@pytest.fixture
+async def prague(hass: HomeAssistant) -> None:
+    await hass.config.async_set_time_zone("Europe/Prague")
+
+
+@pytest.mark.parametrize("warp", ["2026-06-21 01:20:00"], indirect=True)
+async def test_the_clock_is_set_every_night_at_half_past_three(
+    hass: HomeAssistant, prague: None, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await home.automate(BLUEPRINT, inputs(hass, loaded))
+    for day in (21, 22):
+        await sleep_until(datetime(2026, 6, day, 3, 31, tzinfo=ZoneInfo("Europe/Prague")))
+        assert sim.device.clock_set_to is not None
+        assert abs(sim.device.clock_set_to - naive(f"2026-06-{day} 03:30")) < timedelta(seconds=5)
+        await hass.config_entries.async_unload(loaded.entry_id)
+        await asyncio.sleep(23 * HOUR)
+        assert await hass.config_entries.async_setup(loaded.entry_id)
+    assert home.calls == ["set_datetime"] * 2
+
+
+@pytest.mark.parametrize("warp", ["2026-06-21 01:20:00"], indirect=True)
+async def test_the_time_of_day_is_the_users(
+    hass: HomeAssistant, prague: None, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await home.automate(BLUEPRINT, inputs(hass, loaded, at="03:40:00"))
+    await sleep_until(datetime(2026, 6, 21, 3, 41, tzinfo=ZoneInfo("Europe/Prague")))
+    assert sim.device.clock_set_to is not None
+    assert sim.device.clock_set_to.replace(second=0) == naive("2026-06-21 03:40")
+    assert len(home.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("warp", "zone", "change"),
+    [
+        ((datetime.fromisoformat(change) - timedelta(minutes=30)).isoformat(" "), zone, change)
+        for zone, change in (AUTUMN, SPRING, LORD_HOWE, PACIFIC, TROLL)
+    ],
+    indirect=["warp"],
+    ids=["autumn", "spring", "by half an hour", "overseas", "by two hours"],
+)
+async def test_the_clock_is_right_two_minutes_after_a_change_of_the_clocks(
+    hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, home: Home, zone: str, change: str
+) -> None:
+    await hass.config.async_set_time_zone(zone)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    sim.device.clock = local()
+    await home.automate(BLUEPRINT, inputs(hass, entry, at="12:00:00"))
+    before = dt_util.now().utcoffset()
+    at = datetime.fromisoformat(change).replace(tzinfo=UTC)
+    await sleep_until(at + timedelta(minutes=1))
+    assert dt_util.now().utcoffset() != before
+    assert sim.device.clock is not None
+    assert abs(sim.device.clock - local()) > timedelta(minutes=29)
+    assert home.calls == []
+    await sleep_until(at + timedelta(minutes=3, seconds=10))
+    assert abs(sim.device.clock - local()) < timedelta(seconds=5)
+    # Hours go by quickly where nothing is polled; a call would be noticed all the same.
+    await hass.config_entries.async_unload(entry.entry_id)
+    await asyncio.sleep(7 * HOUR)
+    assert home.calls == ["set_datetime"]
+
+
+@pytest.mark.parametrize("warp", ["2026-10-25 00:30:00"], indirect=True)
+@pytest.mark.parametrize(
+    ("changed", "minutes"), [({"change_delay": {"minutes": 20}}, 20), ({"after_change": False}, None)]
+)
+async def test_when_and_whether_that_is_done_is_for_the_user_to_choose(
+    hass: HomeAssistant,
+    prague: None,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    home: Home,
+    changed: dict[str, Any],
+    minutes: int | None,
+) -> None:
+    await home.automate(BLUEPRINT, inputs(hass, loaded, at="12:00:00", **changed))
+    change = datetime.fromisoformat("2026-10-25 01:00:00+00:00")
+    await sleep_until(change + timedelta(minutes=minutes or 60) - timedelta(minutes=1))
+    assert home.calls == []
+    await asyncio.sleep(2.2 * 60)
+    assert home.calls == ([] if minutes is None else ["set_datetime"])
+
+
+@pytest.mark.parametrize("after_change", [True, False])
+async def test_another_time_zone_of_home_assistant_is_told_to_the_device(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, after_change: bool
+) -> None:
+    await home.automate(BLUEPRINT, inputs(hass, loaded, after_change=after_change))
+    await hass.config.async_update(location_name="Home")
+    await asyncio.sleep(30)
+    assert home.calls == []
+    await hass.config.async_update(time_zone="Asia/Kolkata")
+    await asyncio.sleep(30)
+    if after_change:
+        assert sim.device.clock is not None
+        assert abs(sim.device.clock - local()) < timedelta(seconds=5)
+    assert len(home.calls) == after_change
+
+
+@pytest.mark.parametrize("at_start", [True, False])
+async def test_at_the_start_it_is_set_if_that_was_not_done_for_a_day(
+    hass: HomeAssistant, prague: None, loaded: MockConfigEntry, sim: Simulator, home: Home, at_start: bool
+) -> None:
+    automation = await home.automate(BLUEPRINT, inputs(hass, loaded, at_start=at_start))
+    await home.restart(loaded)
+    await asyncio.sleep(30)
+    assert len(home.calls) == at_start
+    await home.restart(loaded)
+    await asyncio.sleep(30)
+    assert len(home.calls) == at_start
+    await hass.services.async_call("automation", "trigger", {"entity_id": automation}, blocking=True)
+    home.calls.clear()
+    await home.stop()
+    await hass.config_entries.async_unload(loaded.entry_id)
+    await asyncio.sleep(25 * HOUR)
+    await home.restart(loaded)
+    await asyncio.sleep(30)
+    assert len(home.calls) == at_start
+
+
+@pytest.mark.parametrize("warp", ["2026-10-25 00:30:00"], indirect=True)
+async def test_a_change_of_the_clocks_that_home_assistant_slept_through_is_made_up_for_at_the_start(
+    hass: HomeAssistant, prague: None, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await home.automate(BLUEPRINT, inputs(hass, loaded, at="02:45:00"))
+    await asyncio.sleep(20 * 60)
+    assert home.calls == ["set_datetime"]
+    await home.stop()
+    await asyncio.sleep(HOUR)
+    await home.restart(loaded)
+    await asyncio.sleep(30)
+    assert home.calls == ["set_datetime"] * 2
+    assert sim.device.clock is not None
+    assert abs(sim.device.clock - local()) < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("warp", ["2026-06-21 01:20:00"], indirect=True)
+async def test_a_command_that_fails_is_tried_again(
+    hass: HomeAssistant, prague: None, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await home.automate(BLUEPRINT, inputs(hass, loaded))
+    sim.inject("close-before-answer", commands=[SET_CLOCK])
+    await sleep_until(datetime(2026, 6, 21, 3, 39, tzinfo=ZoneInfo("Europe/Prague")))
+    assert len(home.calls) == 1
+    sim.clear_faults()
+    await asyncio.sleep(2 * 60)
+    assert len(home.calls) == 2
+    assert sim.device.clock is not None
+    assert abs(sim.device.clock - local()) < timedelta(seconds=5)
+    await asyncio.sleep(2 * HOUR)
+    assert len(home.calls) == 2
+
+
+@pytest.mark.parametrize("warp", ["2026-06-21 01:20:00"], indirect=True)
+async def test_attempts_at_a_device_that_cannot_do_it_are_few(
+    hass: HomeAssistant, prague: None, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await home.automate(BLUEPRINT, inputs(hass, loaded, attempts=2, attempt_pause={"minutes": 30}))
+    sim.inject("close-before-answer", commands=[SET_CLOCK])
+    await sleep_until(datetime(2026, 6, 21, 3, 59, tzinfo=ZoneInfo("Europe/Prague")))
+    assert len(home.calls) == 1
+    await asyncio.sleep(2 * HOUR)
+    assert len(home.calls) == 2
+
+
+@pytest.mark.parametrize("warp", ["2026-06-21 01:20:00"], indirect=True)
+async def test_a_device_that_cannot_do_it_or_is_gone_does_not_keep_the_others_from_it(
+    hass: HomeAssistant, prague: None, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    async with Simulator() as other:
+        second = entry_of(other, "Barn")
+        second.add_to_hass(hass)
+        assert await hass.config_entries.async_setup(second.entry_id)
+        chosen = inputs(hass, loaded, second)
+        chosen["devices"].insert(0, "0123456789abcdef0123456789abcdef")
+        await home.automate(BLUEPRINT, chosen)
+        sim.inject("close-before-answer", commands=[SET_CLOCK])
+        await sleep_until(datetime(2026, 6, 21, 3, 31, tzinfo=ZoneInfo("Europe/Prague")))
+        assert other.device.clock is not None
+        assert abs(other.device.clock - local()) < timedelta(seconds=5)
+        assert sim.device.clock is None
+        sim.clear_faults()
+        await asyncio.sleep(HOUR)
+        assert sim.device.clock is not None
+        assert home.calls == ["set_datetime"] * (3 + 2 + 1)
+        await hass.config_entries.async_unload(second.entry_id)
