@@ -1,0 +1,103 @@
+"""Whatever a user meets has a name and a picture, in words that Home Assistant can show."""
+
+from collections.abc import Iterator
+import json
+from pathlib import Path
+import string
+from typing import Any, Final
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import config_validation as cv, entity_registry as er
+from homeassistant.util.yaml import load_yaml_dict
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+from custom_components.goodwe_sec1000.legacy_sensor import LEGACY_SENSORS
+
+FOLDER: Final = Path(__file__).parent.parent / "custom_components" / DOMAIN
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return a file of JSON."""
+    content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return content
+
+
+ENGLISH: Final = read(FOLDER / "translations" / "en.json")
+ICONS: Final = read(FOLDER / "icons.json")
+ACTIONS: Final = load_yaml_dict(str(FOLDER / "services.yaml"))
+LANGUAGES: Final = sorted((FOLDER / "translations").glob("*.json"))
+
+
+def texts(tree: dict[str, Any], *keys: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield every text with the keys that lead to it."""
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from texts(value, *keys, key)
+        else:
+            yield (*keys, key), value
+
+
+def placeholders(text: str) -> list[str]:
+    """Return the names in braces."""
+    return [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
+
+
+async def test_every_action_and_each_of_its_fields_is_explained(
+    hass: HomeAssistant, loaded: MockConfigEntry
+) -> None:
+    assert set(ACTIONS) == set(hass.services.async_services_for_domain(DOMAIN))
+    assert set(ACTIONS) == set(ENGLISH["services"]) == set(ICONS["services"])
+    for action, described in ACTIONS.items():
+        told = ENGLISH["services"][action]
+        assert told["name"]
+        assert told["description"]
+        assert set(described["fields"]) == set(told["fields"])
+        for field in told["fields"].values():
+            assert field["name"]
+            assert field["description"]
+
+
+async def test_every_entity_has_a_translated_name_and_an_icon(
+    hass: HomeAssistant, loaded: MockConfigEntry, entity_registry: er.EntityRegistry
+) -> None:
+    entities = er.async_entries_for_config_entry(entity_registry, loaded.entry_id)
+    assert entities
+    met: dict[str, set[str]] = {}
+    for entity in entities:
+        assert entity.translation_key
+        met.setdefault(entity.domain, set()).add(entity.translation_key)
+        # A device class brings an icon with it.
+        assert (
+            entity.translation_key in ICONS["entity"].get(entity.domain, {}) or entity.original_device_class
+        )
+    # These are met only where an installation of the older integration has moved in.
+    met["sensor"].update(sensor.key for sensor in LEGACY_SENSORS)
+    named = {
+        platform: {key for key, told in entities.items() if told["name"]}
+        for platform, entities in ENGLISH["entity"].items()
+    }
+    assert named == met
+    for platform, icons in ICONS["entity"].items():
+        assert icons.keys() <= met[platform]
+
+
+def test_no_icon_of_a_state_repeats_the_usual_one() -> None:
+    for entities in ICONS["entity"].values():
+        for key, icons in entities.items():
+            assert icons["default"] not in icons.get("state", {}).values(), key
+
+
+@pytest.mark.parametrize("file", LANGUAGES, ids=[file.stem for file in LANGUAGES])
+def test_every_text_can_be_shown(file: Path) -> None:
+    """Addresses belong into placeholders, and a placeholder in single quotes is not filled in."""
+    for keys, text in texts(read(file)):
+        assert cv.string_with_no_html(text) == text
+        assert "://" not in text, keys
+        assert "www." not in text, keys
+        names = placeholders(text)
+        assert all(name.isidentifier() for name in names), keys
+        assert not [name for name in names if f"'{{{name}}}'" in text], keys
+        if keys[0] == "entity" and "name" not in keys[-1:]:
+            assert not names, keys
