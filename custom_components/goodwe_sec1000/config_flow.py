@@ -2,7 +2,7 @@
 
 from typing import Any, Final, override
 
-from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigFlowResult
+from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
 from homeassistant.const import CONF_HOST, CONF_NAME, CONF_PORT, CONF_SCAN_INTERVAL
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import AbortFlow
@@ -24,6 +24,7 @@ from .const import (
     LOGGER,
     MAX_KILOWATTS,
 )
+from .data import Sec1000ConfigEntry
 from .forms import CONNECTION_FIELDS, SETUP_FIELDS, checked, form
 from .note import NoteKeeper
 from .options_flow import Sec1000OptionsFlow
@@ -65,7 +66,7 @@ class Sec1000ConfigFlow(ExportWindows, ConfigFlow, domain=DOMAIN):
     @staticmethod
     @callback
     @override
-    def async_get_options_flow(config_entry: ConfigEntry) -> Sec1000OptionsFlow:
+    def async_get_options_flow(config_entry: Sec1000ConfigEntry) -> Sec1000OptionsFlow:
         return Sec1000OptionsFlow()
 
     @override
