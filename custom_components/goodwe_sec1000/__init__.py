@@ -8,7 +8,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
 from .after_migration import Rest
-from .const import DOMAIN
+from .const import DOMAIN, ENTRY_VERSION
 from .coordinator import Sec1000Coordinator
 from .data import Sec1000ConfigEntry, Sec1000Data
 from .export import ExportControl
@@ -39,10 +39,13 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
 
 
 async def async_migrate_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> bool:
-    """Move in an entry of the older integration of this domain, which is version 1."""
+    """Move in an entry of the older integration of this domain, which is version 1.
+
+    An entry of a later version than 2 is refused; Home Assistant says so.
+    """
     if entry.version == 1:
         await async_move_in(hass, entry)
-    return True
+    return entry.version == ENTRY_VERSION
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> bool:

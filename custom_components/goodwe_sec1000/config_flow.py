@@ -21,6 +21,7 @@ from .const import (
     DEFAULT_PORT,
     DEFAULT_SCAN_INTERVAL,
     DOMAIN,
+    ENTRY_VERSION,
     LOGGER,
     MAX_KILOWATTS,
 )
@@ -59,7 +60,7 @@ _ERRORS: Final[tuple[tuple[type[Sec1000Error], dict[str, str]], ...]] = (
 class Sec1000ConfigFlow(ExportWindows, ConfigFlow, domain=DOMAIN):
     """Sets up a device, or changes its address. It reads from the device and writes nothing to it."""
 
-    VERSION = 2
+    VERSION = ENTRY_VERSION
 
     _data: dict[str, Any]
 

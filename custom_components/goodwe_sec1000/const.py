@@ -4,6 +4,8 @@ import logging
 from typing import Final
 
 DOMAIN: Final = "goodwe_sec1000"
+ENTRY_VERSION: Final = 2
+"""Of the config entries; version 1 is the older integration of this domain."""
 LOGGER: Final = logging.getLogger(__package__)
 
 CONF_MIN_EXPORT_LIMIT: Final = "min_export_limit"

@@ -5,7 +5,7 @@ from homeassistant.core import HomeAssistant
 
 from .address import address, address_of
 from .after_migration import Rest
-from .const import DOMAIN, LOGGER
+from .const import DOMAIN, ENTRY_VERSION, LOGGER
 from .corrections import async_in_words
 from .migrated_settings import settings_from
 from .stored_limits import async_stored_limits
@@ -36,6 +36,6 @@ async def async_move_in(hass: HomeAssistant, entry: ConfigEntry) -> None:
         data=settings.data,
         options=settings.options,
         unique_id=None,
-        version=2,
+        version=ENTRY_VERSION,
         minor_version=1,
     )

@@ -7,6 +7,7 @@ from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 from simulator import Simulator
@@ -46,6 +47,14 @@ async def test_an_entry_moves_in_as_it_is_and_nothing_is_told(hass: HomeAssistan
         "allow_deactivating": False,
     }
     assert told(hass, entry.entry_id) == []
+
+
+async def test_an_entry_of_a_later_version_is_left_alone(hass: HomeAssistant, device: Simulator) -> None:
+    entry = MockConfigEntry(domain=DOMAIN, version=3, data={"new": True})
+    entry.add_to_hass(hass)
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.MIGRATION_ERROR
+    assert (entry.version, entry.data) == (3, {"new": True})
 
 
 async def test_moving_in_writes_nothing_to_the_device(hass: HomeAssistant, device: Simulator) -> None:
