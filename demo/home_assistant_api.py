@@ -112,6 +112,11 @@ class HomeAssistantApi:
         if step["type"] != "create_entry":
             raise ApiError(f"The config flow ended with {step.get('reason', step['type'])!r}.")
 
+    async def remove_entry(self, entry_id: str) -> None:
+        """Remove an entry, and what belongs to it; raises ApiError where that is refused."""
+        async with self._session.delete(f"{_ENTRIES}/{entry_id}") as response:
+            await _content(response)
+
     async def move_entry(self, domain: str, entry_id: str, host: str, port: int) -> None:
         """Let an entry use another address, through its reconfigure window; no change is none."""
         step = await self.post(_FLOWS, {"handler": domain, "entry_id": entry_id})

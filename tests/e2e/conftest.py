@@ -1,0 +1,126 @@
+"""The demo and a headless Chromium, started once; for each test a device as new and a window of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+import shutil
+from typing import Final
+
+from playwright.sync_api import Browser, StorageState, ViewportSize, expect, sync_playwright
+import pytest
+import pytest_socket
+
+from demo.home_assistant_api import PASSWORD, USER
+from demo.options import CHECKOUT
+
+from . import browser as the_browser
+from .device import SimulatedDevice
+from .home import Home, running_demo
+from .screen import PATIENCE, Screen
+
+ARTEFACTS: Final = CHECKOUT / ".artefacts" / "e2e"
+_WINDOW: Final[ViewportSize] = {"width": 1280, "height": 900}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tell of each test by name that it cannot run for want of a browser."""
+    if the_browser.path() is None:
+        leave_out = pytest.fail if the_browser.is_required() else pytest.skip
+        leave_out(f"{item.nodeid} needs a browser. {the_browser.reason()}")
+
+
+# The plugin for Home Assistant looks after an event loop of each test's own. These tests have none: Home
+# Assistant is another process, and Playwright has a loop that goes on running from test to test.
+@pytest.fixture
+def configure_event_loop() -> None:
+    """Configure nothing."""
+
+
+@pytest.fixture
+def enable_event_loop_debug() -> None:
+    """Debug nothing."""
+
+
+@pytest.fixture
+def verify_cleanup() -> None:
+    """Verify nothing."""
+
+
+@pytest.fixture(scope="package")
+def artefacts() -> Path:
+    """Return the folder for what is kept of this run, and of no earlier one."""
+    shutil.rmtree(ARTEFACTS, ignore_errors=True)
+    ARTEFACTS.mkdir(parents=True)
+    return ARTEFACTS
+
+
+@pytest.fixture(scope="package")
+def home(tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> Iterator[Home]:
+    """Run the demo."""
+    # It is started before the first test's own fixtures are, which allow sockets.
+    pytest_socket.enable_socket()
+    folder = tmp_path_factory.mktemp("demo")
+    try:
+        with running_demo(folder) as home:
+            yield home
+    finally:
+        for log in folder.rglob("*.log"):
+            shutil.copy(log, artefacts)
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """Run a headless Chromium."""
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=the_browser.path(), args=the_browser.FLAGS, chromium_sandbox=False
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def login(home: Home, chromium: Browser, artefacts: Path) -> StorageState:
+    """Log in as a user does, and return what the browser remembers of it."""
+    with chromium.new_context(base_url=home.address, viewport=_WINDOW) as context:
+        screen = Screen(context.new_page(), artefacts / "login")
+        screen.page.goto("/")
+        screen.page.get_by_role("textbox", name="Username").fill(USER)
+        screen.page.get_by_role("textbox", name="Password").fill(PASSWORD)
+        screen.keep("the login")
+        screen.page.get_by_role("button", name="Log in").click()
+        expect(screen.page.get_by_text("Power now")).to_be_visible()
+        screen.keep("the dashboard of the demo")
+        return context.storage_state()
+
+
+@pytest.fixture
+def device(home: Home) -> SimulatedDevice:
+    """Return the simulated device: as new, and not set up in Home Assistant."""
+    home.remove_devices()
+    home.device.renew()
+    return home.device
+
+
+@pytest.fixture
+def added(home: Home, device: SimulatedDevice) -> SimulatedDevice:
+    """Return the simulated device, set up in Home Assistant."""
+    home.add_device()
+    return device
+
+
+@pytest.fixture
+def screen(
+    home: Home, chromium: Browser, login: StorageState, artefacts: Path, request: pytest.FixtureRequest
+) -> Iterator[Screen]:
+    """Open a window of the browser in which the user is logged in; to be named after the device.
+
+    What Home Assistant logs as an error in the meantime is a failure.
+    """
+    home.new_errors()
+    with chromium.new_context(base_url=home.address, viewport=_WINDOW, storage_state=login) as context:
+        screen = Screen(context.new_page(), artefacts / request.node.name)
+        yield screen
+        screen.keep("the end")
+    assert home.new_errors() == []

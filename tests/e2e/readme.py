@@ -1,0 +1,43 @@
+"""The cards that the README gives to copy, in the words of the README itself."""
+
+from functools import cache
+import re
+from textwrap import dedent
+from typing import Final
+
+from homeassistant.util.yaml import parse_yaml
+
+from demo.options import CHECKOUT
+
+CARDS: Final = ("Disable export", "Enable export", "Export 7 kW")
+SPELLINGS: Final = ("perform-action", "call-service")
+"""How the tap on a button may call an action; the second one is the older."""
+
+
+def cards(spelling: str) -> str:
+    """Return the YAML that the README has for the three buttons in a spelling, as it is to be pasted."""
+    return _by_spelling()[spelling]
+
+
+@cache
+def _by_spelling() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for block in _blocks():
+        content = parse_yaml(block)
+        assert isinstance(content, dict)
+        buttons = {
+            card["name"]: card["tap_action"]["action"]
+            for card in content.get("cards", ())
+            if card["type"] == "button"
+        }
+        spellings = set(buttons.values())
+        if buttons.keys() == set(CARDS) and len(spellings) == 1:
+            found[spellings.pop()] = block
+    return found
+
+
+def _blocks() -> list[str]:
+    """Return what the README gives to copy and has buttons in it."""
+    text = (CHECKOUT / "README.md").read_text()
+    blocks = re.findall(r"^ *```yaml\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE)
+    return [dedent(block) for block in blocks if "type: button" in block]

@@ -1,0 +1,81 @@
+"""The button cards of the README: pasted into a dashboard as they stand there, and pressed."""
+
+from collections.abc import Iterator
+import re
+from typing import Final
+
+from playwright.sync_api import expect
+import pytest
+
+from .device import SimulatedDevice
+from .readme import CARDS, SPELLINGS, cards
+from .screen import Screen
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
+
+_DASHBOARD: Final = "my-cards"
+_SENSORS: Final = {
+    "sensor.sec1000_export_limit": "Limit",
+    "binary_sensor.sec1000_export_state": "State",
+    "sensor.sec1000_export_disable_feedback": "Feedback of disabling",
+    "sensor.sec1000_export_enable_feedback": "Feedback of enabling",
+    "sensor.sec1000_set_export_limit_feedback": "Feedback of setting",
+}
+
+
+@pytest.fixture
+def dashboard(added: SimulatedDevice, screen: Screen) -> Iterator[None]:
+    """Have a dashboard open, with nothing on it but the sensors that tell what a press did."""
+    entities = [{"entity": entity, "name": name} for entity, name in _SENSORS.items()]
+    view = {"title": "Cards", "path": "cards", "cards": [{"type": "entities", "entities": entities}]}
+    screen.open_integration()
+    made = screen.call("lovelace/dashboards/create", url_path=_DASHBOARD, title="My cards", mode="storage")
+    screen.call("lovelace/config/save", url_path=_DASHBOARD, config={"views": [view]})
+    screen.open(f"/{_DASHBOARD}/cards")
+    yield
+    screen.call("lovelace/dashboards/delete", dashboard_id=made["id"])
+
+
+def paste(screen: Screen, card: str) -> None:
+    """Put a card on the dashboard, as the README tells: Add card, Manual, paste."""
+    screen.open(f"/{_DASHBOARD}/cards?edit=1")
+    screen.page.get_by_role("button", name="Add card").click()
+    screen.page.get_by_role("tab", name=re.compile("^By card")).click()
+    # What can be seen of a card in this list lies under what takes the press.
+    screen.page.get_by_text("Manual", exact=True).click(force=True)
+    screen.write_code(card)
+    screen.keep("pasted")
+    screen.page.get_by_role("button", name="Save", exact=True).click()
+    screen.page.get_by_role("button", name="Done", exact=True).click()
+
+
+@pytest.mark.usefixtures("dashboard")
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_the_cards_of_the_readme_do_what_they_say(
+    spelling: str, added: SimulatedDevice, screen: Screen
+) -> None:
+    paste(screen, cards(spelling))
+    disable, enable, seven = (screen.page.get_by_role("button", name=name) for name in CARDS)
+    screen.shows("Limit", "10.00 kW")
+    screen.shows("State", "Export on")
+
+    disable.click()
+    screen.shows("Limit", "0.00 kW")
+    screen.shows("State", "Export off")
+    screen.shows("Feedback of disabling", "1")
+    screen.keep("export is off")
+    assert added.limit_in_force() == 0
+
+    seven.click()
+    screen.shows("Limit", "7.00 kW")
+    screen.shows("State", "Export on")
+    screen.shows("Feedback of setting", "1")
+    screen.keep("export is limited to 7 kW")
+    assert added.limit_in_force() == 7
+
+    enable.click()
+    screen.shows("Limit", "10.00 kW")
+    screen.shows("Feedback of enabling", "1")
+    screen.keep("export is on")
+    assert added.limit_in_force() == 10
+    expect(disable).to_be_visible()

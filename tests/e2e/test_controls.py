@@ -1,0 +1,61 @@
+"""The controls of the device page, and the actions in Home Assistant's tools."""
+
+import re
+
+from playwright.sync_api import expect
+import pytest
+
+from .device import SimulatedDevice
+from .screen import Screen
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def test_the_switch_turns_export_off_and_on(added: SimulatedDevice, screen: Screen) -> None:
+    screen.open_device()
+    switch = screen.row("Export to grid", "toggle").get_by_role("switch")
+    expect(switch).to_be_checked()
+    # What can be seen of a switch lies over what is one to the browser.
+    switch.click(force=True)
+    screen.shows("Export limit", "0.00 kW")
+    screen.shows("Export state", "Export off")
+    screen.shows("Export disable feedback", "1")
+    expect(switch).not_to_be_checked()
+    screen.keep("export is off")
+    assert added.limit_in_force() == 0
+
+    switch.click(force=True)
+    screen.shows("Export limit", "10.00 kW")
+    screen.shows("Export state", "Export on")
+    screen.shows("Export enable feedback", "1")
+    expect(switch).to_be_checked()
+    screen.keep("export is on")
+    assert added.limit_in_force() == 10
+
+
+def test_the_number_sets_the_limit(added: SimulatedDevice, screen: Screen) -> None:
+    screen.open_device()
+    box = screen.row("Export limit", "number").get_by_role("spinbutton")
+    expect(box).to_have_value("10")
+    box.fill("7")
+    box.press("Enter")
+    screen.shows("Export limit", "7.00 kW")
+    screen.shows("Set export limit feedback", "1")
+    expect(box).to_have_value("7")
+    screen.keep("7 kW")
+    assert added.limit_in_force() == 7
+
+
+def test_a_limit_out_of_range_is_brought_into_it_and_told(added: SimulatedDevice, screen: Screen) -> None:
+    screen.open("/developer-tools/action")
+    # "Go to YAML mode" before 2026.10.
+    screen.page.get_by_role("button", name=re.compile("YAML mode$")).click()
+    screen.write_code("action: goodwe_sec1000.set_export_limit\ndata:\n  limit: 12.5\n")
+    screen.page.get_by_role("button", name="Perform action").click()
+    answer = screen.page.locator(".cm-content").last
+    expect(answer).to_contain_text("feedback: 129")
+    expect(answer).to_contain_text("12.50 kW is outside 0.00 to 10.00 kW and was brought to 10.00 kW.")
+    screen.keep("the answer")
+    assert added.limit_in_force() == 10
+    screen.open_device()
+    screen.shows("Set export limit feedback", "129")

@@ -1,0 +1,29 @@
+"""Removing the integration: nothing of it stays, and the device keeps what it holds."""
+
+from playwright.sync_api import expect
+import pytest
+
+from .device import SimulatedDevice
+from .screen import Screen
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def test_a_removed_device_is_left_as_it_is(added: SimulatedDevice, screen: Screen) -> None:
+    screen.open_integration()
+    entry = screen.page.locator("ha-config-entry-row")
+    # Another menu is the device's.
+    entry.get_by_role("button", name="Menu").first.click()
+    screen.page.get_by_role("menuitem", name="Delete").click()
+    screen.keep("the question")
+    asked = added.requests()
+    screen.page.get_by_role("button", name="Delete", exact=True).click()
+    expect(screen.page.get_by_text("No entries")).to_be_visible()
+    left = screen.call("config/entity_registry/list")
+    assert [entity for entity in left if entity["platform"] == "goodwe_sec1000"] == []
+    assert [
+        device for device in screen.call("config/device_registry/list") if device["name"] == "SEC1000"
+    ] == []
+    assert added.requests() == asked
+    assert added.mode() == "value"
+    assert added.limit_in_force() == 10
