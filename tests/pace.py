@@ -13,5 +13,6 @@ QUICK: Final = Timing(
     read_back_pause=0.05,
     command_deadline=8,
     limit_interval=0.05,
+    asked_by_hand=0.05,
     watchdog_pause=0.1,
 )

@@ -15,7 +15,7 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 _TRANSLATIONS: Final = (
     Path(__file__).parent.parent / "custom_components" / DOMAIN / "translations" / "en.json"
 )
-_TEXTS: Final = json.loads(_TRANSLATIONS.read_text("utf-8"))
+TEXTS: Final = json.loads(_TRANSLATIONS.read_text("utf-8"))
 
 
 class Walk:
@@ -23,7 +23,7 @@ class Walk:
 
     def __init__(self, manager: Any, category: str) -> None:
         self._manager = manager
-        self._texts: Mapping[str, Any] = _TEXTS[category]
+        self._texts: Mapping[str, Any] = TEXTS[category]
         self.result: ConfigFlowResult
 
     async def start(self, *arguments: Any, **more: Any) -> Walk:

@@ -4,14 +4,14 @@ from typing import Final
 
 from homeassistant.const import Platform
 from homeassistant.core import HassJob, HomeAssistant
-from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers import config_validation as cv, issue_registry as ir
 from homeassistant.helpers.typing import ConfigType
 
 from .after_migration import Rest
 from .const import DOMAIN, ENTRY_VERSION
 from .coordinator import Sec1000Coordinator
 from .data import Sec1000ConfigEntry, Sec1000Data
-from .export import ExportControl
+from .export import ExportControl, drift_issue_id
 from .migrated_entities import async_move_entities
 from .migration import async_move_in
 from .removal import async_settle_removed
@@ -72,6 +72,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> 
     """Let the actions that run come to their end and put the limit back, then unload."""
     await entry.runtime_data.export.settle(SETTLE_TIMEOUT)
     async_forget(hass, entry.entry_id)
+    ir.async_delete_issue(hass, DOMAIN, drift_issue_id(entry.entry_id))
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 

@@ -66,6 +66,15 @@ def drift(settings: ExportSettings, options: ExportOptions, limit: int) -> Drift
     return Drift.OTHER
 
 
+def may_be_kept(settings: ExportSettings, options: ExportOptions) -> bool:
+    """Tell whether what the device holds may become what should hold: a limit within the options.
+
+    Deactivated never does: it is chosen, not found.
+    """
+    within = options.min_export_limit <= settings.limit <= options.max_export_limit
+    return settings.mode is not ControlMode.DEACTIVATED and within
+
+
 def adoptable(settings: ExportSettings, options: ExportOptions) -> dict[str, Any]:
     """Return the options (kW) that follow what the device holds; empty where none is to change."""
     adopted: dict[str, Any] = {}

@@ -137,6 +137,16 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         else:
             await self._take_over(settings)
 
+    async def try_now(self) -> None:
+        """Ask the device once although it is left alone; poll as usual again where it answers.
+
+        It is asked for its settings, by which a SEC1000 is known, also where it serves no
+        telemetry. Raises Sec1000Error where it does not answer.
+        """
+        await self._take_over(await self.client.read_export_settings(tries=1, urgent=True))
+        self._silence.well()
+        await self.async_refresh()
+
     async def _take_over(self, settings: ExportSettings) -> None:
         """Show what was read; the first limit that is ever read is the first baseline."""
         self.show_settings(settings)

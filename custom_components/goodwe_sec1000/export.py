@@ -13,7 +13,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
-from .baseline import Drift, adoptable, drift
+from .baseline import Drift, adoptable, drift, may_be_kept
 from .const import (
     CONF_ALLOW_DEACTIVATING,
     CONF_CONTROL_MODE,
@@ -29,7 +29,7 @@ from .export_state import export_is_on
 from .feedback import Action, Feedback, FeedbackRecord
 from .limit import WantedLimit, bound, wanted_limit
 from .options import ExportOptions
-from .reason import translated
+from .reason import mode_in_words, power_in_words, translated
 from .restore import Restorer
 from .sec1000.effort import Effort
 from .sec1000.errors import (
@@ -43,6 +43,7 @@ from .sec1000.errors import (
 from .sec1000.model import ControlMode, ExportSettings, ExportTarget, kilowatts
 
 _ADOPTED_NAMES: Final = {CONF_CONTROL_MODE: "control mode", CONF_TOTAL_CAPACITY: "total capacity"}
+LIMIT_KEEPS_DRIFTING: Final = "limit_keeps_drifting"
 PUT_BACKS_AN_HOUR: Final = 3
 HOUR: Final = 3600.0
 
@@ -55,9 +56,14 @@ class DeactivatingNotAllowedError(InvalidValueError):
     """The control mode is to be deactivated, and the owner has not allowed that."""
 
 
+class NotToBeKeptError(InvalidValueError):
+    """What the device holds is to be kept, and it is deactivated or outside of the options."""
+
+
 _ERROR_KEYS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (ChooseModeError, "choose_mode"),
     (DeactivatingNotAllowedError, "deactivating_not_allowed"),
+    (NotToBeKeptError, "not_to_be_kept"),
     (SupersededError, "superseded"),
     (NotAppliedError, "not_applied"),
     (OutcomeUnknownError, "outcome_unknown"),
@@ -270,14 +276,14 @@ class ExportControl:
                 coordinator.hass,
                 DOMAIN,
                 drift_issue_id(entry_id),
-                is_fixable=False,
+                data={"entry_id": entry_id},
+                is_fixable=True,
                 severity=ir.IssueSeverity.ERROR,
-                translation_key="limit_keeps_drifting",
+                translation_key=LIMIT_KEEPS_DRIFTING,
                 translation_placeholders={
                     "name": coordinator.name,
-                    "held": _in_words(snapshot.settings),
-                    "limit": f"{kilowatts(limit):.2f}",
-                    "mode": options.control_mode.key,
+                    "mode": mode_in_words(coordinator.hass, options.control_mode),
+                    "limit": power_in_words(limit),
                 },
             )
             return
@@ -285,13 +291,37 @@ class ExportControl:
         LOGGER.warning(
             "%s: the device holds %s; putting back", coordinator.name, _in_words(snapshot.settings)
         )
+        with suppress(HomeAssistantError):
+            # The feedback tells how it ended.
+            await self.put_back_now(limit)
+
+    async def put_back_now(self, limit: int) -> Outcome:
+        """Make the device hold this limit (W), which was proven before, under the options."""
 
         async def work(account: _Account) -> str:
             return await self._apply(WantedLimit(limit), account)
 
-        with suppress(HomeAssistantError):
-            # The feedback tells how it ended.
-            await self._perform(Action.SET_EXPORT_LIMIT, work)
+        return await self._perform(Action.SET_EXPORT_LIMIT, work)
+
+    async def keep_held(self) -> Outcome:
+        """Make what the device holds what should hold, and take mode and capacity over into the options.
+
+        Deactivated, and a limit that is not within the options, is refused (128).
+        """
+
+        async def work(account: _Account) -> str:
+            options = self._coordinator.options
+            held = await self._client.read_export_settings(urgent=True, effort=account)
+            if not may_be_kept(held, options):
+                self._coordinator.show_settings(held)
+                raise NotToBeKeptError(f"the device holds {_in_words(held)}")
+            return await self._apply(WantedLimit(held.limit), account, adoptable(held, options))
+
+        return await self._perform(Action.SET_EXPORT_LIMIT, work)
+
+    async def restore(self) -> None:
+        """Try at once to put back a limit that is off; raises Sec1000Error where that failed."""
+        await self._restorer.try_now()
 
     async def settle(self, seconds: float) -> None:
         """Bring all to its end within this time: actions that run, and a limit that is off.
@@ -466,4 +496,4 @@ def _who_decides(mode: ControlMode) -> str:
 
 def drift_issue_id(entry_id: str) -> str:
     """Return the id of the repair issue that tells that something else keeps changing the setting."""
-    return f"limit_keeps_drifting_{entry_id}"
+    return f"{LIMIT_KEEPS_DRIFTING}_{entry_id}"

@@ -74,13 +74,11 @@ def reason(hass: HomeAssistant, error: Exception) -> str:
 
 
 @callback
-def settings_in_words(hass: HomeAssistant, settings: ExportSettings) -> dict[str, str]:
-    """Return what the device holds, as the placeholders of texts."""
-    return {
-        "mode": mode_in_words(hass, settings.mode),
-        "limit": power_in_words(settings.limit),
-        "capacity": power_in_words(settings.capacity),
-    }
+def held_in_words(hass: HomeAssistant, settings: ExportSettings | None) -> str:
+    """Return what the device holds, or that it is not known, as a sentence of its own."""
+    if settings is None:
+        return _text(hass, "common", "held_unknown") or ""
+    return _text(hass, "common", "held", **_holds(hass, settings)) or ""
 
 
 @callback
@@ -94,9 +92,17 @@ def power_in_words(power: int) -> str:
     return f"{kilowatts(power):.2f}"
 
 
+def _holds(hass: HomeAssistant, settings: ExportSettings) -> dict[str, str]:
+    return {
+        "mode": mode_in_words(hass, settings.mode),
+        "limit": power_in_words(settings.limit),
+        "capacity": power_in_words(settings.capacity),
+    }
+
+
 def _placeholders(hass: HomeAssistant, error: Exception) -> dict[str, str]:
     if isinstance(error, NotAppliedError):
-        return settings_in_words(hass, error.held)
+        return _holds(hass, error.held)
     if isinstance(error, NotANumberError):
         return {"value": error.value}
     if isinstance(error, OutOfRangeError):

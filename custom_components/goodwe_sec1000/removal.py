@@ -1,6 +1,7 @@
 """What is left to do when an entry is removed: its limit, and its files."""
 
 import asyncio
+from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
@@ -10,17 +11,20 @@ from .after_migration import Rest, moved_in_issue_id
 from .baseline import Baseline
 from .const import DOMAIN, LOGGER
 from .export import drift_issue_id
-from .note import NoteKeeper
+from .note import Note, NoteKeeper
 from .restore import issue_id, placeholders
 from .sec1000.client import Sec1000Client
 from .sec1000.errors import Sec1000Error
-from .silence import async_forget, silence_issue_id
+from .sec1000.model import ExportSettings
+from .silence import async_forget
 from .stored_limits import async_remove_stored_limits
+
+LIMIT_WAS_LEFT_OFF: Final = "limit_was_left_off"
 
 
 async def async_settle_removed(hass: HomeAssistant, entry: ConfigEntry, seconds: float) -> None:
     """Put back a limit that is off within this time, or leave a repair issue that stays."""
-    for issue in (silence_issue_id, drift_issue_id, issue_id, moved_in_issue_id):
+    for issue in (drift_issue_id, issue_id, moved_in_issue_id):
         ir.async_delete_issue(hass, DOMAIN, issue(entry.entry_id))
     async_forget(hass, entry.entry_id)
     await Baseline(hass, entry.entry_id).remove()
@@ -31,21 +35,31 @@ async def async_settle_removed(hass: HomeAssistant, entry: ConfigEntry, seconds:
     if (note := await notes.load()) is None:
         await notes.drop()
         return
-    client = Sec1000Client(note.host, note.port)
-    client.unsettled = note.target
     try:
         async with asyncio.timeout(seconds):
-            await client.restore()
+            await put_back(note)
     except (Sec1000Error, TimeoutError) as error:
         LOGGER.warning("%s: the export limit could not be put back: %s", entry.title, error)
         ir.async_create_issue(
             hass,
             DOMAIN,
-            f"limit_was_left_off_{entry.entry_id}",
-            is_fixable=False,
+            f"{LIMIT_WAS_LEFT_OFF}_{entry.entry_id}",
+            data={**note.stored()},
+            is_fixable=True,
             is_persistent=True,
             severity=ir.IssueSeverity.CRITICAL,
-            translation_key="limit_was_left_off",
-            translation_placeholders={**placeholders(entry.title, note), "host": note.host},
+            translation_key=LIMIT_WAS_LEFT_OFF,
+            translation_placeholders={**placeholders(hass, entry.title, note), "host": note.host},
         )
     await notes.drop()
+
+
+async def put_back(note: Note, *, whatever_holds: bool = False) -> ExportSettings:
+    """Put back what a note of a removed entry says, and return what the device holds then.
+
+    A device that limits the export again, by whatever setting, is left as it is unless
+    `whatever_holds`. Raises as `Sec1000Client.restore` and `Sec1000Client.apply`.
+    """
+    client = Sec1000Client(note.host, note.port)
+    client.unsettled = note.target
+    return await (client.apply(note.target) if whatever_holds else client.restore())

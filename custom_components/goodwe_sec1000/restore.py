@@ -3,15 +3,17 @@
 import asyncio
 from typing import Final
 
-from homeassistant.core import callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN, LOGGER
 from .coordinator import Sec1000Coordinator
 from .note import Note
+from .reason import mode_in_words, power_in_words
 from .sec1000.change import agrees
 from .sec1000.errors import Sec1000Error
-from .sec1000.model import kilowatts
+
+LIMIT_IS_OFF: Final = "limit_is_off"
 
 PAUSES: Final = (1.0, 2.0, 5.0, 10.0)
 """s after the first tries."""
@@ -38,19 +40,25 @@ class Restorer:
 
     async def try_once(self) -> bool:
         """Try to restore, and tell whether the note could be dropped."""
-        wanted = self._coordinator.client.unsettled
         try:
-            settings = await self._coordinator.client.restore()
+            await self._restore()
         except Sec1000Error as error:
             LOGGER.debug("%s: the export limit is not restored yet: %s", self._coordinator.name, error)
             return False
+        return True
+
+    async def try_now(self) -> None:
+        """Try to restore between two tries in the background; raises Sec1000Error where that failed."""
+        await self._restore()
+        await self._limited_again()
+
+    async def _restore(self) -> None:
+        wanted = self._coordinator.client.unsettled
+        settings = await self._coordinator.client.restore()
         self._coordinator.show_settings(settings)
-        if self._coordinator.client.unsettled is None:
-            if wanted and agrees(settings, wanted):
-                await self._coordinator.keep_limit(wanted.limit)
-            await self.settled()
-            return True
-        return False
+        if wanted and agrees(settings, wanted):
+            await self._coordinator.keep_limit(wanted.limit)
+        await self.settled()
 
     async def settled(self) -> None:
         """Drop the note: the device limits the export again."""
@@ -76,8 +84,11 @@ class Restorer:
             tries += 1
             # A newer command may have changed what should hold.
             self._raise_issue()
-        LOGGER.warning("%s: the export is limited again", coordinator.name)
-        await coordinator.async_refresh()
+        await self._limited_again()
+
+    async def _limited_again(self) -> None:
+        LOGGER.warning("%s: the export is limited again", self._coordinator.name)
+        await self._coordinator.async_refresh()
 
     @callback
     def _raise_issue(self) -> None:
@@ -88,23 +99,24 @@ class Restorer:
                 coordinator.hass,
                 DOMAIN,
                 issue_id(coordinator.config_entry.entry_id),
-                is_fixable=False,
+                data={"entry_id": coordinator.config_entry.entry_id},
+                is_fixable=True,
                 severity=ir.IssueSeverity.CRITICAL,
-                translation_key="limit_is_off",
-                translation_placeholders=placeholders(coordinator.name, note),
+                translation_key=LIMIT_IS_OFF,
+                translation_placeholders=placeholders(coordinator.hass, coordinator.name, note),
             )
 
 
 def issue_id(entry_id: str) -> str:
     """Return the id of the repair issue that says that the limit is off."""
-    return f"limit_is_off_{entry_id}"
+    return f"{LIMIT_IS_OFF}_{entry_id}"
 
 
-def placeholders(name: str, note: Note) -> dict[str, str]:
+def placeholders(hass: HomeAssistant, name: str, note: Note) -> dict[str, str]:
     """Return what the issues' texts need."""
     return {
         "name": name,
-        "mode": note.target.mode.key,
-        "limit": f"{kilowatts(note.target.limit):.2f}",
-        "capacity": f"{kilowatts(note.target.capacity):.2f}",
+        "mode": mode_in_words(hass, note.target.mode),
+        "limit": power_in_words(note.target.limit),
+        "capacity": power_in_words(note.target.capacity),
     }

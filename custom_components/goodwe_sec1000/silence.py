@@ -1,15 +1,19 @@
 """A device that has had enough: how long it is left alone, and when Repairs tells how to wake it."""
 
+from datetime import datetime
 from time import monotonic
 from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN
 from .sec1000.errors import AnswerTimeoutError, ChecksumError, Sec1000Error, UnexpectedAnswerError
+
+DEVICE_SILENT: Final = "device_silent"
 
 FAILURES_BEFORE_BACKING_OFF: Final = 3
 LONGEST_BACK_OFF: Final = 300
@@ -35,6 +39,8 @@ class Silence:
         self._answered_at.setdefault(entry.entry_id, monotonic())
         self._failures = 0
         self._quiet_until = 0.0
+        self.answered_at: datetime | None = None
+        """UTC, of the last good answer since setup."""
         self._told: bool | None = None
         """None before it is known whether an earlier setup told."""
 
@@ -47,6 +53,7 @@ class Silence:
     def ended(self) -> None:
         """Take a good answer into account."""
         self._answered_at[self._entry.entry_id] = monotonic()
+        self.answered_at = dt_util.utcnow()
         if self._told is not False:
             self._told = False
             ir.async_delete_issue(self._hass, DOMAIN, silence_issue_id(self._entry.entry_id))
@@ -68,9 +75,10 @@ class Silence:
             self._hass,
             DOMAIN,
             silence_issue_id(self._entry.entry_id),
-            is_fixable=False,
+            data={"entry_id": self._entry.entry_id},
+            is_fixable=True,
             severity=ir.IssueSeverity.ERROR,
-            translation_key="device_silent",
+            translation_key=DEVICE_SILENT,
             translation_placeholders={"name": self._entry.title, "interval": str(interval)},
         )
 
@@ -94,10 +102,11 @@ class Silence:
 
 @callback
 def async_forget(hass: HomeAssistant, entry_id: str) -> None:
-    """Forget an entry that is unloaded or removed."""
+    """Forget an entry that is unloaded or removed, and that its device was silent."""
     hass.data.get(_ANSWERED_AT, {}).pop(entry_id, None)
+    ir.async_delete_issue(hass, DOMAIN, silence_issue_id(entry_id))
 
 
 def silence_issue_id(entry_id: str) -> str:
     """Return the id of the repair issue that tells how to wake the device."""
-    return f"device_silent_{entry_id}"
+    return f"{DEVICE_SILENT}_{entry_id}"

@@ -310,7 +310,7 @@ class TestWithADeadDevice:
         assert left.translation_placeholders == {
             "name": "SEC1000",
             "host": sim.host,
-            "mode": "value",
+            "mode": "Value: Central Europe",
             "limit": "4.32",
             "capacity": "30.00",
         }

@@ -29,6 +29,8 @@ class Timing:
     """For each change of the limit, in the long run."""
     limit_burst: int = 3
     """Changes of the limit that pass at once after a quiet time."""
+    asked_by_hand: float = 5
+    """Between two requests that somebody asks for by hand, one after the other."""
     watchdog_pause: float = 5
     """How long the limit stays off to reset the watchdog."""
 

@@ -1,0 +1,228 @@
+"""Repairs: what a click can mend, each issue by a flow of its own."""
+
+import asyncio
+from collections.abc import Mapping
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, override
+
+from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_HOST, CONF_PORT
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import AbortFlow
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import issue_registry as ir
+
+from .address import address, address_of
+from .baseline import Drift, drift, may_be_kept
+from .const import DOMAIN
+from .data import Sec1000ConfigEntry
+from .export import LIMIT_KEEPS_DRIFTING
+from .fix_flow import EntryFixFlow, FixFlow
+from .note import Note
+from .removal import LIMIT_WAS_LEFT_OFF, put_back
+from .restore import LIMIT_IS_OFF, placeholders
+from .sec1000 import timing
+from .sec1000.change import agrees
+from .sec1000.client import Sec1000Client
+from .sec1000.model import ExportSettings
+from .silence import DEVICE_SILENT
+
+if TYPE_CHECKING:
+    from homeassistant.components.repairs import RepairsFlowResult
+
+
+class LimitIsOffFlow(EntryFixFlow):
+    """Tries at once to put back a limit that is off."""
+
+    async def async_step_init(self, _input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
+        """Begin with the only window."""
+        return await self.async_step_put_back()
+
+    async def async_step_put_back(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
+        """Say what should hold, and put it back."""
+        data = self._loaded_entry.runtime_data
+        # A newer command may have changed what should hold.
+        if note := data.coordinator.notes.note:
+            self._told.update(placeholders(self.hass, data.coordinator.name, note))
+        if user_input is None:
+            return self._show("put_back")
+
+        async def restore() -> RepairsFlowResult:
+            await data.export.restore()
+            return self._mended()
+
+        return await self._mend("put_back", restore)
+
+
+class DeviceSilentFlow(EntryFixFlow):
+    """Asks a silent device once, although it is left alone."""
+
+    _asked_at: float | None = None
+
+    async def async_step_init(self, _input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
+        """Begin with the only window."""
+        return await self.async_step_ask()
+
+    async def async_step_ask(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
+        """Say how to wake the device, and ask it."""
+        entry = self._entry
+        if user_input is None:
+            return self._show("ask")
+
+        async def ask() -> RepairsFlowResult:
+            await self._pause()
+            if entry.state is ConfigEntryState.LOADED:
+                await entry.runtime_data.coordinator.try_now()
+                return self._mended()
+            # Setup would ask more than once, and begin its pauses anew.
+            client = Sec1000Client(*address_of(entry))
+            await client.read_export_settings(tries=1, urgent=True)
+            await self._load(entry)
+            return self._mended()
+
+        return await self._mend("ask", ask)
+
+    async def _load(self, entry: Sec1000ConfigEntry) -> None:
+        # Home Assistant itself may be about it.
+        async with entry.setup_lock:
+            pass
+        if entry.state is not ConfigEntryState.LOADED:
+            await self.hass.config_entries.async_reload(entry.entry_id)
+        if entry.state is not ConfigEntryState.LOADED:
+            raise HomeAssistantError(
+                entry.reason or entry.state.value,
+                translation_domain=DOMAIN,
+                translation_key=entry.error_reason_translation_key,
+                translation_placeholders=entry.error_reason_translation_placeholders,
+            )
+
+    async def _pause(self) -> None:
+        """Do not let an impatient owner exhaust the device."""
+        if self._asked_at is not None:
+            await asyncio.sleep(self._asked_at + timing.STANDARD.asked_by_hand - monotonic())
+        self._asked_at = monotonic()
+
+
+class LimitKeepsDriftingFlow(EntryFixFlow):
+    """Puts back what should hold, or keeps what the device holds."""
+
+    async def async_step_init(self, _input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
+        """Let the owner choose where there is a choice."""
+        coordinator = self._loaded_entry.runtime_data.coordinator
+        held = coordinator.data.settings
+        if held is None or not may_be_kept(held, coordinator.options):
+            return await self.async_step_put_back()
+        return self.async_show_menu(
+            step_id="init", menu_options=["put_back", "keep"], description_placeholders=self._placeholders
+        )
+
+    async def async_step_put_back(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
+        """Say what should hold, and put it back however often that was done."""
+        data = self._loaded_entry.runtime_data
+        snapshot, options = data.coordinator.data, data.coordinator.options
+        limit = snapshot.proven_limit
+        if limit is None or (snapshot.settings and drift(snapshot.settings, options, limit) is Drift.NONE):
+            ir.async_delete_issue(self.hass, DOMAIN, self.issue_id)
+            raise AbortFlow("solved", description_placeholders=self._told)
+        if user_input is None:
+            return self._show("put_back")
+
+        async def put_back_now() -> RepairsFlowResult:
+            await data.export.put_back_now(limit)
+            return self._mended()
+
+        return await self._mend("put_back", put_back_now)
+
+    async def async_step_keep(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
+        """Say what the device holds, and make it what should hold."""
+        data = self._loaded_entry.runtime_data
+        if user_input is None:
+            return self._show("keep")
+
+        async def keep() -> RepairsFlowResult:
+            await data.export.keep_held()
+            return self._mended()
+
+        return await self._mend("keep", keep)
+
+
+class LimitWasLeftOffFlow(FixFlow):
+    """Puts back what a removed entry left off, or believes its owner that it is back."""
+
+    def __init__(self, issue: ir.IssueEntry) -> None:
+        super().__init__(issue)
+        self._note = Note.of(issue.data or {})
+        self._found: ExportSettings | None = None
+
+    @property
+    @override
+    def _held(self) -> ExportSettings | None:
+        return self._found
+
+    async def async_step_init(self, _input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
+        """Let the owner choose."""
+        return self.async_show_menu(
+            step_id="init", menu_options=["put_back", "confirm"], description_placeholders=self._placeholders
+        )
+
+    async def async_step_put_back(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
+        """Say what should hold, and put it back where nothing limits the export."""
+        self._abort_if_set_up_again()
+        if user_input is None:
+            return self._show("put_back")
+
+        async def put_back_where_off() -> RepairsFlowResult:
+            self._found = await put_back(self._note)
+            if agrees(self._found, self._note.target):
+                return self._mended()
+            return self._show("overwrite")
+
+        return await self._mend("put_back", put_back_where_off)
+
+    async def async_step_overwrite(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
+        """Make the device hold what should hold, although it limits the export by something else."""
+        self._abort_if_set_up_again()
+        if user_input is None:
+            return self._show("overwrite")
+
+        async def overwrite() -> RepairsFlowResult:
+            self._found = await put_back(self._note, whatever_holds=True)
+            return self._mended()
+
+        return await self._mend("overwrite", overwrite)
+
+    async def async_step_confirm(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
+        """Forget it where the owner has seen to it.
+
+        Where the integration is not loaded, Home Assistant shows this window by itself, and this one only.
+        """
+        if user_input is None:
+            return self._show("confirm")
+        return self._mended(description="confirmed")
+
+    def _abort_if_set_up_again(self) -> None:
+        """End the flow where the device has an entry again, which knows what should hold."""
+        for entry in self.hass.config_entries.async_entries(
+            DOMAIN, include_ignore=False, include_disabled=False
+        ):
+            if address_of(entry) == address({CONF_HOST: self._note.host, CONF_PORT: self._note.port}):
+                raise AbortFlow("set_up_again", description_placeholders=self._told | {"entry": entry.title})
+
+
+_FLOWS: Final[Mapping[str | None, type[FixFlow]]] = {
+    LIMIT_IS_OFF: LimitIsOffFlow,
+    DEVICE_SILENT: DeviceSilentFlow,
+    LIMIT_KEEPS_DRIFTING: LimitKeepsDriftingFlow,
+    LIMIT_WAS_LEFT_OFF: LimitWasLeftOffFlow,
+}
+
+
+async def async_create_fix_flow(
+    hass: HomeAssistant, issue_id: str, _data: Mapping[str, str | int | float | None] | None
+) -> RepairsFlow:
+    """Return the flow that mends this issue."""
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, issue_id)
+    if issue and (flow := _FLOWS.get(issue.translation_key)):
+        return flow(issue)
+    return ConfirmRepairFlow()

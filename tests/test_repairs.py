@@ -1,0 +1,804 @@
+"""What a click in Repairs does: it mends what can be mended, and says why where it could not."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from unittest.mock import patch
+
+from aiohttp.test_utils import TestClient
+from homeassistant.components.repairs import DOMAIN as REPAIRS
+from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.const import CONF_PUT_BACK, DOMAIN
+from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode
+from custom_components.goodwe_sec1000.sec1000.timing import Timing
+from simulator import Simulator
+
+from .entries import entry_of
+from .fixing import Repair
+from .states import shown
+
+READ: Final = 0x43
+WRITE: Final = 0x42
+SHOULD_HOLD: Final = "control mode *Value: Central Europe*, export limit 4.32 kW, total capacity 30.00 kW"
+
+pytestmark = pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
+
+type PassTime = Callable[[float], Awaitable[None]]
+type Client = TestClient[Any, Any]
+
+
+@pytest.fixture(autouse=True)
+async def _repairs(hass: HomeAssistant) -> None:
+    """Have Repairs in place before anything happens."""
+    assert await async_setup_component(hass, REPAIRS, {})
+
+
+@pytest.fixture
+async def client(hass_client: Callable[[], Awaitable[Client]]) -> Client:
+    """Return a browser in which an administrator is logged in."""
+    return await hass_client()
+
+
+def issue_of(hass: HomeAssistant, name: str, entry: MockConfigEntry) -> ir.IssueEntry | None:
+    return ir.async_get(hass).async_get_issue(DOMAIN, f"{name}_{entry.entry_id}")
+
+
+async def fixing(hass: HomeAssistant, client: Client, name: str, entry: MockConfigEntry) -> Repair:
+    """Open the first window of the repair of an issue that stands."""
+    return await Repair(hass, client, f"{name}_{entry.entry_id}").start()
+
+
+def commands(sim: Simulator) -> list[int]:
+    """Return what the device was asked and told."""
+    return [request.frame.command for request in sim.requests if request.frame]
+
+
+async def submit_twice(repair: Repair) -> None:
+    """Submit a second time before the first one is answered; what ends first ends the flow."""
+    submits = await asyncio.gather(repair.submit(), repair.submit(), return_exceptions=True)
+    assert repair.ended_well
+    assert any(submit is repair for submit in submits)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.01)
+
+
+class TestLimitIsOff:
+    """A limit that was taken off, and a device that is out of reach."""
+
+    @pytest.fixture
+    async def off(
+        self,
+        hass: HomeAssistant,
+        entry: MockConfigEntry,
+        sim: Simulator,
+        hass_storage: dict[str, Any],
+    ) -> MockConfigEntry:
+        """Return the entry, loaded, of a silent device whose limit a killed Home Assistant left off."""
+        sim.device.mode = ControlMode.DEACTIVATED
+        sim.inject("silence")
+        leave_note(hass_storage, entry, sim)
+        with patch("custom_components.goodwe_sec1000.restore.PAUSES", ()):
+            assert await hass.config_entries.async_setup(entry.entry_id)
+            await sim.wait_for_requests(1)
+            await until(lambda: issue_of(hass, "limit_is_off", entry))
+            # The first try has ended by then; the next one is half a minute away.
+            await sim.wait_until_idle()
+            await asyncio.sleep(0)
+        return entry
+
+    async def test_is_told_with_what_should_hold_and_put_back_by_a_click(
+        self, hass: HomeAssistant, off: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "limit_is_off", off)
+        assert repair.step == "put_back"
+        assert SHOULD_HOLD in repair.text
+        assert "may not be limited" in repair.text
+        sim.clear_faults()
+        await repair.submit()
+        assert "export limit 4.32 kW" in repair.ended_well
+        assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_320)
+        assert issue_of(hass, "limit_is_off", off) is None
+        assert shown(hass, "sensor.sec1000_export_limit").state == "4.32"
+        assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
+        assert shown(hass, "binary_sensor.sec1000_limit_differs").state == "off"
+
+    @pytest.mark.parametrize(
+        ("fault", "told"),
+        [
+            ("silence", "no whole answer came in time"),
+            ("refused", "no connection could be made"),
+            ("wrong-checksum", "the checksum of the answer is wrong"),
+            ("ack-without-effect", "the control mode “Deactivated” instead"),
+        ],
+    )
+    async def test_that_cannot_be_put_back_is_told_with_the_reason_and_can_be_tried_again(
+        self,
+        hass: HomeAssistant,
+        off: MockConfigEntry,
+        sim: Simulator,
+        client: Client,
+        fault: str,
+        told: str,
+    ) -> None:
+        repair = await fixing(hass, client, "limit_is_off", off)
+        sim.clear_faults()
+        sim.inject(fault)
+        await repair.submit()
+        assert repair.step == "put_back"
+        assert repair.error
+        assert told in repair.error
+        assert issue_of(hass, "limit_is_off", off)
+        sim.clear_faults()
+        await repair.submit()
+        assert repair.ended_well
+        assert sim.device.bound_limit == 4_320
+        assert issue_of(hass, "limit_is_off", off) is None
+
+    async def test_that_came_back_by_itself_meanwhile_needs_nothing(
+        self, hass: HomeAssistant, off: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "limit_is_off", off)
+        sim.clear_faults()
+        await hass.services.async_call(DOMAIN, "set_export_limit", {"limit": 3}, blocking=True)
+        sim.requests.clear()
+        await repair.submit()
+        assert repair.given_up == "solved"
+        assert commands(sim) == []
+        assert sim.device.bound_limit == 3_000
+
+    async def test_the_newest_wish_is_what_is_shown_and_put_back(
+        self, hass: HomeAssistant, off: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "limit_is_off", off)
+        with pytest.raises(Exception, match="not known"):
+            await hass.services.async_call(DOMAIN, "export_disable", blocking=True)
+        await repair.look_again()
+        assert "export limit 0.00 kW" in repair.text
+        sim.clear_faults()
+        await repair.submit()
+        assert repair.ended_well
+        assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 0)
+
+    async def test_submitted_twice_is_put_back_once(
+        self, hass: HomeAssistant, off: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "limit_is_off", off)
+        sim.clear_faults()
+        sim.requests.clear()
+        await submit_twice(repair)
+        assert commands(sim).count(WRITE) == 1
+        assert issue_of(hass, "limit_is_off", off) is None
+        await repair.submit_to_a_flow_that_ended()
+
+    async def test_is_put_back_also_where_the_window_is_closed_meanwhile(
+        self, hass: HomeAssistant, off: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "limit_is_off", off)
+        sim.clear_faults()
+        sim.requests.clear()
+        submit = asyncio.create_task(repair.submit())
+        await sim.wait_for_requests(1)
+        submit.cancel()
+        await repair.close()
+        await until(lambda: issue_of(hass, "limit_is_off", off) is None)
+        assert sim.device.bound_limit == 4_320
+
+    @pytest.mark.parametrize("submitted", [False, True])
+    async def test_of_an_entry_that_is_disabled_is_not_put_back_from_here(
+        self,
+        hass: HomeAssistant,
+        off: MockConfigEntry,
+        sim: Simulator,
+        client: Client,
+        submitted: bool,
+    ) -> None:
+        repair = await fixing(hass, client, "limit_is_off", off) if submitted else None
+        await hass.config_entries.async_set_disabled_by(off.entry_id, ConfigEntryDisabler.USER)
+        assert issue_of(hass, "limit_is_off", off)
+        repair = await (repair.submit() if repair else fixing(hass, client, "limit_is_off", off))
+        assert repair.given_up == "entry_not_loaded"
+        sim.clear_faults()
+        await hass.config_entries.async_set_disabled_by(off.entry_id, None)
+        await until(lambda: issue_of(hass, "limit_is_off", off) is None)
+        assert sim.device.bound_limit == 4_320
+
+    async def test_of_an_entry_that_is_removed_meanwhile_ends_with_a_reason(
+        self, hass: HomeAssistant, off: MockConfigEntry, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "limit_is_off", off)
+        await hass.config_entries.async_remove(off.entry_id)
+        await repair.submit()
+        assert repair.given_up == "entry_removed"
+        assert issue_of(hass, "limit_was_left_off", off)
+
+    async def test_an_error_of_our_own_brings_the_window_back(
+        self,
+        hass: HomeAssistant,
+        off: MockConfigEntry,
+        client: Client,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        repair = await fixing(hass, client, "limit_is_off", off)
+        with patch.object(Sec1000Client, "restore", side_effect=ZeroDivisionError("our own")):
+            await repair.submit()
+        assert repair.step == "put_back"
+        assert repair.error
+        assert "report it" in repair.error
+        assert "our own" in caplog.text
+
+
+class TestDeviceIsSilent:
+    """A device that had enough."""
+
+    @pytest.fixture
+    async def silent(
+        self,
+        pass_time: PassTime,
+        hass: HomeAssistant,
+        loaded: MockConfigEntry,
+        sim: Simulator,
+    ) -> MockConfigEntry:
+        """Return the loaded entry of a device that hangs up whatever it is asked, and is left alone."""
+        sim.inject("wrong-checksum")
+        for _ in range(5):
+            await pass_time(61)
+        assert issue_of(hass, "device_silent", loaded)
+        sim.requests.clear()
+        return loaded
+
+    async def test_is_asked_once_although_it_is_left_alone(
+        self, hass: HomeAssistant, silent: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "device_silent", silent)
+        assert repair.step == "ask"
+        assert "30 seconds" in repair.text
+        await repair.submit()
+        assert repair.error
+        assert "the checksum of the answer is wrong" in repair.error
+        assert commands(sim) == [READ]
+        assert issue_of(hass, "device_silent", silent)
+        assert shown(hass, "sensor.sec1000_meter_power").state == "unavailable"
+
+    async def test_that_answers_again_is_polled_as_usual(
+        self,
+        pass_time: PassTime,
+        hass: HomeAssistant,
+        silent: MockConfigEntry,
+        sim: Simulator,
+        client: Client,
+    ) -> None:
+        repair = await fixing(hass, client, "device_silent", silent)
+        await repair.submit()
+        assert repair.error
+        sim.clear_faults()
+        await repair.submit()
+        assert "answers again" in repair.ended_well
+        assert issue_of(hass, "device_silent", silent) is None
+        assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
+        assert shown(hass, "sensor.sec1000_export_limit").state == "10.0"
+        sim.requests.clear()
+        await pass_time(31)
+        assert commands(sim) == [0x0B]
+
+    async def test_that_serves_no_telemetry_is_found_again(
+        self,
+        pass_time: PassTime,
+        hass: HomeAssistant,
+        entry: MockConfigEntry,
+        sim: Simulator,
+        client: Client,
+    ) -> None:
+        sim.inject("no-telemetry")
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        sim.inject("wrong-checksum")
+        for _ in range(4):
+            await pass_time(61)
+        repair = await fixing(hass, client, "device_silent", entry)
+        sim.clear_faults("wrong-checksum")
+        sim.requests.clear()
+        await repair.submit()
+        assert repair.ended_well
+        assert commands(sim) == [READ]
+        assert shown(hass, "sensor.sec1000_export_limit").state == "10.0"
+
+    async def test_an_impatient_owner_does_not_flood_it(
+        self,
+        hass: HomeAssistant,
+        silent: MockConfigEntry,
+        sim: Simulator,
+        client: Client,
+        quick: Timing,
+    ) -> None:
+        repair = await fixing(hass, client, "device_silent", silent)
+        # All other clocks are frozen.
+        began = hass.loop.time()
+        for _ in range(3):
+            await repair.submit()
+            assert repair.error
+        assert commands(sim) == [READ] * 3
+        assert hass.loop.time() - began >= 2 * quick.asked_by_hand
+
+    async def test_that_answers_by_itself_meanwhile_needs_nothing(
+        self,
+        pass_time: PassTime,
+        hass: HomeAssistant,
+        silent: MockConfigEntry,
+        sim: Simulator,
+        client: Client,
+    ) -> None:
+        repair = await fixing(hass, client, "device_silent", silent)
+        sim.clear_faults()
+        await pass_time(301)
+        sim.requests.clear()
+        await repair.submit()
+        assert repair.given_up == "solved"
+        assert commands(sim) == []
+
+    @pytest.mark.parametrize(("end", "told"), [("disable", "entry_not_loaded"), ("remove", "entry_removed")])
+    async def test_of_an_entry_that_ended_meanwhile_is_not_asked(
+        self,
+        hass: HomeAssistant,
+        silent: MockConfigEntry,
+        sim: Simulator,
+        client: Client,
+        end: str,
+        told: str,
+    ) -> None:
+        repair = await fixing(hass, client, "device_silent", silent)
+        if end == "remove":
+            await hass.config_entries.async_remove(silent.entry_id)
+        else:
+            await hass.config_entries.async_set_disabled_by(silent.entry_id, ConfigEntryDisabler.USER)
+        # Nobody is told that a device is silent which is not to be asked.
+        assert issue_of(hass, "device_silent", silent) is None
+        sim.requests.clear()
+        await repair.submit()
+        assert repair.given_up == told
+        assert commands(sim) == []
+
+
+class TestDeviceIsSilentAtSetup:
+    """A device that never answered since the start."""
+
+    @pytest.fixture
+    async def waiting(
+        self,
+        pass_time: PassTime,
+        hass: HomeAssistant,
+        entry: MockConfigEntry,
+        sim: Simulator,
+    ) -> MockConfigEntry:
+        """Return the entry that Home Assistant tries to set up again and again."""
+        sim.inject("wrong-checksum")
+        assert not await hass.config_entries.async_setup(entry.entry_id)
+        for _ in range(4):
+            await pass_time(70)
+        assert entry.state is ConfigEntryState.SETUP_RETRY
+        assert issue_of(hass, "device_silent", entry)
+        sim.requests.clear()
+        return entry
+
+    async def test_is_asked_once_and_set_up_if_it_answers(
+        self, hass: HomeAssistant, waiting: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "device_silent", waiting)
+        await repair.submit()
+        assert repair.error
+        assert "the checksum of the answer is wrong" in repair.error
+        assert commands(sim) == [READ]
+        assert waiting.state.recoverable
+        sim.clear_faults()
+        await repair.submit()
+        assert repair.ended_well
+        assert waiting.state is ConfigEntryState.LOADED
+        assert issue_of(hass, "device_silent", waiting) is None
+        assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
+
+    async def test_that_fails_again_in_the_middle_of_setup_is_told(
+        self, hass: HomeAssistant, waiting: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "device_silent", waiting)
+        sim.clear_faults()
+
+        answer = asyncio.create_task(sim.wait_for_requests(1))
+        submit = asyncio.create_task(repair.submit())
+        await answer
+        await sim.wait_until_idle()
+        sim.inject("close-before-answer")
+        await submit
+        assert repair.error
+        assert "No telemetry: the connection was closed" in repair.error
+        assert waiting.state is ConfigEntryState.SETUP_RETRY
+
+
+class TestLimitKeepsDrifting:
+    """A device that somebody else writes to."""
+
+    @pytest.fixture
+    async def drifting(
+        self,
+        pass_time: PassTime,
+        hass: HomeAssistant,
+        loaded: MockConfigEntry,
+        sim: Simulator,
+    ) -> MockConfigEntry:
+        """Return the entry of a device that should hold 3 kW, and holds 8 kW after three put-backs."""
+        hass.config_entries.async_update_entry(loaded, options={**loaded.options, CONF_PUT_BACK: True})
+        await hass.services.async_call(DOMAIN, "set_export_limit", {"limit": 3}, blocking=True)
+        for _ in range(4):
+            sim.device.limit = 8_000
+            await pass_time(61)
+        assert issue_of(hass, "limit_keeps_drifting", loaded)
+        assert sim.device.limit == 8_000
+        sim.requests.clear()
+        return loaded
+
+    async def test_is_put_back_once_more(
+        self, hass: HomeAssistant, drifting: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "limit_keeps_drifting", drifting)
+        assert repair.options == ["put_back", "keep"]
+        assert "Value: Central Europe" in repair.text
+        assert "export limit 8.00 kW" in repair.text
+        await repair.choose("put_back")
+        assert repair.step == "put_back"
+        await repair.submit()
+        assert "export limit 3.00 kW" in repair.ended_well
+        assert sim.device.bound_limit == 3_000
+        assert shown(hass, "sensor.sec1000_set_export_limit_feedback").state == "1"
+        assert issue_of(hass, "limit_keeps_drifting", drifting) is None
+
+    async def test_is_kept_where_that_is_wished(
+        self,
+        pass_time: PassTime,
+        hass: HomeAssistant,
+        drifting: MockConfigEntry,
+        sim: Simulator,
+        client: Client,
+    ) -> None:
+        repair = await fixing(hass, client, "limit_keeps_drifting", drifting)
+        await repair.choose("keep")
+        assert repair.step == "keep"
+        await repair.submit()
+        assert "export limit 8.00 kW" in repair.ended_well
+        assert shown(hass, "binary_sensor.sec1000_limit_differs").state == "off"
+        await pass_time(61)
+        assert sim.device.bound_limit == 8_000
+        assert issue_of(hass, "limit_keeps_drifting", drifting) is None
+
+    async def test_is_kept_with_its_mode_and_capacity(
+        self, hass: HomeAssistant, drifting: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "limit_keeps_drifting", drifting)
+        await repair.choose("keep")
+        sim.device.mode = ControlMode.RCR
+        sim.device.capacity = 20_000
+        await repair.submit()
+        assert repair.ended_well
+        assert drifting.options["export_limit_control_mode"] == "rcr"
+        assert drifting.options["total_capacity"] == 20.0
+        assert (sim.device.mode, sim.device.limit, sim.device.capacity) == (ControlMode.RCR, 8_000, 20_000)
+
+    @pytest.mark.parametrize("what", ["deactivated", "above the maximum"])
+    async def test_what_must_not_be_kept_is_not_offered(
+        self,
+        hass: HomeAssistant,
+        drifting: MockConfigEntry,
+        sim: Simulator,
+        client: Client,
+        what: str,
+    ) -> None:
+        if what == "deactivated":
+            sim.device.mode = ControlMode.DEACTIVATED
+        else:
+            sim.device.limit = 20_000
+        await drifting.runtime_data.coordinator.read_settings()
+        repair = await fixing(hass, client, "limit_keeps_drifting", drifting)
+        assert repair.step == "put_back"
+        await repair.submit()
+        assert repair.ended_well
+        assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 3_000)
+
+    async def test_what_must_not_be_kept_any_more_is_refused(
+        self, hass: HomeAssistant, drifting: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "limit_keeps_drifting", drifting)
+        await repair.choose("keep")
+        sim.device.mode = ControlMode.DEACTIVATED
+        await repair.submit()
+        assert repair.step == "keep"
+        assert repair.error
+        assert "cannot be kept" in repair.error
+        assert "feedback 128" in repair.error
+        assert "Deactivated" in repair.text
+        assert drifting.options["export_limit_control_mode"] == "value"
+        assert issue_of(hass, "limit_keeps_drifting", drifting)
+
+    async def test_that_cannot_be_put_back_is_told_and_can_be_tried_again(
+        self, hass: HomeAssistant, drifting: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "limit_keeps_drifting", drifting)
+        await repair.choose("put_back")
+        sim.inject("refused")
+        await repair.submit()
+        assert repair.step == "put_back"
+        assert repair.error
+        assert "no connection could be made" in repair.error
+        assert issue_of(hass, "limit_keeps_drifting", drifting)
+        sim.clear_faults()
+        await sim.wait_until_listening()
+        await repair.submit()
+        assert repair.ended_well
+        assert sim.device.bound_limit == 3_000
+
+    async def test_that_holds_what_it_should_meanwhile_needs_nothing(
+        self, hass: HomeAssistant, drifting: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "limit_keeps_drifting", drifting)
+        await repair.choose("put_back")
+        await hass.services.async_call(DOMAIN, "set_export_limit", {"limit": 5}, blocking=True)
+        sim.requests.clear()
+        await repair.submit()
+        assert repair.given_up == "solved"
+        assert commands(sim) == []
+        assert sim.device.bound_limit == 5_000
+        assert issue_of(hass, "limit_keeps_drifting", drifting) is None
+
+    async def test_submitted_twice_is_written_once(
+        self, hass: HomeAssistant, drifting: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "limit_keeps_drifting", drifting)
+        await repair.choose("put_back")
+        await submit_twice(repair)
+        assert commands(sim).count(WRITE) == 1
+
+    @pytest.mark.parametrize(("end", "told"), [("disable", "entry_not_loaded"), ("remove", "entry_removed")])
+    async def test_of_an_entry_that_ended_meanwhile_is_not_touched(
+        self,
+        hass: HomeAssistant,
+        drifting: MockConfigEntry,
+        sim: Simulator,
+        client: Client,
+        end: str,
+        told: str,
+    ) -> None:
+        repair = await fixing(hass, client, "limit_keeps_drifting", drifting)
+        await repair.choose("put_back")
+        if end == "remove":
+            await hass.config_entries.async_remove(drifting.entry_id)
+        else:
+            await hass.config_entries.async_set_disabled_by(drifting.entry_id, ConfigEntryDisabler.USER)
+        assert issue_of(hass, "limit_keeps_drifting", drifting) is None
+        await repair.submit()
+        assert repair.given_up == told
+        assert sim.device.limit == 8_000
+
+
+class TestLimitWasLeftOff:
+    """A removed entry whose limit is off."""
+
+    @pytest.fixture
+    async def left(
+        self,
+        hass: HomeAssistant,
+        entry: MockConfigEntry,
+        sim: Simulator,
+        hass_storage: dict[str, Any],
+    ) -> MockConfigEntry:
+        """Return the entry, removed while the device was silent."""
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        assert await hass.config_entries.async_unload(entry.entry_id)
+        sim.device.mode = ControlMode.DEACTIVATED
+        sim.inject("silence")
+        leave_note(hass_storage, entry, sim)
+        await hass.config_entries.async_remove(entry.entry_id)
+        issue = issue_of(hass, "limit_was_left_off", entry)
+        assert issue
+        assert issue.is_persistent
+        sim.requests.clear()
+        return entry
+
+    async def test_is_put_back_by_a_click(
+        self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "limit_was_left_off", left)
+        assert repair.options == ["put_back", "confirm"]
+        assert SHOULD_HOLD in repair.text
+        assert sim.host in repair.text
+        await repair.choose("put_back")
+        assert repair.step == "put_back"
+        assert commands(sim) == []
+        sim.clear_faults()
+        await repair.submit()
+        assert "export limit 4.32 kW" in repair.ended_well
+        assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_320)
+        assert sim.device.sum_of_phases is False
+        assert issue_of(hass, "limit_was_left_off", left) is None
+
+    async def test_that_cannot_be_put_back_is_told_and_can_be_tried_again(
+        self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "limit_was_left_off", left)
+        await repair.choose("put_back")
+        await repair.submit()
+        assert repair.step == "put_back"
+        assert repair.error
+        assert "no whole answer came in time" in repair.error
+        assert sim.host in repair.error
+        assert issue_of(hass, "limit_was_left_off", left)
+        sim.clear_faults()
+        await repair.submit()
+        assert repair.ended_well
+        assert sim.device.bound_limit == 4_320
+
+    async def test_a_device_that_holds_it_already_is_not_written_to(
+        self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        sim.clear_faults()
+        sim.device.mode, sim.device.limit = ControlMode.VALUE, 4_320
+        repair = await fixing(hass, client, "limit_was_left_off", left)
+        await repair.choose("put_back")
+        await repair.submit()
+        assert repair.ended_well
+        assert commands(sim) == [READ]
+
+    async def test_another_setting_that_limits_is_overwritten_only_after_a_question(
+        self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        sim.clear_faults()
+        sim.device.mode = ControlMode.RCR
+        repair = await fixing(hass, client, "limit_was_left_off", left)
+        await repair.choose("put_back")
+        await repair.submit()
+        assert repair.step == "overwrite"
+        assert repair.result["errors"] is None
+        assert "RCR" in repair.text
+        assert commands(sim) == [READ]
+        await repair.look_again()
+        assert repair.step == "overwrite"
+        assert issue_of(hass, "limit_was_left_off", left)
+        sim.inject("refused")
+        await repair.submit()
+        assert repair.error
+        assert "no connection could be made" in repair.error
+        sim.clear_faults()
+        await sim.wait_until_listening()
+        await repair.submit()
+        assert repair.ended_well
+        assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_320)
+        assert issue_of(hass, "limit_was_left_off", left) is None
+
+    async def test_is_forgotten_where_its_owner_has_set_it(
+        self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "limit_was_left_off", left)
+        await repair.choose("confirm")
+        assert repair.step == "confirm"
+        assert SHOULD_HOLD in repair.text
+        await repair.submit()
+        assert "Nothing was sent" in repair.ended_well
+        assert commands(sim) == []
+        assert issue_of(hass, "limit_was_left_off", left) is None
+
+    async def test_of_a_device_that_has_an_entry_again_is_set_there(
+        self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "limit_was_left_off", left)
+        await repair.choose("put_back")
+        sim.clear_faults()
+        again = entry_of(sim, "Barn")
+        again.add_to_hass(hass)
+        assert await hass.config_entries.async_setup(again.entry_id)
+        sim.requests.clear()
+        await repair.submit()
+        assert repair.given_up == "set_up_again"
+        assert repair.result["description_placeholders"]["entry"] == "Barn"
+        assert commands(sim) == []
+        assert issue_of(hass, "limit_was_left_off", left)
+
+    async def test_submitted_twice_is_written_once(
+        self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "limit_was_left_off", left)
+        await repair.choose("put_back")
+        sim.clear_faults()
+        await submit_twice(repair)
+        assert commands(sim).count(WRITE) == 1
+        assert sim.device.bound_limit == 4_320
+
+    async def test_in_two_windows_at_once_is_written_once(
+        self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repairs = [await fixing(hass, client, "limit_was_left_off", left) for _ in range(2)]
+        for repair in repairs:
+            await repair.choose("put_back")
+        sim.clear_faults()
+        await asyncio.gather(*(repair.submit() for repair in repairs))
+        assert [repair.result["type"] for repair in repairs] == ["create_entry", "create_entry"]
+        assert commands(sim).count(WRITE) == 1
+        assert issue_of(hass, "limit_was_left_off", left) is None
+
+    async def test_solved_in_another_window_meanwhile_needs_nothing(
+        self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        first, second = [await fixing(hass, client, "limit_was_left_off", left) for _ in range(2)]
+        await second.choose("put_back")
+        await first.choose("confirm")
+        await first.submit()
+        assert first.ended_well
+        await second.submit()
+        assert second.given_up == "solved"
+        assert commands(sim) == []
+
+
+async def test_without_the_integration_only_its_owner_can_say_that_a_limit_is_set(
+    hass: HomeAssistant, client: Client, sim: Simulator
+) -> None:
+    """After a restart without any entry, Home Assistant does not load the integration."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        "limit_was_left_off_1",
+        data={**NOTE, "host": sim.host, "port": sim.port},
+        is_fixable=True,
+        is_persistent=True,
+        severity=ir.IssueSeverity.CRITICAL,
+        translation_key="limit_was_left_off",
+        translation_placeholders={
+            "name": "SEC1000",
+            "host": sim.host,
+            "mode": "Value: Central Europe",
+            "limit": "4.32",
+            "capacity": "30.00",
+        },
+    )
+    repair = await Repair(hass, client, "limit_was_left_off_1").start()
+    assert repair.step == "confirm"
+    assert "Nothing is sent to the device" in repair.text
+    assert "add the device again" in repair.text
+
+
+async def test_an_issue_that_has_no_flow_here_is_only_confirmed(
+    hass: HomeAssistant, loaded: MockConfigEntry, client: Client
+) -> None:
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        "of_a_newer_version",
+        is_fixable=True,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key="of_a_newer_version",
+    )
+    answer = await client.post(
+        "/api/repairs/issues/fix", json={"handler": DOMAIN, "issue_id": "of_a_newer_version"}
+    )
+    assert (await answer.json())["step_id"] == "confirm"
+
+
+NOTE: Final[dict[str, str | int | float | None]] = {
+    "mode": "value",
+    "capacity": 30_000,
+    "limit": 4_320,
+    "sum_of_phases": False,
+    "at": "2026-06-20T22:00:00+00:00",
+}
+
+
+def leave_note(hass_storage: dict[str, Any], entry: MockConfigEntry, sim: Simulator) -> None:
+    """Leave the note of a Home Assistant that was killed in the middle of a reset."""
+    key = f"{DOMAIN}.{entry.entry_id}.note"
+    data = {**NOTE, "host": sim.host, "port": sim.port}
+    hass_storage[key] = {"version": 1, "minor_version": 1, "key": key, "data": data}
