@@ -1,0 +1,260 @@
+"""Who wants to know that a command failed is told why, once, and by the way of their choice."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any, Final
+
+from homeassistant.components import persistent_notification
+from homeassistant.core import Event, HomeAssistant, ServiceCall
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+
+from simulator import Simulator
+from tests.entries import entry_of
+
+from .home import Home
+
+BLUEPRINT: Final = "notify_failure"
+SET_LIMIT: Final = "sensor.sec1000_set_export_limit_feedback"
+DISABLE: Final = "sensor.sec1000_export_disable_feedback"
+TELEMETRY: Final = "sensor.sec1000_get_telemetry_data_feedback"
+WRITE_LIMIT, READ_TELEMETRY = 0x42, 0x0B
+
+MESSAGE: Final = {
+    "event": "told",
+    "event_data": {
+        "title": "{{ title }}",
+        "message": "{{ message }}",
+        "entity_id": "{{ entity_id }}",
+        "feedback": "{{ feedback }}",
+        "flags": "{{ flags }}",
+    },
+}
+
+
+def inputs(**changed: Any) -> dict[str, Any]:
+    return {"feedback": [SET_LIMIT, DISABLE, TELEMETRY], **changed}
+
+
+def notifications(hass: HomeAssistant) -> list[tuple[str, str]]:
+    found = persistent_notification._async_get_or_create_notifications(hass).values()
+    return [(notification["title"] or "", notification["message"]) for notification in found]
+
+
+async def set_limit(hass: HomeAssistant, limit: object, **which: str) -> None:
+    """Call the action as an automation would, which goes on whatever comes of it."""
+    with suppress(HomeAssistantError):
+        await hass.services.async_call(
+            "goodwe_sec1000", "set_export_limit", {"limit": limit, **which}, blocking=True
+        )
+    await asyncio.sleep(0.1)
+
+
+@pytest.fixture(autouse=True)
+async def _notifications(hass: HomeAssistant) -> None:
+    assert await async_setup_component(hass, "persistent_notification", {})
+
+
+@pytest.fixture
+def told(hass: HomeAssistant) -> list[Event]:
+    events: list[Event] = async_capture_events(hass, "told")
+    return events
+
+
+async def test_what_goes_well_is_not_told(
+    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event]
+) -> None:
+    await home.automate(BLUEPRINT, inputs(actions=[MESSAGE]))
+    await set_limit(hass, 5)
+    await set_limit(hass, 50)
+    await hass.services.async_call("goodwe_sec1000", "export_disable", blocking=True)
+    await home.restart(loaded)
+    await asyncio.sleep(120)
+    assert notifications(hass) == []
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "limit", "title", "message"),
+    [
+        ("silence", 5, "timeout", "(Feedback 8 after "),
+        ("ack-without-effect", 5, "general error", "(Feedback 2 after "),
+        ("reset", 5, "socket error", "(Feedback 64 after "),
+        (None, "plenty", "invalid input", "(Feedback 128 after 0 requests.)"),
+        ("ack-without-effect", 50, "general error, invalid input", "(Feedback 130 after "),
+    ],
+)
+async def test_a_failure_is_told_in_words_and_forgotten_when_the_action_succeeds(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    home: Home,
+    fault: str | None,
+    limit: object,
+    title: str,
+    message: str,
+) -> None:
+    sim.device.limit = 9_000
+    await home.automate(BLUEPRINT, inputs(feedback=[SET_LIMIT]))
+    if fault:
+        sim.inject(fault)
+    await set_limit(hass, limit)
+    ((told_title, told_message),) = notifications(hass)
+    assert told_title == f"SEC1000 Set export limit feedback: {title}"
+    reason = hass.states.get(SET_LIMIT)
+    assert reason is not None
+    assert told_message.startswith(reason.attributes["message"])
+    assert message in told_message
+    await set_limit(hass, limit)
+    assert len(notifications(hass)) == 1
+    sim.clear_faults()
+    await set_limit(hass, 5)
+    assert notifications(hass) == []
+
+
+async def test_a_notification_stays_if_the_user_wants_to_dismiss_it_alone(
+    hass: HomeAssistant, loaded: MockConfigEntry, home: Home
+) -> None:
+    await home.automate(BLUEPRINT, inputs(dismiss=False))
+    await set_limit(hass, "plenty")
+    await set_limit(hass, 5)
+    assert len(notifications(hass)) == 1
+
+
+async def test_a_corrected_limit_is_told_only_to_who_wants_to_know(
+    hass: HomeAssistant, loaded: MockConfigEntry, home: Home
+) -> None:
+    await home.automate(BLUEPRINT, inputs(tell_corrected=True))
+    await set_limit(hass, 50)
+    ((title, message),) = notifications(hass)
+    assert title == "SEC1000 Set export limit feedback: ok, invalid input"
+    assert "50" in message
+    assert "10.00 kW" in message
+    await set_limit(hass, 5)
+    assert notifications(hass) == []
+
+
+async def test_a_corrected_limit_ends_a_failure(
+    hass: HomeAssistant, loaded: MockConfigEntry, home: Home
+) -> None:
+    await home.automate(BLUEPRINT, inputs())
+    await set_limit(hass, "plenty")
+    assert len(notifications(hass)) == 1
+    await set_limit(hass, 50)
+    assert notifications(hass) == []
+
+
+async def test_a_failure_that_a_retry_mends_in_time_is_not_told(
+    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event]
+) -> None:
+    await home.automate(BLUEPRINT, inputs(lasting={"minutes": 2}, tell_corrected=True, actions=[MESSAGE]))
+    await set_limit(hass, "plenty")
+    await asyncio.sleep(100)
+    await set_limit(hass, 5)
+    await set_limit(hass, 50)
+    await asyncio.sleep(100)
+    await set_limit(hass, 5)
+    await asyncio.sleep(300)
+    assert told == []
+    await set_limit(hass, "plenty")
+    await asyncio.sleep(100)
+    assert told == []
+    await asyncio.sleep(30)
+    assert [event.data["feedback"] for event in told] == [128]
+
+
+async def test_the_actions_of_the_user_know_what_happened(
+    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event]
+) -> None:
+    await home.automate(BLUEPRINT, inputs(persistent=False, actions=[MESSAGE]))
+    await set_limit(hass, "plenty")
+    assert notifications(hass) == []
+    (event,) = told
+    assert event.data["title"] == "SEC1000 Set export limit feedback: invalid input"
+    assert event.data["message"].endswith("(Feedback 128 after 0 requests.)")
+    assert event.data["entity_id"] == SET_LIMIT
+    assert event.data["feedback"] == 128
+    assert event.data["flags"] == ["invalid_input"]
+    await set_limit(hass, 5)
+    assert len(told) == 1
+
+
+async def test_an_action_of_the_user_that_fails_takes_nothing_else_with_it(
+    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event]
+) -> None:
+    async def phone(_call: ServiceCall) -> None:
+        raise HomeAssistantError("the phone is off")
+
+    hass.services.async_register("notify", "phone", phone)
+    actions = [MESSAGE, {"action": "notify.phone", "data": {"message": "{{ message }}"}}]
+    await home.automate(BLUEPRINT, inputs(actions=actions, quiet_time={"minutes": 10}))
+    await set_limit(hass, "plenty")
+    await set_limit(hass, "a lot")
+    assert len(notifications(hass)) == 1
+    assert len(told) == 2
+
+
+async def test_a_slow_action_of_the_user_keeps_no_other_failure_from_being_told(
+    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event]
+) -> None:
+    await home.automate(BLUEPRINT, inputs(actions=[MESSAGE, {"delay": 60}]))
+    for _ in range(5):
+        await set_limit(hass, "plenty")
+    assert len(told) == 5
+
+
+async def test_in_the_quiet_time_only_the_notification_is_renewed(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, told: list[Event]
+) -> None:
+    await home.automate(BLUEPRINT, inputs(actions=[MESSAGE], quiet_time={"minutes": 10}))
+    for wish in ("plenty", "a lot", "much", "too much"):
+        await set_limit(hass, wish)
+        await asyncio.sleep(120)
+    assert len(told) == 1
+    assert "too much" in notifications(hass)[0][1]
+    await asyncio.sleep(150)
+    await set_limit(hass, "plenty")
+    assert len(told) == 2
+
+
+async def test_of_several_devices_each_is_told_by_its_name(
+    hass: HomeAssistant, loaded: MockConfigEntry, home: Home
+) -> None:
+    async with Simulator() as other:
+        second = entry_of(other, "Barn")
+        second.add_to_hass(hass)
+        assert await hass.config_entries.async_setup(second.entry_id)
+        await home.automate(BLUEPRINT, inputs(feedback=[SET_LIMIT, "sensor.barn_set_export_limit_feedback"]))
+        for entry in (loaded, second):
+            await set_limit(hass, "plenty", config_entry_id=entry.entry_id)
+        assert [title.partition(" ")[0] for title, _ in notifications(hass)] == ["SEC1000", "Barn"]
+        await set_limit(hass, 5, config_entry_id=second.entry_id)
+        assert [title.partition(" ")[0] for title, _ in notifications(hass)] == ["SEC1000"]
+        await hass.config_entries.async_unload(second.entry_id)
+
+
+async def test_a_device_that_does_not_answer_is_told_by_the_feedback_of_the_polling_once(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, told: list[Event]
+) -> None:
+    await home.automate(BLUEPRINT, inputs(actions=[MESSAGE], lasting={"minutes": 3}))
+    sim.inject("silence", count=3, commands=[READ_TELEMETRY])
+    await asyncio.sleep(600)
+    assert told == []
+    await sim.stop()
+    await asyncio.sleep(3600)
+    assert [(event.data["entity_id"], event.data["feedback"]) for event in told] == [(TELEMETRY, 64)]
+    assert len(notifications(hass)) == 1
+    await sim.start()
+    await asyncio.sleep(400)
+    assert notifications(hass) == []
+
+
+async def test_a_sensor_that_was_picked_by_mistake_tells_nothing(
+    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event]
+) -> None:
+    await home.automate(BLUEPRINT, inputs(feedback=["sensor.sec1000_voltage_l1"], actions=[MESSAGE]))
+    await asyncio.sleep(300)
+    assert told == []
+    assert notifications(hass) == []
