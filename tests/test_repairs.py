@@ -22,6 +22,7 @@ from simulator import Simulator
 
 from .entries import entry_of
 from .fixing import Repair
+from .notes import NOTE, leave_note
 from .states import shown
 
 READ: Final = 0x43
@@ -786,19 +787,3 @@ async def test_an_issue_that_has_no_flow_here_is_only_confirmed(
         "/api/repairs/issues/fix", json={"handler": DOMAIN, "issue_id": "of_a_newer_version"}
     )
     assert (await answer.json())["step_id"] == "confirm"
-
-
-NOTE: Final[dict[str, str | int | float | None]] = {
-    "mode": "value",
-    "capacity": 30_000,
-    "limit": 4_320,
-    "sum_of_phases": False,
-    "at": "2026-06-20T22:00:00+00:00",
-}
-
-
-def leave_note(hass_storage: dict[str, Any], entry: MockConfigEntry, sim: Simulator) -> None:
-    """Leave the note of a Home Assistant that was killed in the middle of a reset."""
-    key = f"{DOMAIN}.{entry.entry_id}.note"
-    data = {**NOTE, "host": sim.host, "port": sim.port}
-    hass_storage[key] = {"version": 1, "minor_version": 1, "key": key, "data": data}

@@ -94,6 +94,26 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         """The owner's options as they stand now."""
         return ExportOptions.of(self.config_entry.options)
 
+    @property
+    def answers(self) -> bool:
+        """Whether what was read last is still shown, of telemetry or settings."""
+        return self.data.telemetry is not None or self.data.settings is not None
+
+    @property
+    def answered_at(self) -> datetime | None:
+        """When the device last gave a good answer, UTC; None where it gave none since setup."""
+        return self._silence.answered_at
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether the device is asked less often, since it seems to have had enough."""
+        return self._silence.is_kept
+
+    @property
+    def serves_telemetry(self) -> bool:
+        """Whether the firmware has telemetry to give, as far as is known."""
+        return not self._ask_telemetry_at
+
     @callback
     def take_over_interval(self) -> None:
         """Poll at the interval that the options hold now, from the next poll on."""

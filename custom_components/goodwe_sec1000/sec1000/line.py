@@ -32,6 +32,8 @@ _LOGGER: Final = logging.getLogger(__name__)
 STREAM_LIMIT: Final = 512
 """Bytes; asyncio stops reading from a device that sends twice as much as this unasked."""
 EXCHANGES_KEPT: Final = 50
+_OK: Final = "ok"
+_CANCELLED: Final = "cancelled"
 
 
 class Priority(IntEnum):
@@ -52,7 +54,12 @@ class Exchange:
     answer: bytes
     """All that was received, prefix included; empty where nothing was."""
     outcome: str
-    """"ok", or the name of the error."""
+    """"ok", "cancelled", or the name of the error."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it came to an end, and not to a good one."""
+        return self.outcome not in (_OK, _CANCELLED)
 
 
 class Line:
@@ -109,11 +116,11 @@ class Line:
         loop = asyncio.get_running_loop()
         await self.ready()
         answer = bytearray()
-        outcome = "cancelled"
+        outcome = _CANCELLED
         try:
             await self._exchange(command, answer, deadline)
             result = command.read(bytes(answer))
-            outcome = "ok"
+            outcome = _OK
         except Sec1000Error as error:
             outcome = type(error).__name__
             raise

@@ -1,0 +1,23 @@
+"""The note of a Home Assistant that was killed in the middle of a reset."""
+
+from typing import Any, Final
+
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+from simulator import Simulator
+
+NOTE: Final[dict[str, str | int | float | None]] = {
+    "mode": "value",
+    "capacity": 30_000,
+    "limit": 4_320,
+    "sum_of_phases": False,
+    "at": "2026-06-20T22:00:00+00:00",
+}
+
+
+def leave_note(hass_storage: dict[str, Any], entry: MockConfigEntry, sim: Simulator) -> None:
+    """Have the note on disk: what this device should hold again."""
+    key = f"{DOMAIN}.{entry.entry_id}.note"
+    data = {**NOTE, "host": sim.host, "port": sim.port}
+    hass_storage[key] = {"version": 1, "minor_version": 1, "key": key, "data": data}
