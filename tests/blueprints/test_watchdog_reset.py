@@ -1,0 +1,373 @@
+"""The export watchdog is reset when it throttles the inverters, and not for any other reason."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any, Final
+
+from homeassistant.const import EntityCategory, Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode
+from simulator import CAPTURED, Simulator
+from tests.states import shown
+
+from .home import Home
+
+BLUEPRINT: Final = "watchdog_reset"
+BUTTON: Final = "button.sec1000_reset_export_watchdog"
+INVERTERS: Final = "sensor.sec1000_inverter_power"
+COUNTER: Final = "counter.resets"
+VALUE_OFF: Final = "0006010140020044"
+SWITCH_MODE: Final = 0x40
+HOUR: Final = 3600
+
+
+def inputs(**changed: Any) -> dict[str, Any]:
+    return {
+        "reset_button": BUTTON,
+        "inverter_power": INVERTERS,
+        "load_power": "sensor.sec1000_load_power",
+        **changed,
+    }
+
+
+def resets(sim: Simulator) -> int:
+    """Return how often the limit was taken off."""
+    return sum(request.raw.hex() == VALUE_OFF for request in sim.requests)
+
+
+def sun(hass: HomeAssistant, elevation: float) -> None:
+    hass.states.async_set("sun.sun", "above_horizon", {"elevation": elevation})
+
+
+def measure(sim: Simulator, inverters: int, load: int) -> None:
+    sim.hold(replace(CAPTURED, inverter_power=inverters, meter_power=inverters - load))
+
+
+async def fall(
+    sim: Simulator, *, before: int = 9_000, to: int = 900, load: int = 6_000, seconds: float = 100
+) -> None:
+    """Let the inverters give the one, then the other, for longer than from one poll to the next."""
+    measure(sim, before, load)
+    await asyncio.sleep(65)
+    measure(sim, to, load)
+    await asyncio.sleep(seconds)
+
+
+@pytest.fixture(autouse=True)
+async def _noon(hass: HomeAssistant) -> None:
+    await hass.config.async_set_time_zone("UTC")
+    sun(hass, 50)
+
+
+async def test_the_throttling_after_a_step_of_the_load_is_ended(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    """In a house that lives: 9 kW are switched on."""
+    automation = await home.automate(BLUEPRINT, inputs())
+    await asyncio.sleep(120)
+    assert shown(hass, automation).attributes["last_triggered"] is None
+    sim.event("heater-on")
+    await asyncio.sleep(5)
+    assert sim.house.inverter_power < 2_000
+    await asyncio.sleep(115)
+    assert sim.house.inverter_power > 15_000
+    assert resets(sim) == 1
+    assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 10_000)
+    assert shown(hass, "sensor.sec1000_reset_export_watchdog_feedback").state == "1"
+
+
+@pytest.mark.parametrize(
+    ("changed", "readings", "expected"),
+    [
+        ({}, {}, 1),
+        ({}, {"to": 1_800}, 1),
+        ({}, {"to": 1_850}, 0),
+        ({"collapsed_to": 30}, {"to": 2_600}, 1),
+        ({}, {"before": 990, "to": 90}, 0),
+        ({"power_before": 500}, {"before": 990, "to": 90}, 1),
+        ({}, {"load": 1_350}, 0),
+        ({"import_above": 400}, {"load": 1_350}, 1),
+        ({}, {"load": 800}, 0),
+        ({"import_above": 6_000}, {}, 0),
+    ],
+)
+async def test_a_collapse_is_what_the_user_says_it_is(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    home: Home,
+    changed: dict[str, Any],
+    readings: dict[str, int],
+    expected: int,
+) -> None:
+    measure(sim, readings.get("before", 9_000), 800)
+    await asyncio.sleep(65)
+    await home.automate(BLUEPRINT, inputs(**changed))
+    await fall(sim, **readings)
+    assert resets(sim) == expected
+
+
+async def test_clouds_and_dusk_are_none(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await home.automate(BLUEPRINT, inputs())
+    watts = 9_000
+    while watts > 20:
+        measure(sim, watts, 6_000)
+        await asyncio.sleep(30)
+        watts = watts * 3 // 4
+    assert resets(sim) == 0
+
+
+async def test_a_fall_that_recovers_by_itself_is_none(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await home.automate(BLUEPRINT, inputs(collapsed_for={"minutes": 2}))
+    for _ in range(3):
+        await fall(sim, seconds=75)
+    measure(sim, 9_000, 6_000)
+    await asyncio.sleep(300)
+    assert resets(sim) == 0
+    await fall(sim, seconds=160)
+    assert resets(sim) == 1
+
+
+async def test_a_device_that_went_silent_is_none(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await home.automate(BLUEPRINT, inputs(collapsed_for={"minutes": 2}))
+    await fall(sim, seconds=35)
+    sim.inject("reset")
+    await asyncio.sleep(60)
+    assert shown(hass, INVERTERS).state == "unavailable"
+    sim.clear_faults()
+    await asyncio.sleep(600)
+    assert shown(hass, INVERTERS).state == "900"
+    assert resets(sim) == 0
+
+
+@pytest.mark.parametrize("case", ["export is off", "a receiver decides", "nothing limits", "nobody knows"])
+async def test_where_something_else_may_hold_the_inverters_down_nothing_is_reset(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, case: str
+) -> None:
+    if case == "export is off":
+        await hass.services.async_call("goodwe_sec1000", "export_disable", blocking=True)
+    elif case == "a receiver decides":
+        sim.device.mode = ControlMode.RCR
+    elif case == "nothing limits":
+        sim.device.mode = ControlMode.DEACTIVATED
+    else:
+        er.async_get(hass).async_update_entity(
+            "select.sec1000_control_mode", disabled_by=er.RegistryEntryDisabler.USER
+        )
+    await asyncio.sleep(70)
+    await home.automate(BLUEPRINT, inputs())
+    await fall(sim)
+    assert resets(sim) == 0
+
+
+async def test_switch_and_select_are_found_because_a_device_has_one_of_each(
+    hass: HomeAssistant, loaded: MockConfigEntry
+) -> None:
+    entries = er.async_entries_for_config_entry(er.async_get(hass), loaded.entry_id)
+    for platform in (Platform.SWITCH, Platform.SELECT):
+        (only,) = [entry for entry in entries if entry.domain == platform]
+        assert only.disabled_by is None
+        assert only.entity_category is not EntityCategory.DIAGNOSTIC
+
+
+@pytest.mark.parametrize(
+    ("elevation", "changed", "expected"),
+    [
+        (9, {}, 0),
+        (9, {"sun_elevation": 5}, 1),
+        (-50, {"sun_elevation": -90}, 1),
+        (None, {}, 0),
+        (None, {"sun_elevation": -90}, 1),
+    ],
+)
+async def test_the_sun_has_to_be_high_enough(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    home: Home,
+    elevation: float | None,
+    changed: dict[str, Any],
+    expected: int,
+) -> None:
+    if elevation is None:
+        hass.states.async_remove("sun.sun")
+    else:
+        sun(hass, elevation)
+    await home.automate(BLUEPRINT, inputs(**changed))
+    await fall(sim)
+    assert resets(sim) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "changed", "expected"),
+    [
+        ("100", {}, 1),
+        ("99", {}, 0),
+        ("99", {"sun_sensor_above": 50}, 1),
+        ("unavailable", {}, 0),
+        (None, {}, 0),
+    ],
+)
+async def test_another_witness_has_to_agree(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    home: Home,
+    value: str | None,
+    changed: dict[str, Any],
+    expected: int,
+) -> None:
+    if value is not None:
+        hass.states.async_set("sensor.irradiance", value)
+    await home.automate(BLUEPRINT, inputs(sun_sensor="sensor.irradiance", **changed))
+    await fall(sim)
+    assert resets(sim) == expected
+
+
+async def test_sensors_may_show_kilowatts(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    registry = er.async_get(hass)
+    for key in ("inverter_power", "load_power"):
+        registry.async_update_entity_options(f"sensor.sec1000_{key}", "sensor", {"unit_of_measurement": "kW"})
+    await asyncio.sleep(35)
+    assert shown(hass, INVERTERS).attributes["unit_of_measurement"] == "kW"
+    await home.automate(BLUEPRINT, inputs())
+    await fall(sim, to=1_850)
+    assert resets(sim) == 0
+    await fall(sim, load=1_350)
+    assert resets(sim) == 0
+    await fall(sim)
+    assert resets(sim) == 1
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+async def test_the_pause_since_the_last_press_is_kept_also_across_a_restart(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, by_hand: bool
+) -> None:
+    assert await async_setup_component(hass, "counter", {"counter": {"resets": {}}})
+    await home.automate(BLUEPRINT, inputs(minimum_pause={"minutes": 30}, counter=COUNTER))
+    if by_hand:
+        await hass.services.async_call("button", "press", {"entity_id": BUTTON}, blocking=True)
+    else:
+        await fall(sim)
+    assert resets(sim) == 1
+    for _ in range(4):
+        await fall(sim)
+    await home.restart(loaded)
+    for _ in range(4):
+        await fall(sim)
+    assert resets(sim) == 1
+    await asyncio.sleep(400)
+    await fall(sim)
+    assert resets(sim) == 2
+
+
+@pytest.mark.parametrize("warp", ["2026-06-21 21:00:00"], indirect=True)
+@pytest.mark.parametrize("counted", [False, True])
+async def test_the_daily_maximum_holds_until_midnight(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, counted: bool
+) -> None:
+    assert await async_setup_component(hass, "counter", {"counter": {"resets": {}}})
+    changed = {"counter": COUNTER} if counted else {}
+    automation = await home.automate(
+        BLUEPRINT, inputs(daily_maximum=3, minimum_pause={"minutes": 1}, **changed)
+    )
+    for _ in range(8):
+        await fall(sim)
+    assert resets(sim) == 3
+    assert shown(hass, COUNTER).state == ("3" if counted else "0")
+    assert shown(hass, automation).attributes["current"] == (0 if counted else 3)
+    await asyncio.sleep(2.7 * HOUR)
+    assert shown(hass, automation).attributes["current"] == 0
+    for _ in range(8):
+        await fall(sim)
+    assert resets(sim) == 6
+    assert shown(hass, COUNTER).state == ("3" if counted else "0")
+
+
+@pytest.mark.parametrize("warp", ["2026-06-21 22:00:00"], indirect=True)
+async def test_after_a_restart_on_a_day_with_a_reset_the_day_is_over_where_nothing_counts(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await home.automate(BLUEPRINT, inputs())
+    await home.restart(loaded)
+    await fall(sim)
+    assert resets(sim) == 1
+    await home.restart(loaded)
+    await asyncio.sleep(700)
+    await fall(sim)
+    assert resets(sim) == 1
+    await asyncio.sleep(1.8 * HOUR)
+    await fall(sim)
+    assert resets(sim) == 2
+
+
+async def test_a_counter_knows_the_number_after_a_restart(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    assert await async_setup_component(hass, "counter", {"counter": {"resets": {}}})
+    await home.automate(BLUEPRINT, inputs(counter=COUNTER, daily_maximum=2, minimum_pause={"minutes": 1}))
+    for _ in range(3):
+        await fall(sim)
+        await home.restart(loaded)
+        await asyncio.sleep(60)
+    assert resets(sim) == 2
+
+
+async def test_a_counter_that_is_gone_resets_nothing_more_on_that_day(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await hass.services.async_call("button", "press", {"entity_id": BUTTON}, blocking=True)
+    await home.automate(BLUEPRINT, inputs(counter=COUNTER))
+    await asyncio.sleep(700)
+    await fall(sim)
+    assert resets(sim) == 1
+
+
+async def test_a_press_by_hand_does_not_use_the_day_up(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await home.automate(BLUEPRINT, inputs(daily_maximum=1))
+    await hass.services.async_call("button", "press", {"entity_id": BUTTON}, blocking=True)
+    await asyncio.sleep(700)
+    await fall(sim)
+    assert resets(sim) == 2
+
+
+async def test_a_reset_that_fails_counts_and_is_not_repeated(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    automation = await home.automate(BLUEPRINT, inputs())
+    await fall(sim, seconds=35)
+    sim.inject("ack-without-effect", commands=[SWITCH_MODE], count=1)
+    await asyncio.sleep(60)
+    assert shown(hass, "sensor.sec1000_reset_export_watchdog_feedback").state != "0"
+    await fall(sim)
+    assert resets(sim) == 1
+    assert shown(hass, automation).attributes["current"] == 1
+    assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 10_000)
+
+
+async def test_nothing_is_done_without_the_users_conditions(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    hass.states.async_set("input_boolean.allowed", "off")
+    condition = {"condition": "state", "entity_id": "input_boolean.allowed", "state": "on"}
+    await home.automate(BLUEPRINT, inputs(only_if=[condition]))
+    await fall(sim)
+    assert resets(sim) == 0
+    hass.states.async_set("input_boolean.allowed", "on")
+    await fall(sim)
+    assert resets(sim) == 1
