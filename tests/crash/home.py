@@ -1,7 +1,7 @@
 """A Home Assistant in a process of its own, and the folder that is left of it when it is killed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 import json
@@ -30,7 +30,7 @@ OPTIONS: Final[Mapping[str, Any]] = {
     "put_back": False,
     "allow_deactivating": False,
 }
-_CHECKOUT: Final = Path(__file__).parent.parent.parent
+CHECKOUT: Final = Path(__file__).parent.parent.parent
 _LOOK_AGAIN: Final = 0.005
 
 START: Final = {"trigger": "homeassistant", "event": "start"}
@@ -72,14 +72,30 @@ class Home:
         """Make the folder; nothing runs yet, and nothing is automated."""
         self._folder = folder
         self._process: ForkServerProcess | None = None
+        self.run: Callable[[str], None] = launch.run
+        """What the process runs, given the folder."""
+        self.integrations: dict[str, Any] = {}
+        """What configuration.yaml sets up beside automations, from the next `automate` on."""
         self.storage = folder / ".storage"
         self.note = self.storage / f"{DOMAIN}.{ENTRY_ID}.note"
         self.storage.mkdir(parents=True)
-        integration = folder / "custom_components" / DOMAIN
-        integration.parent.mkdir()
-        integration.symlink_to(_CHECKOUT / "custom_components" / DOMAIN)
+        (folder / "custom_components").mkdir()
+        # Without it, the checkout's own folder of that name would be looked into.
+        (folder / "custom_components" / "__init__.py").touch()
+        self.install(CHECKOUT / "custom_components" / DOMAIN)
         self.store("core.config_entries", {"entries": [_entry(sim)]}, minor_version=5)
         self.automate()
+
+    def install(self, integration: Path) -> None:
+        """Put the files of this integration in place, whatever was there before."""
+        place = self._folder / "custom_components" / DOMAIN
+        place.unlink(missing_ok=True)
+        place.symlink_to(integration)
+
+    def stored(self, key: str) -> Any:
+        """Return what Home Assistant has on disk under a key; None where there is nothing."""
+        path = self.storage / key
+        return json.loads(path.read_text())["data"] if path.exists() else None
 
     def store(self, key: str, data: object, *, minor_version: int = 1) -> None:
         """Put on disk what a Home Assistant that ran before would have left there."""
@@ -99,6 +115,7 @@ class Home:
                 "country": "CZ",
                 "time_zone": "Europe/Prague",
             },
+            **self.integrations,
             "automation": [automation.configuration() for automation in automations],
         }
         # JSON is YAML.
@@ -107,7 +124,7 @@ class Home:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Start Home Assistant; what has not ended by the end of the block is killed."""
-        process = self._process = _context.Process(target=launch.run, args=(str(self._folder),), daemon=True)
+        process = self._process = _context.Process(target=self.run, args=(str(self._folder),), daemon=True)
         process.start()
         try:
             yield

@@ -39,5 +39,14 @@ def run(folder: str) -> None:
     sys.exit(runner.run(runner.RuntimeConfig(config_dir=folder, skip_pip=True)))
 
 
+def run_at_port(port: int, folder: str) -> None:
+    """Run it where the one port that the older integration knew is this one."""
+    from custom_components.goodwe_sec1000 import address, migrated_settings  # noqa: PLC0415 - not before the fork
+
+    for module in (address, migrated_settings):
+        vars(module)["DEFAULT_PORT"] = port
+    run(folder)
+
+
 def nothing() -> None:
     """Run nothing: that this comes to its end shows that the imports are done."""

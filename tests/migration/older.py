@@ -1,7 +1,6 @@
 """What the older integration leaves behind: an entry, registered entities, states, a file of limits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntryState
@@ -11,83 +10,10 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 
+from .older_entities import ENTITIES
+
 STATE_FILE: Final = f"{DOMAIN}.state"
 
-
-@dataclass(frozen=True, slots=True)
-class OlderEntity:
-    """An entity of the older integration, and which of ours it becomes."""
-
-    platform: str
-    key: str
-    becomes: str
-    state: str = "unknown"
-    unit: str | None = None
-    device_class: str | None = None
-    state_class: str | None = None
-    precision: int | None = None
-
-    def entity_id(self, prefix: str = "sec1000_device_1") -> str:
-        """Return its entity id; older releases had no name in the prefix."""
-        return f"{self.platform}.{prefix}_{self.key}"
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """The attributes of its state."""
-        found = {
-            "unit_of_measurement": self.unit,
-            "device_class": self.device_class,
-            "state_class": self.state_class,
-        }
-        return {name: value for name, value in found.items() if value}
-
-
-def _measured(key: str, becomes: str, state: str, unit: str, kind: str, precision: int) -> OlderEntity:
-    return OlderEntity("sensor", key, becomes, state, unit, kind, "measurement", precision)
-
-
-POWERS: Final = (
-    _measured("p1", "power_l1", "0.295", "kW", "power", 3),
-    _measured("p2", "power_l2", "-0.114", "kW", "power", 3),
-    _measured("p3", "power_l3", "-0.532", "kW", "power", 3),
-    _measured("meters_power", "meter_power", "-0.351", "kW", "power", 3),
-    _measured("inverters_power", "inverter_power", "3.386", "kW", "power", 3),
-    _measured("load_power", "load_power", "3.737", "kW", "power", 3),
-)
-OTHER_MEASURED: Final = (
-    _measured("v1", "voltage_l1", "241.0", "V", "voltage", 1),
-    _measured("v2", "voltage_l2", "240.4", "V", "voltage", 1),
-    _measured("v3", "voltage_l3", "240.9", "V", "voltage", 1),
-    _measured("i1", "current_l1", "4.8", "A", "current", 2),
-    _measured("i2", "current_l2", "3.9", "A", "current", 2),
-    _measured("i3", "current_l3", "5.08", "A", "current", 2),
-    _measured("export_limit", "export_limit", "10.0", "kW", "power", 1),
-)
-FEEDBACKS: Final = tuple(
-    OlderEntity("sensor", f"{action}_feedback", f"{becomes}_feedback", "1", None, None, "measurement", 0)
-    for action, becomes in (
-        ("export_disable", "export_disable"),
-        ("export_enable", "export_enable"),
-        ("set_export_limit", "set_export_limit"),
-        ("get_export_limit", "get_export_limit"),
-        ("get_telemetry_data", "get_telemetry_data"),
-        ("reset_export_watchdog", "reset_export_watchdog"),
-        ("set_datetime", "set_date_and_time"),
-    )
-)
-ON_OR_OFF: Final = (
-    OlderEntity("sensor", "export_state", "export_state", "on"),
-    OlderEntity("sensor", "modul_started", "module_started", "on"),
-)
-CONTROLS: Final = (
-    OlderEntity("switch", "export_to_grid", "export_to_grid", "on"),
-    OlderEntity("number", "export_limit", "export_limit", "10.0", "kW"),
-    OlderEntity("button", "reset_export_watchdog", "reset_export_watchdog"),
-    OlderEntity("button", "set_datetime", "set_date_and_time"),
-    OlderEntity("button", "export_enable", "enable_export"),
-    OlderEntity("button", "export_disable", "disable_export"),
-)
-ENTITIES: Final = (*OTHER_MEASURED, *POWERS, *ON_OR_OFF, *FEEDBACKS, *CONTROLS)
 
 DATA: Final[Mapping[str, Any]] = {
     "device_name": "Device 1",

@@ -17,7 +17,8 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from simulator import CAPTURED, Simulator
 from tests.states import shown
 
-from .older import ENTITIES, FEEDBACKS, POWERS, move_in, older_entry, older_unique_id, register
+from .older import move_in, older_entry, older_unique_id, register
+from .older_entities import ENTITIES, FEEDBACKS, POWERS
 
 type PassTime = Callable[[float], Awaitable[None]]
 

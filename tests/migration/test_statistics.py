@@ -27,7 +27,8 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from simulator import Simulator
 from tests.states import shown
 
-from .older import ENTITIES, FEEDBACKS, OTHER_MEASURED, POWERS, move_in, older_entry, register
+from .older import move_in, older_entry, register
+from .older_entities import ENTITIES, FEEDBACKS, OTHER_MEASURED, POWERS
 
 BEFORE: Final = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 """The five minutes in which the older integration measured."""

@@ -1,0 +1,9 @@
+"""Says only which version its entries are."""
+
+from homeassistant.config_entries import ConfigFlow
+
+
+class OlderFlow(ConfigFlow, domain="goodwe_sec1000"):
+    """Entries of version 1."""
+
+    VERSION = 1
