@@ -1,7 +1,7 @@
 """A process of the demo: it logs to a file, says when it dies, and never outlives the demo."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 import ctypes
 import os
@@ -29,13 +29,24 @@ class Child:
     """One process, for as long as the context lasts."""
 
     def __init__(
-        self, name: str, command: Sequence[str], *, log: Path, folder: Path, restarts_on: int | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        log: Path,
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        restarts_on: int | None = None,
     ) -> None:
-        """Run a command in a folder; it is started anew where it ends with the status `restarts_on`."""
+        """Run a command in a folder; it is started anew where it ends with the status `restarts_on`.
+
+        `environment` is added to that of the demo.
+        """
         self.name = name
         self._command = command
         self._log = log
         self._folder = folder
+        self._environment = {**os.environ, **(environment or {})}
         self._restarts_on = restarts_on
         self._process: asyncio.subprocess.Process | None = None
 
@@ -93,6 +104,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 cwd=self._folder,
+                env=self._environment,
                 # Ctrl-C is for the demo alone, which ends its processes one after the other.
                 start_new_session=True,
                 preexec_fn=_dies_with_parent(),

@@ -9,14 +9,18 @@ import re
 import shutil
 from typing import Final
 
+from .dashboard import dashboard
 from .errors import RefusedError
 from .options import CHECKOUT
 from .ports import LOOPBACK
 
 _LINKS: Final = {
     "configuration.yaml": CHECKOUT / "demo" / "configuration.yaml",
-    "dashboard.yaml": CHECKOUT / "demo" / "dashboard.yaml",
+    "packages/goodwe_sec1000.yaml": CHECKOUT / "docs" / "dashboards" / "goodwe_sec1000_package.yaml",
     "custom_components/goodwe_sec1000": CHECKOUT / "custom_components" / "goodwe_sec1000",
+}
+_LINKS_TO_THE_SIMULATED_HOUSE: Final = {
+    "packages/simulated_house.yaml": CHECKOUT / "demo" / "simulated_house_package.yaml",
 }
 _EDITED_IN_THE_BROWSER: Final = ("automations.yaml", "scripts.yaml")
 
@@ -26,11 +30,18 @@ class Folder:
 
     def __init__(self, root: Path, device: str | None) -> None:
         """Name the folder of the device at an address, or of the simulator (None)."""
+        self._is_simulated = device is None
         name = "simulator" if device is None else "device-" + re.sub(r"[^\w.-]", "-", device)
         self.path = root / name
         self.config = self.path / "config"
+        self._past_mark = self.path / "has-a-past"
         # Beside the folder rather than in it: a fresh start removes the folder.
         self._lock = root / f"{name}.lock"
+
+    @property
+    def has_past(self) -> bool:
+        """Whether its history began with days that were simulated."""
+        return self._past_mark.exists()
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -43,19 +54,31 @@ class Folder:
                 raise RefusedError(f"The demo in {self.path} is running already. Stop it first.") from None
             yield
 
-    def prepare(self, port: int, *, fresh: bool) -> None:
-        """Make what Home Assistant needs before it starts; what is there stays, unless `fresh`."""
+    def prepare(self, port: int, *, fresh: bool, past: bool = False) -> None:
+        """Make what Home Assistant needs before it starts; what is there stays, unless `fresh`.
+
+        Raises RefusedError where it is to get a `past` and has a history already.
+        """
         if fresh:
             shutil.rmtree(self.path)
+        if past:
+            if self.config.exists():
+                raise RefusedError("A past can only be given to a demo that has none: add --fresh.")
+            self.config.mkdir(parents=True)
+            self._past_mark.touch()
         storage = self.config / ".storage"
         storage.mkdir(parents=True, exist_ok=True)
-        for name, target in _LINKS.items():
+        links = _LINKS | (_LINKS_TO_THE_SIMULATED_HOUSE if self._is_simulated else {})
+        for name, target in links.items():
             link = self.config / name
             link.parent.mkdir(exist_ok=True)
             link.unlink(missing_ok=True)
             link.symlink_to(target)
         for name in _EDITED_IN_THE_BROWSER:
             (self.config / name).touch()
+        shown = dashboard(simulated=self._is_simulated, has_past=self.has_past)
+        (self.config / "dashboard.yaml").unlink(missing_ok=True)
+        (self.config / "dashboard.yaml").write_text(json.dumps(shown, indent=2))
         # Home Assistant ignores an address in configuration.yaml once it has stored one.
         _store(storage, "http", 1, {"server_host": [LOOPBACK], "server_port": port})
         if not (storage / "onboarding").exists():

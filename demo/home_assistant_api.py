@@ -131,17 +131,23 @@ class HomeAssistantApi:
 
     async def make_default(self, dashboard: str) -> None:
         """Let a dashboard be what the browser opens, alone in the sidebar."""
+        await self.command("frontend/set_system_data", key="core", value={"default_panel": dashboard})
+        # A map of a house that does not exist, with tiles from the Internet.
+        for other in await self.command("lovelace/dashboards/list"):
+            if other["url_path"] == "map":
+                await self.command("lovelace/dashboards/delete", dashboard_id=other["id"])
+
+    async def command(self, command: str, **data: object) -> Any:
+        """Return the answer to a command of the WebSocket API; raises ApiError where it is refused."""
         async with self._session.ws_connect("/api/websocket") as socket:
             await socket.receive_json()
             await socket.send_json({"type": "auth", "access_token": self._token["access_token"]})
             await socket.receive_json()
-            await _command(
-                socket, 1, "frontend/set_system_data", key="core", value={"default_panel": dashboard}
-            )
-            # A map of a house that does not exist, with tiles from the Internet.
-            for number, other in enumerate(await _command(socket, 2, "lovelace/dashboards/list"), 3):
-                if other["url_path"] == "map":
-                    await _command(socket, number, "lovelace/dashboards/delete", dashboard_id=other["id"])
+            await socket.send_json({"id": 1, "type": command, **data})
+            answer = await socket.receive_json()
+        if not answer.get("success"):
+            raise ApiError(f"{command} was refused: {answer}")
+        return answer.get("result")
 
     async def _create_login(self) -> str | None:
         async with self._session.get("/api/onboarding") as response:
@@ -197,14 +203,6 @@ async def _content(response: aiohttp.ClientResponse) -> Any:
     if not response.ok:
         raise ApiError(f"{response.url.path} answered {response.status}: {await response.text()}")
     return await response.json() if response.content_type == "application/json" else {}
-
-
-async def _command(socket: aiohttp.ClientWebSocketResponse, number: int, command: str, **data: object) -> Any:
-    await socket.send_json({"id": number, "type": command, **data})
-    answer = await socket.receive_json()
-    if not answer.get("success"):
-        raise ApiError(f"{command} was refused: {answer}")
-    return answer.get("result")
 
 
 def _proposed(step: Json) -> Json:

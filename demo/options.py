@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from simulator.cli import hour_of_day, speed_factor
+
 CHECKOUT: Final = Path(__file__).resolve().parent.parent
 DEFAULT_PORT: Final = 8123
 DEFAULT_DEVICE_PORT: Final = 1234
+_MOST_DAYS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,12 @@ class Options:
     device_port: int
     folder: Path
     fresh: bool
+    speed: float
+    """Of the simulated day."""
+    start: float | None
+    """h of the simulated day at which it begins; None leaves it to the demo."""
+    past: int
+    """Days of the simulated house that the history begins with."""
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -48,6 +57,27 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     )
     add("--fresh", action="store_true", help="start over: forget login, settings and history of the demo")
     add(
+        "--speed",
+        type=speed_factor,
+        metavar="FACTOR",
+        help="speed of the simulated day; 144 is a day in ten minutes (default: 1)",
+    )
+    add(
+        "--start-time",
+        type=hour_of_day,
+        metavar="HH:MM",
+        help="when the simulated day begins (default: shortly before the heater switches on; a faster day "
+        "begins in the morning)",
+    )
+    add(
+        "--past",
+        type=_days,
+        default=0,
+        metavar="DAYS",
+        help="give a fresh demo the history of the simulated house's last days, as the sensors would have "
+        "recorded it; the simulated day then follows the clock",
+    )
+    add(
         "--folder",
         type=Path,
         default=CHECKOUT / ".demo",
@@ -56,12 +86,21 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     given = parser.parse_args(arguments)
     if given.device_port is not None and given.host is None:
         parser.error("--device-port is the port of a real device: it needs --host")
+    if given.host is not None and (given.speed, given.start_time, given.past) != (None, None, 0):
+        parser.error(
+            "--speed, --start-time and --past are the simulator's: a real device has a day of its own"
+        )
+    if given.past and (given.speed, given.start_time) != (None, None):
+        parser.error("with --past, the simulated day follows the clock: leave out --speed and --start-time")
     return Options(
         port=given.port,
         host=given.host,
         device_port=given.device_port or DEFAULT_DEVICE_PORT,
         folder=given.folder.resolve(),
         fresh=given.fresh,
+        speed=1.0 if given.speed is None else given.speed,
+        start=given.start_time,
+        past=given.past,
     )
 
 
@@ -69,6 +108,12 @@ def _host(text: str) -> str:
     if not (host := text.strip()) or any(character.isspace() or character == "/" for character in host):
         raise argparse.ArgumentTypeError(f"{text!r} is no address; give one such as 192.168.1.200")
     return host
+
+
+def _days(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) not in range(_MOST_DAYS + 1):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days; it has to be 0 to {_MOST_DAYS}")
+    return int(text)
 
 
 def _port(text: str) -> int:

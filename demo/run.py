@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 import signal
 import sys
 from typing import Final
@@ -9,18 +10,24 @@ from typing import Final
 import aiohttp
 
 from .child import Child
-from .device import Device, real_device, simulated_device, simulator_process
+from .device import Device, clock, real_device, simulated_device, simulator_process
 from .errors import DemoError, RefusedError
 from .folder import Folder
 from .home_assistant_api import PASSWORD, USER, HomeAssistantApi
 from .options import CHECKOUT, Options, parse
+from .past import hour_by_the_clock, past
 from .ports import LOOPBACK, reason_against
 from .set_up import DASHBOARD, set_up
+from .simulated_house import environment
 
 _RESTART: Final = 100
 """Home Assistant's exit status where it was told to restart."""
 _START_TIMEOUT: Final = 300.0
 """s; a first start on a slow computer compiles a lot."""
+_SHORTLY_BEFORE_THE_HEATER: Final = 12 + 44 / 60
+"""h; with the start of Home Assistant in between, the load steps within a minute of opening the dashboard."""
+_MORNING: Final = 7.0
+"""h"""
 _LAST_WORDS: Final = 3.0
 """s in which a process that broke a connection by dying is found dead."""
 
@@ -37,7 +44,7 @@ def main() -> int:
                     f"Port {options.port} of this computer cannot be used: {reason}. "
                     "Choose another one for Home Assistant with --port."
                 )
-            folder.prepare(options.port, fresh=options.fresh)
+            folder.prepare(options.port, fresh=options.fresh, past=options.past > 0)
             asyncio.run(Demo(options, folder).run())
     except DemoError as error:
         print(f"demo: {error}", file=sys.stderr)
@@ -94,25 +101,43 @@ class Demo:
             return child
 
         if self._options.host is None:
-            device = await simulated_device(await started(simulator_process(self._folder)))
+            simulator = simulator_process(self._folder, speed=self._options.speed, start=self._beginning())
+            device = await simulated_device(await started(simulator))
         else:
             device = real_device(self._options.host, self._options.device_port)
             _say(f"{device.host}:{device.port} is a real device. Setting it up only reads from it.")
         _say("Starting Home Assistant; the first time, this takes a minute.")
-        state = await self._set_up(await started(self._home_assistant()), device)
+        state = await self._set_up(await started(self._home_assistant(device)), device)
         _say(self._ready(device, state))
 
-    def _home_assistant(self) -> Child:
+    def _beginning(self) -> float:
+        """Return the hour at which the simulated day begins."""
+        if self._options.start is not None:
+            return self._options.start
+        if self._folder.has_past and self._options.speed == 1:
+            return hour_by_the_clock(datetime.now(UTC))
+        return _SHORTLY_BEFORE_THE_HEATER if self._options.speed <= 1 else _MORNING
+
+    def _home_assistant(self, device: Device) -> Child:
         config = self._folder.config
         hass = str(CHECKOUT / "demo" / "hass.py")
         command = [sys.executable, hass, "--skip-pip", "--log-no-color", "--config", str(config)]
         log = self._folder.path / "home-assistant.log"
-        return Child("Home Assistant", command, log=log, folder=config, restarts_on=_RESTART)
+        commands = None if device.control_port is None else environment(device.control_port)
+        return Child(
+            "Home Assistant",
+            command,
+            log=log,
+            folder=config,
+            environment=commands,
+            restarts_on=_RESTART,
+        )
 
     async def _set_up(self, home_assistant: Child, device: Device) -> str | None:
         try:
+            statistics = await asyncio.to_thread(past, self._options.past, datetime.now(UTC))
             async with HomeAssistantApi(self._address) as api, asyncio.timeout(_START_TIMEOUT):
-                return await set_up(api, device)
+                return await set_up(api, device, statistics)
         except (aiohttp.ClientError, TimeoutError) as error:
             # Where Home Assistant died, watching it tells more and ends this wait.
             await asyncio.sleep(_LAST_WORDS)
@@ -132,12 +157,22 @@ class Demo:
                 f"  Dashboard  {self._address}/{DASHBOARD}",
                 f"  Device     {device.description}",
                 *([f"             {trouble}"] if trouble else []),
+                *([f"  Day        {self._day()}"] if device.is_simulated else []),
                 f"  Logs       {self._folder.path}",
                 "",
                 "Ctrl-C ends it. The next start keeps login, settings and history; --fresh starts over.",
                 "",
             ]
         )
+
+    def _day(self) -> str:
+        text = f"began at {clock(self._beginning())}"
+        if (speed := self._options.speed) != 1:
+            text += (
+                f" and passes {speed:g} times as fast. Energy is added up in real time all the same:\n"
+                f"             a whole simulated day yields 1/{speed:g} of a day's energy"
+            )
+        return f"{text}."
 
     @property
     def _address(self) -> str:

@@ -1,6 +1,7 @@
 """Sets the integration up in a Home Assistant that has just started, as a user would."""
 
 import asyncio
+from collections.abc import Sequence
 import json
 from typing import Final
 
@@ -8,6 +9,7 @@ from .device import Device
 from .errors import DemoError
 from .home_assistant_api import HomeAssistantApi, WindowError
 from .options import CHECKOUT
+from .past import Statistics
 
 DASHBOARD: Final = "energy-controller"
 """As in configuration.yaml."""
@@ -15,17 +17,41 @@ DASHBOARD: Final = "energy-controller"
 _DOMAIN: Final = "goodwe_sec1000"
 _NAME: Final = "SEC1000"
 """The dashboard's entity ids begin with it."""
+_ENERGY_SOURCES: Final = [
+    {
+        "type": "grid",
+        "stat_energy_from": "sensor.sec1000_energy_imported",
+        "stat_energy_to": "sensor.sec1000_energy_exported",
+        # The Energy dashboard counts import as positive, the meter export.
+        "power_config": {"stat_rate_inverted": "sensor.sec1000_meter_power"},
+        "cost_adjustment_day": 0,
+    },
+    {
+        "type": "solar",
+        "stat_energy_from": "sensor.sec1000_energy_produced",
+        "stat_rate": "sensor.sec1000_inverter_power",
+        "config_entry_solar_forecast": None,
+    },
+]
 _LOADED_TIMEOUT: Final = 60.0
 _LOOK_AGAIN: Final = 0.25
 
 
-async def set_up(api: HomeAssistantApi, device: Device) -> str | None:
-    """Log in and have the device; return what is wrong with a real one that does not answer now."""
+async def set_up(api: HomeAssistantApi, device: Device, past: Sequence[Statistics] = ()) -> str | None:
+    """Log in and have the device; return what is wrong with a real one that does not answer now.
+
+    The `past` is what the history of a fresh demo begins with.
+    """
     await api.wait_until_answering()
     is_new = await api.log_in()
     await api.wait_until_running()
     if is_new:
         await api.make_default(DASHBOARD)
+        await api.command("energy/save_prefs", energy_sources=_ENERGY_SOURCES)
+        for statistics in past:
+            await api.command(
+                "recorder/import_statistics", metadata=statistics.metadata, stats=statistics.rows
+            )
     if entries := await api.entries(_DOMAIN):
         await api.move_entry(_DOMAIN, entries[0]["entry_id"], device.host, device.port)
     else:

@@ -124,14 +124,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--inverters", type=_inverters, default=3, metavar="N", help="of 10 kW each (default: %(default)s)")
     add(
         "--speed",
-        type=_speed,
+        type=speed_factor,
         default=1.0,
         metavar="FACTOR",
         help="speed of the day; 144 is a day in ten minutes; the device keeps real time (default: 1)",
     )
     add(
         "--start-time",
-        type=_hour,
+        type=hour_of_day,
         default="11:00",
         metavar="HH:MM",
         help="when the day begins (default: %(default)s)",
@@ -198,13 +198,15 @@ def _inverters(text: str) -> int:
     return int(text)
 
 
-def _speed(text: str) -> float:
+def speed_factor(text: str) -> float:
+    """Return the speed of the day; raises ArgumentTypeError for what is none."""
     if not 0 <= (value := _float(text)) <= 86400:  # noqa: PLR2004 - a day in a second
         raise argparse.ArgumentTypeError(f"{text!r} is no speed; it has to be 0 to 86400")
     return value
 
 
-def _hour(text: str) -> float:
+def hour_of_day(text: str) -> float:
+    """Return the hour that HH:MM means; raises ArgumentTypeError for what is no time."""
     if not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"{text!r} is no time; it has to be 00:00 to 23:59")
     hours, minutes = map(int, text.split(":"))

@@ -1,7 +1,9 @@
 """The house behind the device: sun, load and inverters that obey, and what the meter then sees.
 
 Two times run here. The day (sun and load) runs at a chosen speed; what the inverters and the
-device do takes its real time at any speed, so that a reset of 5 s is one.
+device do takes its real time at any speed, so that a reset of 5 s is one. Only the refresh of the
+inverters' power keeps up with a day that runs faster than the real one: a load computed from
+a value that is half a day old would make no sense.
 """
 
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from .sun import DAY, HOUR, Sun
 from .watchdog import THROTTLE, Watchdog
 
 REFRESH: Final = 30.0
-"""s between two refreshes of the inverters' power that the device tells."""
+"""s between two refreshes of the inverters' power that the device tells, in a day of real speed."""
 
 _STEP: Final = 1.0
 _MEMORY: Final = 600.0
@@ -67,6 +69,7 @@ class House:
             raise ValueError(f"the day starts at {start} h; it has to be 0 to 24")
         self.rated = rated * inverters
         self.speed = speed
+        self._refresh = REFRESH / max(1.0, speed)
         self.sun = sun or Sun(clouds=clouds, seed=seed)
         self.load = load or Load(seed=seed)
         self.heater = False
@@ -159,7 +162,7 @@ class House:
             self._power = self._told = target
         else:
             self._power = min(target, self._power + _RAMP * self.rated * passed)
-        refreshes = floor(now / REFRESH)
+        refreshes = floor(now / self._refresh)
         if refreshes != self._refreshed:
             self._refreshed = refreshes
             self._told = self._power

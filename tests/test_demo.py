@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 import json
 from pathlib import Path
 import re
@@ -13,17 +13,17 @@ import sys
 import time
 from typing import Any
 
-from homeassistant.core import HomeAssistant
 from homeassistant.util.yaml import load_yaml_dict
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from demo import run
 from demo.child import Child, ChildEndedError
+from demo.dashboard import dashboard
 from demo.errors import RefusedError
 from demo.folder import Folder
 from demo.home_assistant_api import HomeAssistantApi
 from demo.options import CHECKOUT, parse
+from demo.past import TIME_ZONE, past
 from demo.ports import reason_against
 
 LOOPBACK = "127.0.0.1"
@@ -59,6 +59,12 @@ class TestCommandLine:
             (["--host", "http://192.168.1.200/"], "is no address"),
             (["--fres"], "unrecognized arguments"),
             (["now"], "unrecognized arguments"),
+            (["--speed", "fast"], "'fast' is no speed"),
+            (["--start-time", "24:00"], "'24:00' is no time"),
+            (["--past", "31"], "it has to be 0 to 30"),
+            (["--past", "1.5"], "is no number of days"),
+            (["--past", "2", "--speed", "144"], "follows the clock"),
+            (["--host", "192.168.1.200", "--speed", "2"], "has a day of its own"),
         ],
     )
     def test_nonsense_is_refused_with_a_sentence(
@@ -74,7 +80,16 @@ class TestCommandLine:
             parse(["--help"])
         assert ended.value.code == 0
         text = capsys.readouterr().out
-        for option in ("--host", "--device-port", "--port", "--fresh", "--folder"):
+        for option in (
+            "--host",
+            "--device-port",
+            "--port",
+            "--fresh",
+            "--folder",
+            "--speed",
+            "--start-time",
+            "--past",
+        ):
             assert option in text
 
     def test_a_real_device_has_its_own_folder(self, tmp_path: Path) -> None:
@@ -178,26 +193,75 @@ class TestChild:
         assert await _is_gone(grandchild)
 
 
-async def test_the_dashboard_shows_and_calls_what_exists(
-    hass: HomeAssistant, loaded: MockConfigEntry
-) -> None:
-    text = (CHECKOUT / "demo" / "dashboard.yaml").read_text()
-    entities = set(re.findall(r"\w+\.sec1000_\w+", text))
-    assert entities == {entity for entity in entities if hass.states.get(entity)}
-    assert len(entities) > 20
-    actions = set(re.findall(r"(?:perform_action|service): goodwe_sec1000\.(\w+)", text))
-    assert actions <= set(hass.services.async_services_for_domain("goodwe_sec1000"))
-    assert len(actions) == 6
+class TestDashboard:
+    def test_a_new_demo_looks_back_so_far_that_its_first_minute_fills_some_of_the_graphs(self) -> None:
+        parts = list(_parts(dashboard(simulated=True, has_past=False)))
+        assert {part["hours_to_show"] for part in parts if "hours_to_show" in part} == {0.25}
+        assert not [part for part in parts if part.get("type") == "statistics-graph"]
+        assert not [part for part in parts if "24 hours" in str(part.get("heading"))]
+
+    def test_a_demo_with_a_past_has_the_dashboard_to_copy_and_the_house(self) -> None:
+        to_copy = load_yaml_dict(CHECKOUT / "docs" / "dashboards" / "goodwe_sec1000.yaml")
+        shown = dashboard(simulated=True, has_past=True)
+        sections = shown["views"][0]["sections"]
+        [house] = [section for section in sections if section["cards"][0]["heading"] == "The simulated house"]
+        sections.remove(house)
+        assert shown == to_copy
+
+    def test_a_real_device_has_no_simulated_house(self, tmp_path: Path) -> None:
+        folder = Folder(tmp_path, "192.168.1.200-1234")
+        folder.prepare(8123, fresh=False)
+        assert "simulated" not in (folder.config / "dashboard.yaml").read_text()
+        assert [file.name for file in (folder.config / "packages").iterdir()] == ["goodwe_sec1000.yaml"]
 
 
-def test_the_dashboard_asks_before_it_resets_the_watchdog() -> None:
-    cards = list(_cards(load_yaml_dict(CHECKOUT / "demo" / "dashboard.yaml")))
-    taps = [card["tap_action"] for card in cards if "tap_action" in card]
-    assert {tap["action"] for tap in taps} == {"perform-action", "call-service"}
-    for tap in taps:
-        assert ("confirmation" in tap) == (
-            tap.get("perform_action") == "goodwe_sec1000.reset_export_watchdog"
-        )
+class TestPast:
+    NOW = datetime(2026, 7, 2, 13, 20, tzinfo=UTC)
+
+    def statistics(self) -> dict[str, list[dict[str, Any]]]:
+        return {statistics.metadata["statistic_id"]: statistics.rows for statistics in past(1, self.NOW)}
+
+    def test_each_full_hour_of_the_day_has_a_row_and_the_present_one_has_none(self) -> None:
+        for rows in self.statistics().values():
+            hours = [datetime.fromisoformat(row["start"]) for row in rows][-24:]
+            assert hours == [
+                datetime(2026, 7, 2, 12, tzinfo=UTC) - timedelta(hours=n) for n in range(23, -1, -1)
+            ]
+
+    def test_energy_ends_where_the_sensors_begin_and_adds_up(self) -> None:
+        flows = {
+            kind: self.statistics()[f"sensor.sec1000_energy_{kind}"]
+            for kind in ("produced", "exported", "imported", "consumed")
+        }
+        assert {rows[-1]["sum"] for rows in flows.values()} == {0.0}
+        day = {kind: -rows[0]["sum"] for kind, rows in flows.items()}
+        assert day["produced"] > 50
+        assert day["produced"] - day["exported"] + day["imported"] == pytest.approx(day["consumed"], abs=0.5)
+        for rows in flows.values():
+            assert [row["sum"] for row in rows] == sorted(row["sum"] for row in rows)
+
+    def test_the_sun_stands_where_the_clock_has_it(self) -> None:
+        assert f"time_zone: {TIME_ZONE}" in (CHECKOUT / "demo" / "configuration.yaml").read_text()
+        rows = self.statistics()["sensor.sec1000_inverter_power"]
+        watts = {datetime.fromisoformat(row["start"]).astimezone(TIME_ZONE).hour: row["mean"] for row in rows}
+        assert watts[2] == 0
+        assert watts[13] > 5_000
+
+    def test_the_export_stays_within_its_limit(self) -> None:
+        rows = self.statistics()["sensor.sec1000_meter_power"]
+        assert 9_000 < max(row["mean"] for row in rows) <= 10_010
+        inverted = self.statistics()["sensor.sec1000_meter_power_inverted"]
+        assert [row["mean"] for row in inverted] == [-row["mean"] for row in rows]
+
+    def test_a_demo_that_has_a_history_gets_no_past(self, tmp_path: Path) -> None:
+        folder = Folder(tmp_path, None)
+        folder.prepare(8123, fresh=False)
+        with pytest.raises(RefusedError, match="--fresh"):
+            folder.prepare(8123, fresh=False, past=True)
+        folder.prepare(8123, fresh=True, past=True)
+        # The next start, which asks for no past, keeps it.
+        folder.prepare(8123, fresh=False)
+        assert folder.has_past
 
 
 @pytest.mark.slow
@@ -208,6 +272,11 @@ async def test_the_whole_demo(tmp_path: Path, free: int) -> None:
         entry = (await api.entries("goodwe_sec1000"))[0]["entry_id"]
         await _numeric(api, "sensor.sec1000_meter_power")
         assert (await _true_state(control))["bound_limit"] == 10_000
+        assert not any((await api.command("energy/validate"))["energy_sources"])
+        await _numeric(api, "sensor.sec1000_meter_power_inverted")
+        await api.post("/api/services/switch/turn_on", {"entity_id": "switch.second_heater"})
+        assert (await _true_state(control))["house"]["heater"]
+        assert re.fullmatch(r"12:4\d", (await api.get("/api/states/sensor.simulated_time"))["state"])
         await api.post("/api/services/goodwe_sec1000/export_disable", {})
         assert (await _true_state(control))["bound_limit"] == 0
         assert (await api.get("/api/states/binary_sensor.sec1000_export_state"))["state"] == "off"
@@ -228,11 +297,16 @@ async def test_the_whole_demo(tmp_path: Path, free: int) -> None:
                 f"/api/history/period/{beginning:%Y-%m-%dT%H:%M:%SZ}?filter_entity_id=sensor.sec1000_meter_power"
             )
             assert datetime.fromisoformat(history[0][0]["last_changed"]) < between
+            seen = {state["entity_id"] for state in await api.get("/api/states")}
             second.send_signal(signal.SIGTERM)
             assert await second.wait() == 0
     log = (tmp_path / "simulator" / "config" / "home-assistant.log").read_text()
     assert "Traceback" not in log
     assert " ERROR " not in log
+    for entity in re.findall(
+        r"\b(?:sensor|switch)\.\w+", (CHECKOUT / "demo" / "simulated_house.yaml").read_text()
+    ):
+        assert entity in seen
 
 
 @asynccontextmanager
@@ -313,12 +387,11 @@ def _process_state(pid: int) -> str | None:
         return None
 
 
-def _cards(node: object) -> Iterator[dict[str, Any]]:
+def _parts(node: object) -> Iterator[dict[str, Any]]:
     if isinstance(node, list):
         for item in node:
-            yield from _cards(item)
+            yield from _parts(item)
     elif isinstance(node, dict):
-        if "type" in node:
-            yield node
+        yield node
         for item in node.values():
-            yield from _cards(item)
+            yield from _parts(item)

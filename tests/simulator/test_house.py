@@ -134,6 +134,14 @@ def test_the_day_runs_at_its_speed() -> None:
     assert house.time_of_day == pytest.approx(12)
 
 
+def test_the_load_computed_from_what_is_told_makes_sense_in_a_fast_day() -> None:
+    house = House(start=7, speed=144, clouds=False, load=QUIET)
+    for second in range(300):
+        house.advance(float(second), FREE)
+        told = house.telemetry()
+        assert told.load_power == pytest.approx(house.load_power, abs=600)
+
+
 def test_the_same_seed_gives_the_same_day() -> None:
     def day(seed: int) -> list[int]:
         house = House(speed=60, seed=seed)
