@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.event import async_track_state_change_event
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -43,6 +44,17 @@ async def test_what_was_proven_here_is_what_should_hold(
         sim.device.limit = limit
         await pass_time(61)
         assert differs(hass) is expected
+
+
+async def test_a_limit_that_is_set_here_differs_at_no_moment(
+    hass: HomeAssistant, loaded: MockConfigEntry
+) -> None:
+    changes: list[Event[EventStateChangedData]] = []
+    async_track_state_change_event(hass, "binary_sensor.sec1000_limit_differs", changes.append)
+    for action in ("export_disable", "export_enable"):
+        await hass.services.async_call(DOMAIN, action, blocking=True)
+    await hass.async_block_till_done()
+    assert changes == []
 
 
 async def test_what_was_proven_is_remembered_across_a_restart(

@@ -169,14 +169,18 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
 
     async def _take_over(self, settings: ExportSettings) -> None:
         """Show what was read; the first limit that is ever read is the first baseline."""
-        self.show_settings(settings)
         if self.data.proven_limit is None:
-            await self.keep_limit(settings.limit)
+            await self.show_proven(settings, settings.limit)
+        else:
+            self.show_settings(settings)
 
-    async def keep_limit(self, limit: int) -> None:
-        """Keep the limit (W) that was just proven as what should hold."""
+    async def show_proven(self, settings: ExportSettings, limit: int) -> None:
+        """Take over what the device was just proven to hold, and keep the limit (W) as what should hold.
+
+        Both at once: compared with what should have held before, the device would seem to differ.
+        """
+        self.show_settings(settings, proven_limit=limit)
         await self.baseline.keep(limit)
-        self._show(replace(self.data, proven_limit=limit))
 
     async def _remember(self, target: ExportTarget) -> None:
         await self.notes.write(target, self.config_entry.data[CONF_HOST], self.config_entry.data[CONF_PORT])
@@ -188,15 +192,17 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._show(replace(self.data, note=None))
 
     @callback
-    def show_settings(self, settings: ExportSettings) -> None:
-        """Take over what the device was just read to hold."""
+    def show_settings(self, settings: ExportSettings, proven_limit: int | None = None) -> None:
+        """Take over what the device was just read to hold, and the limit (W) that this proves, if any."""
         if self._loss_logged:
             self._loss_logged = False
             LOGGER.info("%s: the export limit can be read again", self.name)
         self._settings_error = None
         self._settings_read_at = monotonic()
         self._silence.ended()
-        self._show(replace(self.data, settings=settings, answered=True))
+        if proven_limit is None:
+            proven_limit = self.data.proven_limit
+        self._show(replace(self.data, settings=settings, proven_limit=proven_limit, answered=True))
 
     @callback
     def forget_settings(self) -> None:

@@ -361,8 +361,7 @@ class ExportControl:
             self._coordinator.forget_settings()
             raise
         self._save(changed)
-        self._coordinator.show_settings(settings)
-        await self._coordinator.keep_limit(wanted.limit)
+        await self._coordinator.show_proven(settings, wanted.limit)
         message = f"Read back: {_in_words(settings)}."
         if account.unacknowledged:
             message += " The device did not acknowledge the arming: see by the meter whether it holds."

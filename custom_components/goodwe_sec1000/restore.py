@@ -55,9 +55,10 @@ class Restorer:
     async def _restore(self) -> None:
         wanted = self._coordinator.client.unsettled
         settings = await self._coordinator.client.restore()
-        self._coordinator.show_settings(settings)
         if wanted and agrees(settings, wanted):
-            await self._coordinator.keep_limit(wanted.limit)
+            await self._coordinator.show_proven(settings, wanted.limit)
+        else:
+            self._coordinator.show_settings(settings)
         await self.settled()
 
     async def settled(self) -> None:
