@@ -3,47 +3,26 @@
 import json
 from pathlib import Path
 import re
-from typing import Any, Final
+from typing import Any
 
-from homeassistant.components.automation.config import AUTOMATION_BLUEPRINT_SCHEMA
 from homeassistant.components.automation.helpers import async_get_blueprints
 from homeassistant.components.blueprint.importer import fetch_blueprint_from_url
-from homeassistant.components.blueprint.models import Blueprint
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.selector import selector
-from homeassistant.util.yaml import extract_inputs, load_yaml_dict
+from homeassistant.util.yaml import extract_inputs
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 
-from .home import BLUEPRINTS, Home
-
-CHECKOUT: Final = BLUEPRINTS.parent
-MANIFEST: Final = json.loads((CHECKOUT / "custom_components" / DOMAIN / "manifest.json").read_text())
-FILES: Final = sorted(BLUEPRINTS.rglob("*.yaml"))
-
-each_file: Final = pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
+from .files import CHECKOUT, address, blueprint, check_names, each_file, sections
+from .home import Home
 
 
 @pytest.fixture
 def text(file: Path) -> str:
     return file.read_text()
-
-
-def blueprint(file: Path) -> Blueprint:
-    return Blueprint(load_yaml_dict(file), expected_domain="automation", schema=AUTOMATION_BLUEPRINT_SCHEMA)
-
-
-def sections(file: Path) -> dict[str, dict[str, Any]]:
-    inputs: dict[str, dict[str, Any]] = blueprint(file).metadata["input"]
-    return {key: given for key, given in inputs.items() if "input" in given}
-
-
-def repository() -> str:
-    address: str = MANIFEST["documentation"]
-    return address
 
 
 @each_file
@@ -95,10 +74,9 @@ def test_entities_of_the_device_are_picked_among_those_of_the_integration(file: 
 
 
 @each_file
-def test_the_address_is_that_of_the_manifest(file: Path, text: str) -> None:
-    path = file.relative_to(CHECKOUT)
-    assert blueprint(file).metadata["source_url"] == f"{repository()}/blob/main/{path}"
-    assert set(re.findall(r"https?://\S+", text)) == {f"{repository()}/blob/main/{path}"}
+def test_the_only_address_in_it_is_its_own(file: Path, text: str) -> None:
+    assert blueprint(file).metadata["source_url"] == address(file)
+    assert set(re.findall(r"https?://\S+", text)) == {address(file)}
 
 
 @each_file
@@ -106,10 +84,9 @@ async def test_it_is_imported_by_its_address(
     hass: HomeAssistant, home: Home, aioclient_mock: AiohttpClientMocker, file: Path, text: str
 ) -> None:
     """What Home Assistant stores is written anew by it, and has to be the same automation."""
-    address = f"{repository()}/blob/main/{file.relative_to(CHECKOUT)}"
-    raw = address.replace("//github.com/", "//raw.githubusercontent.com/").replace("/blob/", "/")
+    raw = address(file).replace("//github.com/", "//raw.githubusercontent.com/").replace("/blob/", "/")
     aioclient_mock.get(raw, text=text)
-    imported = await fetch_blueprint_from_url(hass, address)
+    imported = await fetch_blueprint_from_url(hass, address(file))
     assert imported.raw_data == text
     blueprints = async_get_blueprints(hass)
     path = f"{imported.suggested_filename}.yaml"
@@ -124,12 +101,3 @@ async def test_the_actions_and_the_entities_it_names_exist(
     hass: HomeAssistant, loaded: MockConfigEntry, file: Path, text: str
 ) -> None:
     check_names(hass, text)
-
-
-def check_names(hass: HomeAssistant, text: str) -> None:
-    """Fail where a text names an action or an entity of the integration that does not exist."""
-    actions = {name for name in re.findall(rf"\b{DOMAIN}\.(\w+)", text) if name not in ("yaml", "json", "md")}
-    assert actions <= set(hass.services.async_services()[DOMAIN])
-    domains = "sensor|binary_sensor|switch|number|select|button"
-    entities = set(re.findall(rf"\b(?:{domains})\.sec1000_\w+", text))
-    assert entities <= set(hass.states.async_entity_ids())

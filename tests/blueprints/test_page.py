@@ -1,0 +1,83 @@
+"""docs/blueprints.md tells what the blueprints are: each input with its default, and where to import it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+import re
+from typing import Any, Final
+
+from homeassistant.core import HomeAssistant
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from .files import CHECKOUT, FILES, address, blueprint, check_names, each_file, repository
+
+PAGE: Final = (CHECKOUT / "docs" / "blueprints.md").read_text()
+README: Final = (CHECKOUT / "README.md").read_text()
+IMPORT: Final = "https://my.home-assistant.io/redirect/blueprint_import/?blueprint_url="
+UNITS: Final = {"hours": "h", "minutes": "min", "seconds": "s"}
+
+
+def anchor(heading: str) -> str:
+    """Return the anchor that GitHub makes of a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def part(file: Path) -> str:
+    """Return what stands under the heading of a blueprint."""
+    name = blueprint(file).name.removeprefix("GoodWe SEC1000: ")
+    heading = f"\n## {name[0].upper()}{name[1:]}\n"
+    assert PAGE.count(heading) == 1, heading
+    return PAGE.partition(heading)[2].partition("\n## ")[0]
+
+
+def in_words(given: Mapping[str, Any]) -> str:
+    """Return the default of an input as the page writes it."""
+    default = given.get("default", "")
+    (kind, choice), *_ = given["selector"].items()
+    if default in ("", []):
+        return "–"
+    if kind == "boolean":
+        return "on" if default else "off"
+    if kind == "duration":
+        parts = [f"{number} {UNITS[unit]}" for unit, number in default.items() if number]
+        return " ".join(parts) or "0 s"
+    if kind == "select":
+        labels: dict[str, str] = {option["value"]: option["label"] for option in choice["options"]}
+        return labels[default]
+    if kind == "number" and "unit_of_measurement" in choice:
+        return f"{default} {choice['unit_of_measurement']}"
+    return str(default)
+
+
+@each_file
+def test_every_input_stands_there_with_its_default_in_the_order_of_the_form(file: Path) -> None:
+    table = part(file).partition("| input | default |")[2].partition("\n\n")[0]
+    rows = [line.split("|")[1:3] for line in table.splitlines()[2:]]
+    assert [(name.strip(), default.strip()) for name, default in rows] == [
+        (given["name"], in_words(given)) for given in blueprint(file).inputs.values()
+    ]
+
+
+@each_file
+def test_every_blueprint_has_its_button(file: Path) -> None:
+    assert f"]({IMPORT}{address(file)})" in part(file)
+
+
+def test_the_repository_is_named_in_the_buttons_only() -> None:
+    assert PAGE.count(repository()) == PAGE.count(IMPORT) == len(FILES)
+    others = set(re.findall(r"https?://([^/\s]+)", PAGE.replace(repository(), "")))
+    assert others == {"my.home-assistant.io"}
+
+
+@pytest.mark.parametrize(("page", "prefix"), [(PAGE, ""), (README, "../README.md")], ids=["itself", "README"])
+def test_its_links_lead_somewhere(page: str, prefix: str) -> None:
+    anchors = {anchor(heading) for heading in re.findall(r"^#+ (.+)$", page, re.MULTILINE)}
+    linked = set(re.findall(rf"\]\({re.escape(prefix)}#([^)]+)\)", PAGE))
+    assert linked
+    assert linked <= anchors
+
+
+async def test_the_actions_and_the_entities_it_names_exist(
+    hass: HomeAssistant, loaded: MockConfigEntry
+) -> None:
+    check_names(hass, PAGE)
