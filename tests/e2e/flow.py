@@ -33,6 +33,13 @@ class FlowDialog:
         screen.page.get_by_role("button", name="Configure").click()
         return cls(screen)
 
+    @classmethod
+    def of_repair(cls, screen: Screen, issue: str) -> Self:
+        """Open an issue in Repairs as soon as it is there."""
+        screen.open("/config/repairs")
+        screen.page.get_by_role("button", name=re.compile(re.escape(issue))).click()
+        return cls(screen)
+
     def shows(self, title: str) -> None:
         """Wait for the window of this title."""
         expect(self.dialog.get_by_text(title, exact=True).first).to_be_visible()

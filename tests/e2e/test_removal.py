@@ -15,6 +15,7 @@ def test_a_removed_device_is_left_as_it_is(added: SimulatedDevice, screen: Scree
     # Another menu is the device's.
     entry.get_by_role("button", name="Menu").first.click()
     screen.page.get_by_role("menuitem", name="Delete").click()
+    expect(screen.page.get_by_text("Its devices and entities will be permanently deleted.")).to_be_visible()
     screen.keep("the question")
     asked = added.requests()
     screen.page.get_by_role("button", name="Delete", exact=True).click()
