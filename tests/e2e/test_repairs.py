@@ -29,9 +29,7 @@ def test_a_limit_that_is_off_is_in_repairs_until_it_is_back(added: SimulatedDevi
     holds = "control mode Value: Central Europe, export limit 10.00 kW, total capacity 30.00 kW."
     expect(window.dialog.get_by_text(f"This should hold: {holds}")).to_be_visible()
     window.press("Put the limit back now")
-    window.shows_errors(
-        "The limit is not back: no connection could be made. Home Assistant goes on trying."
-    )
+    window.shows_errors("The limit is not back: no connection could be made. Home Assistant goes on trying.")
     assert added.limit_in_force() is None
 
     added.do("start")
