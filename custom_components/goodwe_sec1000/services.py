@@ -1,14 +1,16 @@
 """The actions as Home Assistant calls them."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, Platform
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import Unauthorized, UnknownUser
+from homeassistant.exceptions import TemplateError, Unauthorized, UnknownUser
 from homeassistant.helpers import config_validation as cv, entity_registry as er
+from homeassistant.helpers.template import Template, is_template_string
 import voluptuous as vol
 
 from .chosen_entry import chosen_entry
@@ -38,9 +40,9 @@ _HANDLERS: Final[dict[str, _Handler]] = {
     "reset_export_watchdog": lambda export, _call: export.reset_watchdog(),
 }
 _LIMIT_HANDLERS: Final[dict[str, _Handler]] = {
-    "set_export_limit": lambda export, call: export.set_limit(call.data.get(ATTR_LIMIT)),
-    "set_min_export_limit": lambda export, call: export.set_minimum(call.data.get(ATTR_LIMIT)),
-    "set_max_export_limit": lambda export, call: export.set_maximum(call.data.get(ATTR_LIMIT)),
+    "set_export_limit": lambda export, call: export.set_limit(_limit(call)),
+    "set_min_export_limit": lambda export, call: export.set_minimum(_limit(call)),
+    "set_max_export_limit": lambda export, call: export.set_maximum(_limit(call)),
 }
 
 
@@ -70,6 +72,19 @@ async def _handle(handler: _Handler, call: ServiceCall) -> ServiceResponse:
         "export_limit": kilowatts(settings.limit) if settings else None,
         "control_mode": settings.mode.key if settings else None,
     }
+
+
+def _limit(call: ServiceCall) -> object:
+    """Return the limit that was given; a template is rendered.
+
+    In automations and scripts Home Assistant does that before, on a card it does not. What cannot be
+    rendered is no number, and refused as such.
+    """
+    limit = call.data.get(ATTR_LIMIT)
+    if isinstance(limit, str) and is_template_string(limit):
+        with suppress(TemplateError):
+            return Template(limit, call.hass).async_render(parse_result=False)
+    return limit
 
 
 async def _check_permission(call: ServiceCall, entry: Sec1000ConfigEntry) -> None:

@@ -140,6 +140,27 @@ async def test_a_script_made_for_the_older_integration_runs(hass: HomeAssistant,
     assert device.device.limit == 7_000
 
 
+async def test_a_card_may_give_the_limit_as_a_template(hass: HomeAssistant, device: Simulator) -> None:
+    """Home Assistant renders no templates in the actions of cards; the older integration did it itself."""
+    await move_in(hass, older_entry())
+    hass.states.async_set("input_number.export_limit", "6.5")
+    await act(hass, "set_export_limit", limit="{{ states('input_number.export_limit') | float }}")
+    assert device.device.limit == 6_500
+
+
+@pytest.mark.parametrize(
+    "limit",
+    ["{{ states('input_number.none') }}", "{{ 'x' | float }}", "{{ 1 +", "{% if %}", "{{ 'a' * }}", "{#"],
+)
+async def test_a_template_that_renders_no_number_is_refused(
+    hass: HomeAssistant, device: Simulator, limit: str
+) -> None:
+    await move_in(hass, older_entry())
+    with pytest.raises(ServiceValidationError, match="128"):
+        await act(hass, "set_export_limit", limit=limit)
+    assert device.device.limit == 10_000
+
+
 async def test_system_started_is_gone(hass: HomeAssistant, device: Simulator) -> None:
     await move_in(hass, older_entry())
     assert sorted(hass.services.async_services_for_domain(DOMAIN)) == sorted(ACTIONS)
