@@ -1,0 +1,82 @@
+"""Whatever an older installation holds: its settings end up allowed, and nothing is changed silently."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
+
+from custom_components.goodwe_sec1000.forms import checked
+from custom_components.goodwe_sec1000.migrated_settings import DEFAULTS, settings_from
+from custom_components.goodwe_sec1000.options import ExportOptions
+
+ANYTHING: Final = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.floats(min_value=-120, max_value=120)
+    | st.integers(min_value=-1, max_value=4)
+    | st.text(max_size=120)
+    | st.sampled_from(["7", "7.5", "1e3", "nan", "on", "off", "value"])
+    | st.lists(st.integers(), max_size=2)
+    | st.dictionaries(st.text(), st.integers(), max_size=2)
+)
+OLDER: Final = st.fixed_dictionaries({}, optional=dict.fromkeys(DEFAULTS, ANYTHING))
+STORED: Final = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("min_export_limit", "max_export_limit"), ANYTHING)
+)
+# The first text of all takes its time: Hypothesis makes its tables of characters then.
+patiently: Final = hypothesis_settings(
+    deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+_MODES: Final = {0: "deactivated", 1: "dred", 2: "rcr", 3: "value"}
+
+
+@patiently
+@given(OLDER, STORED, st.booleans())
+def test_whatever_it_was_it_is_allowed_now(
+    older: Mapping[str, Any], stored: Mapping[str, Any], several: bool
+) -> None:
+    settings = settings_from(older, stored, several=several)
+    values = {**settings.data, **settings.options}
+    judged, errors = checked({key: value for key, value in values.items() if key != "host"})
+    assert errors == {}
+    assert judged == {key: value for key, value in values.items() if key != "host"}
+    options = ExportOptions.of(settings.options)
+    assert 0 <= options.min_export_limit <= options.max_export_limit <= options.total_capacity <= 100_000
+    assert isinstance(settings.options["scan_interval"], int)
+    assert isinstance(settings.options["scan_three_phases"], bool)
+    assert settings.data["host"]
+
+
+@patiently
+@given(OLDER, st.booleans())
+def test_what_is_not_told_is_as_it_was(older: Mapping[str, Any], several: bool) -> None:
+    settings = settings_from(older, {}, several=several)
+    told = {correction.setting for correction in settings.corrections}
+    values = {"device_name": settings.data["name"], "host": settings.data["host"], **settings.options}
+    for key in DEFAULTS:
+        if ("name" if key == "device_name" else key) not in told:
+            mode = key == "export_limit_control_mode"
+            assert (_MODES[older[key]] if mode else older[key]) == values[key]
+
+
+@patiently
+@given(OLDER, STORED)
+def test_with_several_entries_no_limit_is_higher_than_with_one(
+    older: Mapping[str, Any], stored: Mapping[str, Any]
+) -> None:
+    one = settings_from(older, stored, several=False).options
+    several = settings_from(older, stored, several=True).options
+    for key in ("min_export_limit", "max_export_limit"):
+        assert several[key] <= one[key]
+
+
+@patiently
+@given(OLDER, STORED, st.booleans())
+def test_done_again_it_is_the_same(
+    older: Mapping[str, Any], stored: Mapping[str, Any], several: bool
+) -> None:
+    first = settings_from(older, stored, several=several)
+    second = settings_from(older, stored, several=several)
+    assert (first.data, first.options) == (second.data, second.options)
