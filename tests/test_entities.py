@@ -1,9 +1,8 @@
 """Entities are what statistics, cards and people expect: units, classes, ids, names."""
 
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, EntityCategory
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -103,26 +102,6 @@ async def test_everything_belongs_to_one_device(
     entities = er.async_entries_for_config_entry(entity_registry, loaded.entry_id)
     assert len(entities) == len(MEASURED) + len(FEEDBACKS) + 19
     assert {entity.device_id for entity in entities} == {device.id}
-
-
-async def test_entity_ids_are_the_same_in_every_language_and_area(
-    hass: HomeAssistant,
-    entry: MockConfigEntry,
-    device_registry: dr.DeviceRegistry,
-    area_registry: ar.AreaRegistry,
-) -> None:
-    hass.config.language = "sk"
-    area = area_registry.async_create("Kotolňa")
-    device = device_registry.async_get_or_create(
-        config_entry_id=entry.entry_id, identifiers={(DOMAIN, entry.entry_id)}, name="SEC1000"
-    )
-    device_registry.async_update_device(device.id, area_id=area.id)
-    assert await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
-    assert entry.state is ConfigEntryState.LOADED
-    assert hass.states.get("sensor.sec1000_voltage_l1")
-    assert hass.states.get("sensor.sec1000_set_date_and_time_feedback")
-    assert hass.states.get("binary_sensor.sec1000_export_state")
 
 
 async def test_standing_values_write_no_states(

@@ -1,0 +1,144 @@
+"""Each language says all that English says, and entity ids are the same in all of them."""
+
+from collections.abc import Iterator
+from itertools import chain
+import json
+from pathlib import Path
+import re
+import string
+from typing import Final
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er
+from homeassistant.helpers.translation import async_get_translations
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+
+TRANSLATIONS: Final = Path(__file__).parent.parent / "custom_components" / "goodwe_sec1000" / "translations"
+LANGUAGES: Final = ("cs", "de", "hu", "nl", "pl", "ro", "sk")
+
+type Tree = dict[str, str | Tree]
+
+
+def texts(tree: Tree, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each text with the keys that lead to it, in the order of the file."""
+    for key, value in tree.items():
+        if isinstance(value, str):
+            yield f"{path}{key}", value
+        else:
+            yield from texts(value, f"{path}{key}.")
+
+
+def read(language: str) -> dict[str, str]:
+    """Return all texts of a language by their keys."""
+    return dict(texts(json.loads((TRANSLATIONS / f"{language}.json").read_text(encoding="utf-8"))))
+
+
+def placeholders(text: str) -> list[str]:
+    """Return the names in braces, as often as they occur."""
+    return sorted(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
+
+
+ENGLISH: Final = read("en")
+
+
+def test_the_languages_are_those_that_are_promised() -> None:
+    assert sorted(path.stem for path in TRANSLATIONS.iterdir()) == sorted(("en", *LANGUAGES))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_has_the_texts_of_english_in_the_same_order(language: str) -> None:
+    assert list(read(language)) == list(ENGLISH)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_names_what_english_names(language: str) -> None:
+    translated = read(language)
+    differing = {
+        key: (placeholders(text), placeholders(translated[key]))
+        for key, text in ENGLISH.items()
+        if placeholders(text) != placeholders(translated[key])
+    }
+    assert not differing
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_shows_code_links_and_lists_as_english_does(language: str) -> None:
+    marks = re.compile(r"`[^`]*`|\]\([^)]*\)|^\d+\.|\n\n|\*\*", re.MULTILINE)
+    translated = read(language)
+    differing = {
+        key: (marks.findall(text), marks.findall(translated[key]))
+        for key, text in ENGLISH.items()
+        if sorted(marks.findall(text)) != sorted(marks.findall(translated[key]))
+    }
+    assert not differing
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_leaves_no_sentence_in_english(language: str) -> None:
+    translated = read(language)
+    english = [key for key, text in ENGLISH.items() if len(text.split()) > 2 and translated[key] == text]
+    assert not english
+
+
+@pytest.mark.parametrize("language", ["en", *LANGUAGES])
+def test_no_text_is_empty_or_padded(language: str) -> None:
+    odd = [key for key, text in read(language).items() if not text or text != text.strip()]
+    assert not odd
+
+
+@pytest.mark.parametrize("language", ["en", *LANGUAGES])
+def test_entities_that_stand_side_by_side_are_told_apart(language: str) -> None:
+    by_platform: dict[str, list[str]] = {}
+    for key, text in read(language).items():
+        if match := re.fullmatch(r"entity\.(\w+)\.\w+\.name", key):
+            by_platform.setdefault(match[1], []).append(text)
+    assert by_platform
+    for platform, names in by_platform.items():
+        assert len(set(names)) == len(names), platform
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_home_assistant_takes_over_every_text(hass: HomeAssistant, language: str) -> None:
+    """It falls back to English where it finds a text wanting."""
+    translated = read(language)
+    categories = {key.partition(".")[0] for key in translated} - {"common"}
+    served = dict(
+        chain.from_iterable(
+            [
+                (await async_get_translations(hass, language, category, [DOMAIN])).items()
+                for category in sorted(categories)
+            ]
+        )
+    )
+    for key, text in translated.items():
+        category, _, rest = key.partition(".")
+        if category in categories:
+            assert served[f"component.{DOMAIN}.{category}.{rest}"] == text
+
+
+async def test_entity_ids_are_english_in_slovak_with_the_device_in_an_area(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    device_registry: dr.DeviceRegistry,
+    area_registry: ar.AreaRegistry,
+    entity_registry: er.EntityRegistry,
+) -> None:
+    hass.config.language = "sk"
+    area = area_registry.async_create("Kotolňa")
+    device = device_registry.async_get_or_create(
+        config_entry_id=entry.entry_id, identifiers={(DOMAIN, entry.entry_id)}, name="SEC1000"
+    )
+    device_registry.async_update_device(device.id, area_id=area.id)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert entry.state is ConfigEntryState.LOADED
+    for registered in er.async_entries_for_config_entry(entity_registry, entry.entry_id):
+        key = registered.unique_id.removeprefix(f"{entry.entry_id}_")
+        assert registered.entity_id == f"{registered.domain}.sec1000_{key}"
+    power = hass.states.get("sensor.sec1000_meter_power")
+    assert power
+    assert power.name.removeprefix("SEC1000 ") == read("sk")["entity.sensor.meter_power.name"]
