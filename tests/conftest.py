@@ -6,6 +6,7 @@ from datetime import timedelta
 import freezegun
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import __version__
 from homeassistant.core import HomeAssistant
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.util import dt as dt_util
@@ -18,6 +19,11 @@ from simulator import Simulator
 
 from .entries import entry_of
 from .pace import QUICK
+
+
+def pytest_report_header() -> str:
+    """Say on which Home Assistant the tests run."""
+    return f"Home Assistant {__version__}"
 
 
 @pytest.fixture(autouse=True)

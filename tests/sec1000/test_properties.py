@@ -6,7 +6,7 @@ every run, so that a failure is one of the code and not of the dice.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -523,9 +523,10 @@ def test_whatever_comes_through_the_socket_is_a_value_or_an_error(
                 while device.open:  # noqa: ASYNC110 - what is waited for is on the other side of a socket
                     await asyncio.sleep(0)
 
-    with asyncio.Runner() as runner:
+    # A Runner would take the thread's event loop away from the tests that follow.
+    with closing(asyncio.new_event_loop()) as loop:
         serving = device.serve()
-        port = runner.run(serving.__aenter__())
+        port = loop.run_until_complete(serving.__aenter__())
 
         @thorough(examples)
         @example(([CAPTURED_BYTES], READ_TELEMETRY), End.SILENCE)
@@ -541,7 +542,7 @@ def test_whatever_comes_through_the_socket_is_a_value_or_an_error(
             segments, command = case
             device.segments, device.end = segments, end
             answer = b"".join(segments)[: HEAD_SIZE + 5 + command.answer_size]
-            got = runner.run(read(port, command))
+            got = loop.run_until_complete(read(port, command))
             if not is_right(answer, command):
                 assert isinstance(got, Sec1000Error)
             elif isinstance(got, Sec1000Error):
@@ -552,7 +553,7 @@ def test_whatever_comes_through_the_socket_is_a_value_or_an_error(
                 values += 1
 
         check()
-        runner.run(serving.__aexit__(None, None, None))
+        loop.run_until_complete(serving.__aexit__(None, None, None))
     assert 0 < buffered <= MOST_BUFFERED
     assert values > examples / 10
 
