@@ -34,8 +34,6 @@ CHECKOUT: Final = Path(__file__).parent.parent.parent
 _LOOK_AGAIN: Final = 0.005
 
 START: Final = {"trigger": "homeassistant", "event": "start"}
-STARTED: Final = {"trigger": "event", "event_type": "homeassistant_started"}
-"""From then on, SIGTERM is a request to stop; before, it is the end."""
 SHUTDOWN: Final = {"trigger": "homeassistant", "event": "shutdown"}
 
 _context = get_context("forkserver")

@@ -12,7 +12,7 @@ import pytest
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 
 from .commands import CHANGE, OLD, RESET, RESTORING, Command
-from .home import SHUTDOWN, STARTED, Automation
+from .home import SHUTDOWN, START, Automation
 from .stage import SETUP, Stage
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("homes"), pytest.mark.timeout(180)]
@@ -62,7 +62,7 @@ async def test_home_assistant_stops_only_when_the_limit_is_back(
 async def _stopped_in_the_middle(folder: Path, stop: Stop) -> None:
     command = stop.command
     async with asyncio.timeout(90), Stage.set_up(folder, mode=command.held, limit=OLD) as stage:
-        stage.home.automate(command.at(STARTED))
+        stage.home.automate(command.at(START))
         async with stage.home.running():
             await stage.answered(len(SETUP) + stop.answered)
             await asyncio.sleep(stop.later)
@@ -77,7 +77,7 @@ async def _stopped_in_the_middle(folder: Path, stop: Stop) -> None:
 
 async def test_a_device_that_is_dead_does_not_keep_home_assistant_from_stopping(tmp_path: Path) -> None:
     async with asyncio.timeout(90), Stage.set_up(tmp_path / "home", mode=RESET.held, limit=OLD) as stage:
-        stage.home.automate(RESET.at(STARTED))
+        stage.home.automate(RESET.at(START))
         async with stage.home.running():
             await stage.answered(len(SETUP) + 4)
             stage.sim.inject("silence")
@@ -95,7 +95,7 @@ async def test_a_device_that_is_dead_does_not_keep_home_assistant_from_stopping(
 
 async def test_a_stop_while_a_start_puts_the_limit_back_waits_for_that_too(tmp_path: Path) -> None:
     async with asyncio.timeout(90), Stage.set_up(tmp_path / "home", mode=RESET.held, limit=OLD) as stage:
-        stage.home.automate(RESET.at(STARTED))
+        stage.home.automate(RESET.at(START))
         async with stage.home.running():
             await stage.answered(len(SETUP) + 4)
             stage.home.signal(signal.SIGKILL)
@@ -115,7 +115,7 @@ async def test_a_stop_while_a_start_puts_the_limit_back_waits_for_that_too(tmp_p
 
 async def test_a_reset_that_the_stop_itself_triggers_leaves_the_limit_on(tmp_path: Path) -> None:
     async with asyncio.timeout(90), Stage.set_up(tmp_path / "home", mode=RESET.held, limit=OLD) as stage:
-        stage.home.automate(Automation(STARTED, [("get_export_limit", {})]), RESET.at(SHUTDOWN))
+        stage.home.automate(Automation(START, [("get_export_limit", {})]), RESET.at(SHUTDOWN))
         async with stage.home.running():
             await stage.answered(len(SETUP) + 1)
             assert await _stop(stage) < GIVEN_UP
