@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 import fcntl
+from importlib.util import find_spec
 import json
 from pathlib import Path
 import re
@@ -79,11 +80,21 @@ class Folder:
         shown = dashboard(simulated=self._is_simulated, has_past=self.has_past)
         (self.config / "dashboard.yaml").unlink(missing_ok=True)
         (self.config / "dashboard.yaml").write_text(json.dumps(shown, indent=2))
-        # Home Assistant ignores an address in configuration.yaml once it has stored one.
-        _store(storage, "http", 1, {"server_host": [LOOPBACK], "server_port": port})
+        self._serve_on(port)
         if not (storage / "onboarding").exists():
             # All but the login: these steps would add integrations that ask the Internet.
             _store(storage, "onboarding", 4, {"done": ["core_config", "analytics", "integration"]})
+
+    def _serve_on(self, port: int) -> None:
+        address = {"server_host": [LOOPBACK], "server_port": port}
+        packages = self.config / "packages"
+        packages.mkdir(exist_ok=True)
+        if find_spec("homeassistant.components.http.config"):
+            # Home Assistant ignores an address in its YAML once it has stored one, and tells so in Repairs.
+            _store(self.config / ".storage", "http", 1, address)
+        else:
+            # An older one stores none. JSON is YAML.
+            (packages / "http.yaml").write_text(json.dumps({"http": address}))
 
 
 def _store(storage: Path, key: str, version: int, data: object) -> None:

@@ -142,7 +142,8 @@ class TestBeforeTheStart:
         folder.prepare(8124, fresh=False)
         assert automations.read_text() == "[]"
         assert onboarding.read_text() == "{}"
-        assert '"server_port": 8124' in (folder.config / ".storage" / "http").read_text()
+        (address,) = [*folder.config.glob(".storage/http"), *folder.config.glob("packages/http.yaml")]
+        assert '"server_port": 8124' in address.read_text()
         folder.prepare(8124, fresh=True)
         assert automations.read_text() == ""
         assert (folder.config / "custom_components" / "goodwe_sec1000" / "manifest.json").exists()
