@@ -47,7 +47,6 @@ async def set_up(api: HomeAssistantApi, device: Device, past: Sequence[Statistic
     await api.wait_until_running()
     if is_new:
         await api.make_default(DASHBOARD)
-        await api.command("energy/save_prefs", energy_sources=_ENERGY_SOURCES)
         for statistics in past:
             await api.command(
                 "recorder/import_statistics", metadata=statistics.metadata, stats=statistics.rows
@@ -62,7 +61,11 @@ async def set_up(api: HomeAssistantApi, device: Device, past: Sequence[Statistic
             await api.add_entry(_DOMAIN, {"user": connection})
         except WindowError as error:
             raise DemoError(f"The device at {device.host}:{device.port}: {_in_words(error)}") from error
-    return await _wait_until_loaded(api, device)
+    trouble = await _wait_until_loaded(api, device)
+    if is_new:
+        # An older Home Assistant takes the unit of what it inverts from the entity as it stands then.
+        await api.command("energy/save_prefs", energy_sources=_ENERGY_SOURCES)
+    return trouble
 
 
 def _in_words(error: WindowError) -> str:
