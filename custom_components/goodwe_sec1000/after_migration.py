@@ -4,7 +4,6 @@ import asyncio
 from datetime import datetime
 from typing import Final, TypedDict
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
@@ -15,6 +14,7 @@ from homeassistant.helpers.storage import Store
 from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN
+from .data import Sec1000ConfigEntry
 from .migrated_entities import FEEDBACK_SENSORS
 
 SAVED_AFTER: Final = 300.0
@@ -36,7 +36,7 @@ class Rest:
     between, the next start does it once more.
     """
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
         self._hass = hass
         self._entry = entry
         self._store = Store[_Stored](hass, _VERSION, f"{DOMAIN}.{entry.entry_id}.moved_in")

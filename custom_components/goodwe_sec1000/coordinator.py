@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
 from types import MappingProxyType
-from typing import Final, override
+from typing import TYPE_CHECKING, Final, override
 
-from homeassistant.config_entries import ConfigEntry, ConfigEntryState
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.event import async_track_time_interval
@@ -29,6 +29,10 @@ from .sec1000.errors import Sec1000Error, TelemetryNotServedError
 from .sec1000.model import ExportSettings, ExportTarget, Telemetry, kilowatts
 from .sec1000.zero_glitch import ZeroGlitchFilter
 from .silence import Silence
+
+if TYPE_CHECKING:
+    # It holds a coordinator.
+    from .data import Sec1000ConfigEntry
 
 SETTINGS_INTERVAL: Final = timedelta(seconds=60)
 SETTINGS_LIFETIME: Final = 180.0
@@ -65,9 +69,9 @@ class Snapshot:
 class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
     """Reads telemetry at the refresh interval and the export settings every minute."""
 
-    config_entry: ConfigEntry
+    config_entry: Sec1000ConfigEntry
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
         super().__init__(
             hass,
             LOGGER,

@@ -1,17 +1,17 @@
 """The config entry of the older integration (version 1) as one of this (version 2)."""
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 
 from .address import address, address_of
 from .after_migration import Rest
 from .const import DOMAIN, ENTRY_VERSION, LOGGER
 from .corrections import async_in_words
+from .data import Sec1000ConfigEntry
 from .migrated_settings import settings_from
 from .stored_limits import async_stored_limits
 
 
-async def async_move_in(hass: HomeAssistant, entry: ConfigEntry) -> None:
+async def async_move_in(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
     """Take over what the older integration kept, and raise the version last.
 
     Where this is cut off before, it is done once more: what it reads is not touched.

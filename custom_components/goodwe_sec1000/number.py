@@ -21,6 +21,7 @@ from .export import ExportControl, Outcome
 from .options import ExportOptions
 from .sec1000.model import kilowatts
 
+# The line to the device takes one request at a time, and a newer limit is to overtake one that waits.
 PARALLEL_UPDATES = 0
 
 

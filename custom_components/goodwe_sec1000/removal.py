@@ -3,13 +3,13 @@
 import asyncio
 from typing import Final
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
 from .after_migration import Rest, moved_in_issue_id
 from .baseline import Baseline
 from .const import DOMAIN, LOGGER
+from .data import Sec1000ConfigEntry
 from .export import drift_issue_id
 from .note import Note, NoteKeeper
 from .restore import issue_id, placeholders
@@ -22,7 +22,7 @@ from .stored_limits import async_remove_stored_limits
 LIMIT_WAS_LEFT_OFF: Final = "limit_was_left_off"
 
 
-async def async_settle_removed(hass: HomeAssistant, entry: ConfigEntry, seconds: float) -> None:
+async def async_settle_removed(hass: HomeAssistant, entry: Sec1000ConfigEntry, seconds: float) -> None:
     """Put back a limit that is off within this time, or leave a repair issue that stays."""
     for issue in (drift_issue_id, issue_id, moved_in_issue_id):
         ir.async_delete_issue(hass, DOMAIN, issue(entry.entry_id))

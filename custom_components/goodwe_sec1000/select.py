@@ -11,6 +11,7 @@ from .data import Sec1000ConfigEntry, Sec1000Data
 from .entity import Sec1000Entity
 from .sec1000.model import ControlMode
 
+# The line to the device takes one request at a time, and a newer limit is to overtake one that waits.
 PARALLEL_UPDATES = 0
 
 MODES: Final = (ControlMode.VALUE, ControlMode.RCR, ControlMode.DRED, ControlMode.DEACTIVATED)

@@ -2,9 +2,8 @@
 
 from datetime import datetime
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
@@ -12,6 +11,10 @@ from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN
 from .sec1000.errors import AnswerTimeoutError, ChecksumError, Sec1000Error, UnexpectedAnswerError
+
+if TYPE_CHECKING:
+    # It holds a coordinator.
+    from .data import Sec1000ConfigEntry
 
 DEVICE_SILENT: Final = "device_silent"
 
@@ -32,7 +35,7 @@ class Silence:
     last good answer is therefore kept for as long as Home Assistant runs and the entry is wanted.
     """
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
         self._hass = hass
         self._entry = entry
         self._answered_at = hass.data.setdefault(_ANSWERED_AT, {})

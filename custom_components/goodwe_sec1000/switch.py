@@ -11,6 +11,7 @@ from .data import Sec1000ConfigEntry, Sec1000Data
 from .entity import Sec1000Entity
 from .export_state import export_is_on
 
+# The line to the device takes one request at a time, and a newer limit is to overtake one that waits.
 PARALLEL_UPDATES = 0
 
 EXPORT_TO_GRID: Final = SwitchEntityDescription(key="export_to_grid")
