@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
+import pytest
 
 from custom_components.goodwe_sec1000.forms import checked
 from custom_components.goodwe_sec1000.migrated_settings import DEFAULTS, settings_from
@@ -29,6 +30,9 @@ STORED: Final = st.fixed_dictionaries(
 patiently: Final = hypothesis_settings(
     deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
+# Home Assistant's tests freeze the garbage collector, and Hypothesis then does not see who holds its
+# random numbers.
+pytestmark = pytest.mark.filterwarnings("ignore:It looks like `register_random`")
 _MODES: Final = {0: "deactivated", 1: "dred", 2: "rcr", 3: "value"}
 
 
