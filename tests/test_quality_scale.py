@@ -88,7 +88,9 @@ def pointed_at() -> dict[str, dict[str, str]]:
     """Return by tier where the document says that each rule can be seen."""
     _, *sections = re.split(r"^## ", DOCUMENT.read_text("utf-8"), flags=re.MULTILINE)
     return {
-        section.splitlines()[0]: dict(re.findall(r"^\| (?!rule )([a-z-]+) \| (.+) \|$", section, re.MULTILINE))
+        section.splitlines()[0]: dict(
+            re.findall(r"^\| (?!rule )([a-z-]+) \| (.+) \|$", section, re.MULTILINE)
+        )
         for section in sections
     }
 
