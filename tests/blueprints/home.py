@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from homeassistant.const import EVENT_CALL_SERVICE, EVENT_HOMEASSISTANT_STARTED
+from homeassistant.const import EVENT_CALL_SERVICE
 from homeassistant.core import CoreState, Event, HomeAssistant, callback
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -54,11 +54,10 @@ class Home:
         """Let Home Assistant go and come back, as far as automations and the device's entry can tell."""
         await self.stop()
         await self._hass.config_entries.async_unload(entry.entry_id)
-        self._hass.set_state(CoreState.starting)
+        self._hass.set_state(CoreState.not_running)
         await self._load(self._automations)
         assert await self._hass.config_entries.async_setup(entry.entry_id)
-        self._hass.set_state(CoreState.running)
-        self._hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+        await self._hass.async_start()
 
     async def stop(self) -> None:
         """Remove the automations, which ends what they run."""

@@ -109,11 +109,12 @@ async def test_the_price_may_be_in_an_attribute(
     assert sim.device.bound_limit == 10_000
 
 
+@pytest.mark.parametrize("five_minutes", [{"minutes": 5}, "00:05:00"])
 async def test_the_price_has_to_be_low_for_long_enough(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, five_minutes: object
 ) -> None:
     price(hass, 1)
-    await home.automate(BLUEPRINT, inputs(low_for={"minutes": 5}))
+    await home.automate(BLUEPRINT, inputs(low_for=five_minutes))
     for _ in range(4):
         price(hass, -1)
         await asyncio.sleep(280)
@@ -518,3 +519,16 @@ async def test_nothing_is_done_without_the_users_conditions(
     hass.states.async_set("input_boolean.allowed", "on")
     await asyncio.sleep(90)
     assert home.calls == ["export_disable"]
+
+
+async def test_conditions_that_fail_while_the_price_is_waited_for_count(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    hass.states.async_set("input_boolean.allowed", "on")
+    condition = {"condition": "state", "entity_id": "input_boolean.allowed", "state": "on"}
+    price(hass, -1)
+    await home.automate(BLUEPRINT, inputs(only_if=[condition], low_for={"minutes": 5}))
+    await asyncio.sleep(100)
+    hass.states.async_set("input_boolean.allowed", "off")
+    await asyncio.sleep(600)
+    assert home.calls == []

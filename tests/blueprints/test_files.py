@@ -74,6 +74,17 @@ def test_entities_of_the_device_are_picked_among_those_of_the_integration(file: 
 
 
 @each_file
+def test_what_it_calls_by_name_is_called_so(file: Path, text: str) -> None:
+    """In italics: entities as they are named in Home Assistant."""
+    entities = json.loads((CHECKOUT / "custom_components" / DOMAIN / "translations" / "en.json").read_text())[
+        "entity"
+    ]
+    names = {entity["name"] for platform in entities.values() for entity in platform.values()}
+    told = set(re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", text))
+    assert told <= names
+
+
+@each_file
 def test_the_only_address_in_it_is_its_own(file: Path, text: str) -> None:
     assert blueprint(file).metadata["source_url"] == address(file)
     assert set(re.findall(r"https?://\S+", text)) == {address(file)}

@@ -190,11 +190,12 @@ async def test_a_value_without_a_unit_is_not_taken_for_kilowatts(
     assert sim.device.bound_limit == 1_000
 
 
+@pytest.mark.parametrize("ten_minutes", [{"minutes": 10}, "00:10:00"])
 async def test_a_short_gap_changes_nothing(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, ten_minutes: object
 ) -> None:
     signal(hass, 8)
-    await home.automate(BLUEPRINT, inputs())
+    await home.automate(BLUEPRINT, inputs(unknown_after=ten_minutes))
     await asyncio.sleep(60)
     for _ in range(5):
         signal(hass, "unavailable")
@@ -378,4 +379,9 @@ async def test_nothing_is_done_without_the_users_conditions(
     assert home.calls == []
     hass.states.async_set("input_boolean.allowed", "on")
     await asyncio.sleep(90)
+    assert home.calls == ["set_export_limit"]
+    signal(hass, "unknown")
+    await asyncio.sleep(300)
+    hass.states.async_set("input_boolean.allowed", "off")
+    await asyncio.sleep(600)
     assert home.calls == ["set_export_limit"]

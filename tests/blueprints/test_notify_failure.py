@@ -205,10 +205,11 @@ async def test_a_slow_action_of_the_user_keeps_no_other_failure_from_being_told(
     assert len(told) == 5
 
 
+@pytest.mark.parametrize("ten_minutes", [{"minutes": 10}, "00:10:00"])
 async def test_in_the_quiet_time_only_the_notification_is_renewed(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, told: list[Event]
+    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event], ten_minutes: object
 ) -> None:
-    await home.automate(BLUEPRINT, inputs(actions=[MESSAGE], quiet_time={"minutes": 10}))
+    await home.automate(BLUEPRINT, inputs(actions=[MESSAGE], quiet_time=ten_minutes))
     for wish in ("plenty", "a lot", "much", "too much"):
         await set_limit(hass, wish)
         await asyncio.sleep(120)

@@ -257,7 +257,9 @@ async def test_the_pause_since_the_last_press_is_kept_also_across_a_restart(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, by_hand: bool
 ) -> None:
     assert await async_setup_component(hass, "counter", {"counter": {"resets": {}}})
-    await home.automate(BLUEPRINT, inputs(minimum_pause={"minutes": 30}, counter=COUNTER))
+    await home.automate(
+        BLUEPRINT, inputs(minimum_pause="00:30:00" if by_hand else {"minutes": 30}, counter=COUNTER)
+    )
     if by_hand:
         await hass.services.async_call("button", "press", {"entity_id": BUTTON}, blocking=True)
     else:
@@ -367,6 +369,11 @@ async def test_nothing_is_done_without_the_users_conditions(
     condition = {"condition": "state", "entity_id": "input_boolean.allowed", "state": "on"}
     await home.automate(BLUEPRINT, inputs(only_if=[condition]))
     await fall(sim)
+    assert resets(sim) == 0
+    hass.states.async_set("input_boolean.allowed", "on")
+    await fall(sim, seconds=35)
+    hass.states.async_set("input_boolean.allowed", "off")
+    await asyncio.sleep(100)
     assert resets(sim) == 0
     hass.states.async_set("input_boolean.allowed", "on")
     await fall(sim)
