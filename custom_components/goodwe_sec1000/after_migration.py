@@ -55,7 +55,8 @@ class Rest:
         stored = await self._store.async_load()
         self._stands = stored is not None
         told = self._hass.data.setdefault(_TOLD, set())
-        if not stored or not stored["corrections"] or self._entry.entry_id in told:
+        corrections = stored.get("corrections") if stored else None
+        if not corrections or self._entry.entry_id in told:
             return
         told.add(self._entry.entry_id)
         ir.async_create_issue(
@@ -66,7 +67,7 @@ class Rest:
             is_persistent=True,
             severity=ir.IssueSeverity.WARNING,
             translation_key="moved_in",
-            translation_placeholders={"name": self._entry.title, "corrections": stored["corrections"]},
+            translation_placeholders={"name": self._entry.title, "corrections": corrections},
         )
 
     @callback
