@@ -1,4 +1,4 @@
-"""The demo's dashboard: the one to copy, looking less far back, and the simulated house beside it."""
+"""The demo's dashboard: the one to copy, looking less far back, and the simulated house in it."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -11,7 +11,8 @@ _TO_COPY: Final = CHECKOUT / "docs" / "dashboards" / "goodwe_sec1000.yaml"
 _SIMULATED_HOUSE: Final = CHECKOUT / "demo" / "simulated_house.yaml"
 _HOURS: Final = 0.25
 """How far back the graphs look in a demo that has just begun: else its history is a stroke at the edge."""
-_BEFORE_MORE_COMMANDS: Final = 3
+_MORE_COMMANDS: Final = 3
+"""Which section."""
 
 type Card = dict[str, Any]
 
@@ -26,8 +27,8 @@ def dashboard(*, simulated: bool, has_past: bool) -> dict[str, Any]:
             for part in _parts(section):
                 _look_less_far_back(part)
     if simulated:
-        # Beside the button that frees the inverters.
-        sections.insert(_BEFORE_MORE_COMMANDS, load_yaml_dict(_SIMULATED_HOUSE))
+        # Below the button that frees the inverters.
+        sections[_MORE_COMMANDS]["cards"] += load_yaml_dict(_SIMULATED_HOUSE)["cards"]
     return config
 
 
