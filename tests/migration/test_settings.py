@@ -1,6 +1,7 @@
 """Every setting moves in; what cannot be taken over as it is, is corrected and named, never silently."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
@@ -9,12 +10,18 @@ from homeassistant.helpers import issue_registry as ir
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components import goodwe_sec1000
 from custom_components.goodwe_sec1000.const import DOMAIN
+from custom_components.goodwe_sec1000.corrections import async_in_words
+from custom_components.goodwe_sec1000.migrated_settings import settings_from
 from simulator import Simulator
 
 from .older import STATE_FILE, move_in, older_entry, stored
 
 READS = {0x0B, 0x43}
+LANGUAGES = sorted(
+    file.stem for file in (Path(goodwe_sec1000.__file__).parent / "translations").glob("*.json")
+)
 
 
 def told(hass: HomeAssistant, entry_id: str) -> list[str]:
@@ -416,3 +423,17 @@ async def test_the_owner_reads_it_in_the_language_of_home_assistant(
     await move_in(hass, entry)
     [sentence] = told(hass, entry.entry_id)
     assert sentence.endswith("`off` → Aus")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_every_sentence_is_there_in_every_language(hass: HomeAssistant, language: str) -> None:
+    hass.config.language = language
+    settings = settings_from(
+        {"export_limit_control_mode": 0, "max_export_limit": 9}, {"max_export_limit": 8}, several=True
+    )
+    text = await async_in_words(hass, settings, stored_damaged=True, same_address=["Barn", "Attic"])
+    lines = text.splitlines()
+    assert len(lines) == 7 + 4
+    assert all(line.startswith("- ") for line in lines)
+    assert "{" not in text
+    assert "Barn, Attic" in lines[-1]
