@@ -13,6 +13,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
+from custom_components.goodwe_sec1000.reason import reason
 from simulator import Simulator
 
 from .entries import entry_of
@@ -124,3 +125,9 @@ async def test_a_reason_is_told_in_the_language_of_home_assistant_and_logged_in_
         await pass_time(31)
     assert "Error fetching SEC1000 data: No telemetry: read telemetry: closed after 0 bytes" in caplog.text
     assert german not in caplog.text
+
+
+async def test_an_error_of_home_assistant_itself_is_told_as_it_is(
+    hass: HomeAssistant, loaded: MockConfigEntry
+) -> None:
+    assert reason(hass, HomeAssistantError("Out of order.")) == "Out of order"

@@ -27,6 +27,7 @@ from .states import shown
 
 READ: Final = 0x43
 WRITE: Final = 0x42
+TELEMETRY: Final = 0x0B
 SHOULD_HOLD: Final = "control mode *Value: Central Europe*, export limit 4.32 kW, total capacity 30.00 kW"
 
 pytestmark = pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
@@ -292,7 +293,7 @@ class TestDeviceIsSilent:
         assert shown(hass, "sensor.sec1000_export_limit").state == "10.0"
         sim.requests.clear()
         await pass_time(31)
-        assert commands(sim) == [0x0B]
+        assert commands(sim) == [TELEMETRY]
 
     async def test_that_serves_no_telemetry_is_found_again(
         self,
@@ -407,6 +408,18 @@ class TestDeviceIsSilentAtSetup:
         assert waiting.state is ConfigEntryState.LOADED
         assert issue_of(hass, "device_silent", waiting) is None
         assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
+
+    async def test_that_home_assistant_sets_up_meanwhile_is_not_set_up_twice(
+        self, hass: HomeAssistant, waiting: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        repair = await fixing(hass, client, "device_silent", waiting)
+        sim.clear_faults()
+        submit = asyncio.create_task(repair.submit())
+        await sim.wait_for_requests(1)
+        assert await hass.config_entries.async_reload(waiting.entry_id)
+        await submit
+        assert repair.ended_well
+        assert commands(sim) == [READ, READ, TELEMETRY]
 
     async def test_that_fails_again_in_the_middle_of_setup_is_told(
         self, hass: HomeAssistant, waiting: MockConfigEntry, sim: Simulator, client: Client
@@ -566,7 +579,10 @@ class TestLimitKeepsDrifting:
         await submit_twice(repair)
         assert commands(sim).count(WRITE) == 1
 
-    @pytest.mark.parametrize(("end", "told"), [("disable", "entry_not_loaded"), ("remove", "entry_removed")])
+    @pytest.mark.parametrize(
+        ("end", "told"),
+        [("disable", "entry_not_loaded"), ("unload", "entry_not_loaded"), ("remove", "entry_removed")],
+    )
     async def test_of_an_entry_that_ended_meanwhile_is_not_touched(
         self,
         hass: HomeAssistant,
@@ -580,6 +596,8 @@ class TestLimitKeepsDrifting:
         await repair.choose("put_back")
         if end == "remove":
             await hass.config_entries.async_remove(drifting.entry_id)
+        elif end == "unload":
+            await hass.config_entries.async_unload(drifting.entry_id)
         else:
             await hass.config_entries.async_set_disabled_by(drifting.entry_id, ConfigEntryDisabler.USER)
         assert issue_of(hass, "limit_keeps_drifting", drifting) is None
@@ -700,6 +718,9 @@ class TestLimitWasLeftOff:
         repair = await fixing(hass, client, "limit_was_left_off", left)
         await repair.choose("put_back")
         sim.clear_faults()
+        elsewhere = entry_of(sim, "Shed")
+        elsewhere.add_to_hass(hass)
+        hass.config_entries.async_update_entry(elsewhere, data={**elsewhere.data, "port": sim.port + 1})
         again = entry_of(sim, "Barn")
         again.add_to_hass(hass)
         assert await hass.config_entries.async_setup(again.entry_id)

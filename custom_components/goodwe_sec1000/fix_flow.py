@@ -1,5 +1,6 @@
 """The base of all repair flows: says what should be done, does it once, and comes back where it failed."""
 
+from abc import ABC, abstractmethod
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, override
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _NOTHING_TO_FILL_IN: Final = vol.Schema({})
 
 
-class FixFlow(RepairsFlow):
+class FixFlow(RepairsFlow, ABC):
     """Mends what an issue tells."""
 
     def __init__(self, issue: ir.IssueEntry) -> None:
@@ -32,9 +33,9 @@ class FixFlow(RepairsFlow):
         self._mending: asyncio.Task[RepairsFlowResult] | None = None
 
     @property
+    @abstractmethod
     def _held(self) -> ExportSettings | None:
         """What the device was last read to hold; None where that is not known."""
-        return None
 
     @property
     def _placeholders(self) -> dict[str, str]:
