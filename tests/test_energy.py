@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -81,6 +82,21 @@ async def test_energy_goes_on_where_it_stood_after_a_restart(
     await pass_time(30)
     await pass_time(30)
     assert float(shown(hass, "sensor.sec1000_energy_exported").state) > before["exported"]
+
+
+async def test_energy_is_not_counted_twice_where_its_entity_id_is_changed_and_changed_back(
+    pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.hold(measured(12_000, 20_000))
+    for _ in range(4):
+        await pass_time(30)
+    usual, other = "sensor.sec1000_energy_produced", "sensor.other"
+    before = float(shown(hass, usual).state)
+    assert before > 0
+    for old, new in ((usual, other), (other, usual)):
+        er.async_get(hass).async_update_entity(old, new_entity_id=new)
+        await hass.async_block_till_done()
+        assert float(shown(hass, new).state) == before
 
 
 async def test_energy_suits_the_energy_dashboard(hass: HomeAssistant, loaded: MockConfigEntry) -> None:

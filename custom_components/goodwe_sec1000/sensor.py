@@ -168,6 +168,7 @@ class EnergySensor(Sec1000Entity, RestoreSensor):
     entity_description: EnergySensorDescription
     _restored: float | None = None
     """kWh."""
+    _is_restored = False
 
     def __init__(self, coordinator: Sec1000Coordinator, description: EnergySensorDescription) -> None:
         super().__init__(coordinator, Platform.SENSOR, description)
@@ -175,6 +176,10 @@ class EnergySensor(Sec1000Entity, RestoreSensor):
     @override
     async def async_added_to_hass(self) -> None:
         await super().async_added_to_hass()
+        if self._is_restored:
+            # Added again under another entity id; what is stored under that one is not to be added.
+            return
+        self._is_restored = True
         last = await self.async_get_last_sensor_data()
         if last and isinstance(last.native_value, int | float | Decimal):
             self._restored = float(last.native_value)
