@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.goodwe_sec1000 import coordinator
 from custom_components.goodwe_sec1000.const import DOMAIN
 from simulator import CAPTURED, Simulator
 
@@ -150,6 +152,23 @@ async def test_the_export_limit_stays_shown_for_three_minutes(
     await pass_time(61)
     assert shown(hass, "sensor.sec1000_export_limit").state == "unavailable"
     assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
+
+
+async def test_the_export_limit_is_shown_no_longer_where_no_read_ends_just_then(
+    pass_time: Callable[[float], Awaitable[None]],
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(coordinator, "SETTINGS_INTERVAL", timedelta(hours=1))
+    assert await hass.config_entries.async_reload(loaded.entry_id)
+    await hass.async_block_till_done()
+    await pass_time(179)
+    assert shown(hass, "sensor.sec1000_export_limit").state == "10.0"
+    await pass_time(181)
+    assert shown(hass, "sensor.sec1000_export_limit").state == "unavailable"
+    await hass.services.async_call(DOMAIN, "get_export_limit", {}, blocking=True)
+    assert shown(hass, "sensor.sec1000_export_limit").state == "10.0"
 
 
 async def test_a_limit_changed_elsewhere_is_shown_within_a_minute(

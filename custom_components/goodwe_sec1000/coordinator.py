@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, override
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_HOST, CONF_PORT
-from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers.event import async_track_time_interval
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.helpers.event import async_call_later, async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .baseline import Baseline
@@ -88,10 +88,12 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._energy_meter = EnergyMeter()
         self._zero_glitch = ZeroGlitchFilter()
         self._settings_read_at = 0.0
+        self._cancel_dropping: CALLBACK_TYPE | None = None
         self._loss_logged = False
         self._settings_error: Sec1000Error | None = None
         self._ask_telemetry_at = 0.0
         self._silence = Silence(hass, entry)
+        entry.async_on_unload(self._stop_dropping)
 
     @property
     def options(self) -> ExportOptions:
@@ -203,6 +205,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             LOGGER.info("%s: the export limit can be read again", self.name)
         self._settings_error = None
         self._settings_read_at = monotonic()
+        self._drop_settings_in_time()
         self._silence.ended()
         if proven_limit is None:
             proven_limit = self.data.proven_limit
@@ -220,6 +223,26 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self.config_entry.async_create_background_task(
             self.hass, read_soon(), f"{self.name} read what a command left"
         )
+
+    @callback
+    def _drop_settings_in_time(self) -> None:
+        """Show what was just read for its lifetime and no longer, also where no read ends just then."""
+
+        @callback
+        def drop(_now: datetime) -> None:
+            self._cancel_dropping = None
+            self._drop_old_settings()
+
+        self._stop_dropping()
+        self._cancel_dropping = async_call_later(
+            self.hass, SETTINGS_LIFETIME, HassJob(drop, cancel_on_shutdown=True)
+        )
+
+    @callback
+    def _stop_dropping(self) -> None:
+        if self._cancel_dropping:
+            self._cancel_dropping()
+            self._cancel_dropping = None
 
     @callback
     def _drop_old_settings(self) -> None:
