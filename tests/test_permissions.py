@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 from homeassistant.auth.models import User
 from homeassistant.auth.permissions import PolicyPermissions
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import Unauthorized, UnknownUser
 import pytest
@@ -15,6 +16,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.diagnostics import async_get_config_entry_diagnostics
+from custom_components.goodwe_sec1000.sec1000.line import EXCHANGES_KEPT
 from simulator import Simulator
 
 
@@ -77,6 +79,31 @@ async def test_diagnostics_tell_all_but_host_and_name(
     assert told["entry"]["options"]["scan_interval"] == 30
     assert [exchange["outcome"] for exchange in told["exchanges"]] == ["ok", "ok"]
     assert told["exchanges"][0]["request"] == "00050101430045"
+
+
+async def test_diagnostics_of_an_entry_that_cannot_be_loaded_have_its_frames(
+    hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.inject("wrong-checksum")
+    await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    told = await async_get_config_entry_diagnostics(hass, entry)
+    assert told["entry"]["state"] == "setup_retry"
+    assert told["exchanges"][0]["answer"]
+    assert told["outcomes"] == {"ChecksumError": len(told["exchanges"])}
+    assert sim.host not in json.dumps(told)
+
+
+async def test_diagnostics_count_the_outcomes_of_all_requests_not_only_of_those_kept(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    for _ in range(EXCHANGES_KEPT):
+        await loaded.runtime_data.coordinator.read_settings()
+    await sim.stop()
+    await loaded.runtime_data.coordinator.read_settings()
+    told = await async_get_config_entry_diagnostics(hass, loaded)
+    assert len(told["exchanges"]) == EXCHANGES_KEPT
+    assert told["outcomes"] == {"ok": 2 + EXCHANGES_KEPT, "ConnectionFailedError": 3}
 
 
 async def test_it_opens_no_port_and_talks_to_no_other_address(

@@ -1,42 +1,44 @@
 """Diagnostics of one entry: what it holds, what it shows, and the last frames on the wire."""
 
-from collections import Counter
 from dataclasses import asdict
 from typing import Any, Final
 
 from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_HOST, CONF_NAME
 from homeassistant.core import HomeAssistant
 
+from .address import address_of
+from .coordinator import Sec1000Coordinator
 from .data import Sec1000ConfigEntry
+from .migrated_settings import CONF_DEVICE_NAME
+from .sec1000.line import line_to
 
-TO_REDACT: Final = {CONF_HOST, CONF_NAME, "title", "unique_id"}
+TO_REDACT: Final = {CONF_HOST, CONF_NAME, CONF_DEVICE_NAME}
 
 
 async def async_get_config_entry_diagnostics(
     _hass: HomeAssistant, entry: Sec1000ConfigEntry
 ) -> dict[str, Any]:
-    """Return all that a bug report on an unknown firmware needs, without host and name."""
-    coordinator = entry.runtime_data.coordinator
-    snapshot = coordinator.data
-    exchanges = coordinator.client.line.exchanges
+    """Return all that a bug report on an unknown firmware needs, without host and name.
+
+    An entry that is not loaded, since its device answers something else, has its frames, too.
+    """
+    loaded = entry.state is ConfigEntryState.LOADED
+    coordinator = entry.runtime_data.coordinator if loaded else None
+    line = coordinator.client.line if coordinator else line_to(*address_of(entry))
     return {
         "entry": async_redact_data(
-            {"version": entry.version, "data": dict(entry.data), "options": dict(entry.options)}, TO_REDACT
-        ),
-        "snapshot": {
-            "telemetry": asdict(snapshot.telemetry) if snapshot.telemetry else None,
-            "settings": asdict(snapshot.settings) if snapshot.settings else None,
-            "proven_limit": snapshot.proven_limit,
-            "note": asdict(snapshot.note) if snapshot.note else None,
-            "limit_exceeded": snapshot.limit_exceeded,
-            "feedback": {
-                str(action): {"feedback": int(record.feedback), "attempts": record.attempts}
-                for action, record in snapshot.feedback.items()
+            {
+                "version": entry.version,
+                "state": entry.state.value,
+                "data": dict(entry.data),
+                "options": dict(entry.options),
             },
-        },
-        "last_update_success": coordinator.last_update_success,
-        "outcomes": Counter(exchange.outcome for exchange in exchanges),
+            TO_REDACT,
+        ),
+        **(_shown(coordinator) if coordinator else {}),
+        "outcomes": dict(line.outcomes),
         "exchanges": [
             {
                 "at": exchange.at.isoformat(),
@@ -45,6 +47,25 @@ async def async_get_config_entry_diagnostics(
                 "answer": exchange.answer.hex(),
                 "outcome": exchange.outcome,
             }
-            for exchange in exchanges
+            for exchange in line.exchanges
         ],
+    }
+
+
+def _shown(coordinator: Sec1000Coordinator) -> dict[str, Any]:
+    snapshot = coordinator.data
+    return {
+        "snapshot": {
+            "telemetry": asdict(snapshot.telemetry) if snapshot.telemetry else None,
+            "settings": asdict(snapshot.settings) if snapshot.settings else None,
+            "proven_limit": snapshot.proven_limit,
+            "note": asdict(snapshot.note) if snapshot.note else None,
+            "energy": asdict(snapshot.energy) if snapshot.energy else None,
+            "limit_exceeded": snapshot.limit_exceeded,
+            "feedback": {
+                str(action): {"feedback": int(record.feedback), "attempts": record.attempts}
+                for action, record in snapshot.feedback.items()
+            },
+        },
+        "last_update_success": coordinator.last_update_success,
     }

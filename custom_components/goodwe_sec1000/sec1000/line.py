@@ -1,7 +1,7 @@
 """The line to one device: one request at a time, paced and timed, the urgent ones first."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -68,6 +68,8 @@ class Line:
     def __init__(self, host: str, port: int, timing: Timing) -> None:
         self.timing = timing
         self.exchanges: deque[Exchange] = deque(maxlen=EXCHANGES_KEPT)
+        self.outcomes: Counter[str] = Counter()
+        """How often each outcome came about, since this program was started."""
         self._host = host
         self._port = port
         self._busy = False
@@ -128,6 +130,7 @@ class Line:
             return result
         finally:
             self._next_request_at = loop.time() + self.timing.pacing
+            self.outcomes[outcome] += 1
             self.exchanges.append(
                 Exchange(datetime.now(UTC), command.name, command.encode(), bytes(answer), outcome)
             )
