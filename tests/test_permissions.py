@@ -77,6 +77,8 @@ async def test_diagnostics_tell_all_but_host_and_name(
     assert sim.host not in text
     assert told["snapshot"]["settings"]["limit"] == 10_000
     assert told["entry"]["options"]["scan_interval"] == 30
+    assert told["answered_at"]
+    assert (told["serves_telemetry"], told["left_alone"]) == (True, False)
     assert [exchange["outcome"] for exchange in told["exchanges"]] == ["ok", "ok"]
     assert told["exchanges"][0]["request"] == "00050101430045"
 

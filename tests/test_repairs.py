@@ -12,7 +12,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, flush_store
 
 from custom_components.goodwe_sec1000.const import CONF_PUT_BACK, DOMAIN
 from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
@@ -409,6 +409,15 @@ class TestDeviceIsSilentAtSetup:
         assert issue_of(hass, "device_silent", waiting) is None
         assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
 
+    async def test_of_an_entry_that_is_disabled_is_not_waited_for(
+        self, hass: HomeAssistant, waiting: MockConfigEntry, sim: Simulator, client: Client
+    ) -> None:
+        await hass.config_entries.async_set_disabled_by(waiting.entry_id, ConfigEntryDisabler.USER)
+        repair = await fixing(hass, client, "device_silent", waiting)
+        assert repair.given_up == "entry_not_loaded"
+        assert commands(sim) == []
+        assert issue_of(hass, "device_silent", waiting) is None
+
     async def test_that_home_assistant_sets_up_meanwhile_is_not_set_up_twice(
         self, hass: HomeAssistant, waiting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
@@ -434,7 +443,7 @@ class TestDeviceIsSilentAtSetup:
         sim.inject("close-before-answer")
         await submit
         assert repair.error
-        assert "No telemetry: the connection was closed" in repair.error
+        assert "No telemetry: " in repair.error
         assert waiting.state is ConfigEntryState.SETUP_RETRY
 
 
@@ -662,6 +671,18 @@ class TestLimitWasLeftOff:
         await repair.submit()
         assert repair.ended_well
         assert sim.device.bound_limit == 4_320
+
+    async def test_all_that_is_needed_to_put_it_back_outlives_a_restart(
+        self,
+        hass: HomeAssistant,
+        left: MockConfigEntry,
+        sim: Simulator,
+        hass_storage: dict[str, Any],
+    ) -> None:
+        await flush_store(ir.async_get(hass)._store)
+        (stored,) = hass_storage[ir.STORAGE_KEY]["data"]["issues"]
+        assert stored["issue_id"] == f"limit_was_left_off_{left.entry_id}"
+        assert stored["data"] == {**NOTE, "host": sim.host, "port": sim.port}
 
     async def test_a_device_that_holds_it_already_is_not_written_to(
         self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client

@@ -68,4 +68,7 @@ def _shown(coordinator: Sec1000Coordinator) -> dict[str, Any]:
             },
         },
         "last_update_success": coordinator.last_update_success,
+        "answered_at": coordinator.answered_at.isoformat() if coordinator.answered_at else None,
+        "serves_telemetry": coordinator.serves_telemetry,
+        "left_alone": coordinator.is_left_alone,
     }

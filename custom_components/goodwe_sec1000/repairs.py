@@ -66,7 +66,12 @@ class DeviceSilentFlow(EntryFixFlow):
 
     async def async_step_ask(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
         """Say how to wake the device, and ask it."""
-        entry = self._entry
+        try:
+            entry = self._entry
+        except AbortFlow:
+            # Nobody waits for an answer any more.
+            ir.async_delete_issue(self.hass, DOMAIN, self.issue_id)
+            raise
         if user_input is None:
             return self._show("ask")
 
