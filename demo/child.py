@@ -107,7 +107,7 @@ class Child:
                 env=self._environment,
                 # Ctrl-C is for the demo alone, which ends its processes one after the other.
                 start_new_session=True,
-                preexec_fn=_dies_with_parent(),
+                preexec_fn=dies_with_parent(),
             )
 
     def _text(self) -> str:
@@ -125,8 +125,8 @@ def _told(status: int) -> str:
     return f"exit status {status}" if status >= 0 else f"signal {signal.Signals(-status).name}"
 
 
-def _dies_with_parent() -> Callable[[], None] | None:
-    """Return what makes Linux end a process where the demo itself is killed and can end nothing."""
+def dies_with_parent() -> Callable[[], None] | None:
+    """Return what makes Linux end a process where its parent is killed and can end nothing."""
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)

@@ -116,7 +116,7 @@ def screen(
 ) -> Iterator[Screen]:
     """Open a window of the browser in which the user is logged in; to be named after the device.
 
-    What Home Assistant logs as an error in the meantime is a failure.
+    What the integration logs as an error in the meantime is a failure.
     """
     home.new_errors()
     with chromium.new_context(base_url=home.address, viewport=_WINDOW, storage_state=login) as context:

@@ -61,13 +61,13 @@ class FlowDialog:
             expect(self._box(label.replace("_", " "))).to_have_value(str(value))
 
     def switch(self, label: str) -> Locator:
-        """Return a switch."""
-        return self.dialog.locator("ha-selector-boolean").filter(has_text=label).get_by_role("switch")
+        """Return what tells the state of a switch."""
+        return self._field(label).get_by_role("switch")
 
     def switch_on(self, label: str) -> None:
         """Switch a switch on."""
-        # What can be seen of a switch lies over what is one to the browser.
-        self.switch(label).click(force=True)
+        # What can be seen of a switch lies over what tells its state.
+        self._field(label).locator("ha-switch").click()
         expect(self.switch(label)).to_be_checked()
 
     def choose(self, option: str) -> None:
@@ -77,6 +77,9 @@ class FlowDialog:
     def press(self, button: str) -> None:
         """Press a button."""
         self.dialog.get_by_role("button", name=button, exact=True).click()
+
+    def _field(self, label: str) -> Locator:
+        return self.dialog.locator("ha-selector-boolean").filter(has_text=label)
 
     def _box(self, label: str) -> Locator:
         name = re.compile(rf"^{re.escape(label)}\*?$")

@@ -13,6 +13,7 @@ import time
 from typing import Final
 
 from custom_components.goodwe_sec1000.const import DOMAIN
+from demo.child import dies_with_parent
 from demo.home_assistant_api import HomeAssistantApi
 from demo.options import CHECKOUT
 from demo.ports import LOOPBACK
@@ -23,6 +24,7 @@ NAME: Final = "SEC1000"
 _START: Final = 240.0
 _END: Final = 120.0
 _LOOK_AGAIN: Final = 0.1
+_BEGIN_OF_RECORD: Final = re.compile(r"^(?=\d{4}-\d\d-\d\d )", re.MULTILINE)
 _REFUSED: Final = "Error during service call"
 """How Home Assistant logs what it has told the browser already."""
 
@@ -66,10 +68,17 @@ class Home:
         self.ask(remove_all)
 
     def new_errors(self) -> list[str]:
-        """Return what Home Assistant has logged as an error since it was last asked for."""
-        lines = self._log.read_text().splitlines()[self._log_read :]
-        self._log_read += len(lines)
-        return [line for line in lines if "Traceback" in line or (" ERROR " in line and _REFUSED not in line)]
+        """Return what has been logged as an error of the integration since last asked.
+
+        Others' are left out: Home Assistant logs one where a window closes while it is written to.
+        """
+        text = self._log.read_text()[self._log_read :]
+        self._log_read += len(text)
+        return [
+            record
+            for record in re.split(_BEGIN_OF_RECORD, text)
+            if DOMAIN in record and _REFUSED not in record and (" ERROR " in record or "Traceback" in record)
+        ]
 
 
 @contextmanager
@@ -82,7 +91,11 @@ def running_demo(folder: Path) -> Iterator[Home]:
     with (
         said.open("wb") as output,
         subprocess.Popen(  # noqa: S603 - our own program
-            command, cwd=CHECKOUT, stdout=output, stderr=subprocess.STDOUT
+            command,
+            cwd=CHECKOUT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            preexec_fn=dies_with_parent(),  # noqa: PLW1509 - it only asks the system for a signal
         ) as demo,
     ):
         try:

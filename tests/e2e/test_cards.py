@@ -41,8 +41,8 @@ def paste(screen: Screen, card: str) -> None:
     screen.open(f"/{_DASHBOARD}/cards?edit=1")
     screen.page.get_by_role("button", name="Add card").click()
     screen.page.get_by_role("tab", name=re.compile("^By card")).click()
-    # What can be seen of a card in this list lies under what takes the press.
-    screen.page.get_by_text("Manual", exact=True).click(force=True)
+    manual = screen.page.get_by_text("Manual", exact=True)
+    screen.page.locator("hui-card-picker .card").filter(has=manual).click()
     screen.write_code(card)
     screen.keep("pasted")
     screen.page.get_by_role("button", name="Save", exact=True).click()
