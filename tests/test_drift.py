@@ -149,6 +149,21 @@ async def test_three_times_an_hour_and_then_repairs_tells(
     assert issues.async_get_issue(*issue) is None
 
 
+async def test_repairs_tells_no_longer_where_nothing_is_to_be_put_back_any_more(
+    pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    choose(hass, loaded, put_back=True)
+    issue = (DOMAIN, f"limit_keeps_drifting_{loaded.entry_id}")
+    for _ in range(4):
+        sim.device.limit = 20_000
+        await pass_time(61)
+    assert ir.async_get(hass).async_get_issue(*issue) is not None
+    choose(hass, loaded, put_back=False)
+    await pass_time(61)
+    assert ir.async_get(hass).async_get_issue(*issue) is None
+    assert differs(hass)
+
+
 async def test_a_nightly_read_does_not_take_over_a_lost_mode(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:

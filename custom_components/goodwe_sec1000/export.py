@@ -266,9 +266,10 @@ class ExportControl:
             return
         limit = snapshot.proven_limit
         found = drift(snapshot.settings, options, limit)
-        if found is Drift.NONE:
+        is_wanted = coordinator.config_entry.options.get(CONF_PUT_BACK)
+        if found is Drift.NONE or not is_wanted:
             ir.async_delete_issue(coordinator.hass, DOMAIN, drift_issue_id(entry_id))
-        if found is not Drift.LOOSER or not coordinator.config_entry.options.get(CONF_PUT_BACK):
+        if found is not Drift.LOOSER or not is_wanted:
             return
         now = monotonic()
         if len(self._put_back_at) == PUT_BACKS_AN_HOUR and now - self._put_back_at[0] < HOUR:
