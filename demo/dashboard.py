@@ -18,10 +18,13 @@ type Card = dict[str, Any]
 
 
 def dashboard(*, simulated: bool, has_past: bool) -> dict[str, Any]:
-    """Return the dashboard; where there is no past, without what stays empty for the first hour."""
+    """Return the dashboard; for a simulated device without a past, without what stays empty for an hour.
+
+    For a real device it is the one to copy, as it stands.
+    """
     config = load_yaml_dict(_TO_COPY)
     sections: list[Card] = config["views"][0]["sections"]
-    if not has_past:
+    if simulated and not has_past:
         for section in sections:
             section["cards"] = [card for card in section["cards"] if card["type"] != "statistics-graph"]
             for part in _parts(section):

@@ -195,6 +195,8 @@ class TestChild:
 
 
 class TestDashboard:
+    TO_COPY = load_yaml_dict(CHECKOUT / "docs" / "dashboards" / "goodwe_sec1000.yaml")
+
     def test_a_new_demo_looks_back_so_far_that_its_first_minute_fills_some_of_the_graphs(self) -> None:
         parts = list(_parts(dashboard(simulated=True, has_past=False)))
         assert {part["hours_to_show"] for part in parts if "hours_to_show" in part} == {0.25}
@@ -202,7 +204,6 @@ class TestDashboard:
         assert not [part for part in parts if "24 hours" in str(part.get("heading"))]
 
     def test_a_demo_with_a_past_has_the_dashboard_to_copy_and_the_house(self) -> None:
-        to_copy = load_yaml_dict(CHECKOUT / "docs" / "dashboards" / "goodwe_sec1000.yaml")
         shown = dashboard(simulated=True, has_past=True)
         [commands] = [
             section["cards"]
@@ -214,12 +215,12 @@ class TestDashboard:
         )
         assert len(commands[house:]) > 3
         del commands[house:]
-        assert shown == to_copy
+        assert shown == self.TO_COPY
 
-    def test_a_real_device_has_no_simulated_house(self, tmp_path: Path) -> None:
+    def test_a_real_device_has_the_dashboard_to_copy_and_no_house(self, tmp_path: Path) -> None:
         folder = Folder(tmp_path, "192.168.1.200-1234")
         folder.prepare(8123, fresh=False)
-        assert "simulated" not in (folder.config / "dashboard.yaml").read_text()
+        assert json.loads((folder.config / "dashboard.yaml").read_text()) == self.TO_COPY
         packages = {file.name for file in (folder.config / "packages").iterdir()}
         assert packages - {"http.yaml"} == {"goodwe_sec1000.yaml"}
 
@@ -227,19 +228,25 @@ class TestDashboard:
 class TestPast:
     NOW = datetime(2026, 7, 2, 13, 20, tzinfo=UTC)
 
+    @pytest.fixture(scope="class")
     def statistics(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the rows of a day by the sensor."""
         return {statistics.metadata["statistic_id"]: statistics.rows for statistics in past(1, self.NOW)}
 
-    def test_each_full_hour_of_the_day_has_a_row_and_the_present_one_has_none(self) -> None:
-        for rows in self.statistics().values():
+    def test_each_full_hour_of_the_day_has_a_row_and_the_present_one_has_none(
+        self, statistics: dict[str, list[dict[str, Any]]]
+    ) -> None:
+        for rows in statistics.values():
             hours = [datetime.fromisoformat(row["start"]) for row in rows][-24:]
             assert hours == [
                 datetime(2026, 7, 2, 12, tzinfo=UTC) - timedelta(hours=n) for n in range(23, -1, -1)
             ]
 
-    def test_energy_ends_where_the_sensors_begin_and_adds_up(self) -> None:
+    def test_energy_ends_where_the_sensors_begin_and_adds_up(
+        self, statistics: dict[str, list[dict[str, Any]]]
+    ) -> None:
         flows = {
-            kind: self.statistics()[f"sensor.sec1000_energy_{kind}"]
+            kind: statistics[f"sensor.sec1000_energy_{kind}"]
             for kind in ("produced", "exported", "imported", "consumed")
         }
         assert {rows[-1]["sum"] for rows in flows.values()} == {0.0}
@@ -249,17 +256,17 @@ class TestPast:
         for rows in flows.values():
             assert [row["sum"] for row in rows] == sorted(row["sum"] for row in rows)
 
-    def test_the_sun_stands_where_the_clock_has_it(self) -> None:
+    def test_the_sun_stands_where_the_clock_has_it(self, statistics: dict[str, list[dict[str, Any]]]) -> None:
         assert f"time_zone: {TIME_ZONE}" in (CHECKOUT / "demo" / "configuration.yaml").read_text()
-        rows = self.statistics()["sensor.sec1000_inverter_power"]
+        rows = statistics["sensor.sec1000_inverter_power"]
         watts = {datetime.fromisoformat(row["start"]).astimezone(TIME_ZONE).hour: row["mean"] for row in rows}
         assert watts[2] == 0
         assert watts[13] > 5_000
 
-    def test_the_export_stays_within_its_limit(self) -> None:
-        rows = self.statistics()["sensor.sec1000_meter_power"]
+    def test_the_export_stays_within_its_limit(self, statistics: dict[str, list[dict[str, Any]]]) -> None:
+        rows = statistics["sensor.sec1000_meter_power"]
         assert 9_000 < max(row["mean"] for row in rows) <= 10_010
-        inverted = self.statistics()["sensor.sec1000_meter_power_inverted"]
+        inverted = statistics["sensor.sec1000_meter_power_inverted"]
         assert [row["mean"] for row in inverted] == [-row["mean"] for row in rows]
 
     def test_a_demo_that_has_a_history_gets_no_past(self, tmp_path: Path) -> None:
