@@ -251,7 +251,8 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         # Where the telemetry fails too, that is logged already.
         if self.last_update_success and not self._loss_logged:
             self._loss_logged = True
-            LOGGER.warning("%s: the export limit cannot be read: %s", self.name, self._settings_error)
+            reason = self._settings_error or "no read has come to its end"
+            LOGGER.warning("%s: the export limit cannot be read: %s", self.name, reason)
         self._show(replace(self.data, settings=None))
 
     @callback
