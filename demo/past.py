@@ -7,6 +7,7 @@ the integration, and each full hour becomes a row of Home Assistant's long-term 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+import os
 from statistics import fmean
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -18,7 +19,7 @@ from simulator.house import House, Orders
 
 from .device import SEED
 
-TIME_ZONE: Final = ZoneInfo("Europe/Prague")
+TIME_ZONE: Final = ZoneInfo(os.environ.get("DEMO_TIME_ZONE", "Europe/Prague"))
 """As in configuration.yaml."""
 
 _POLL: Final = 30.0

@@ -6,20 +6,13 @@ import re
 from typing import Any, Final
 
 from homeassistant.core import HomeAssistant
-import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from .files import CHECKOUT, FILES, address, blueprint, check_names, each_file, repository
 
 PAGE: Final = (CHECKOUT / "docs" / "blueprints.md").read_text()
-README: Final = (CHECKOUT / "README.md").read_text()
 IMPORT: Final = "https://my.home-assistant.io/redirect/blueprint_import/?blueprint_url="
 UNITS: Final = {"hours": "h", "minutes": "min", "seconds": "s"}
-
-
-def anchor(heading: str) -> str:
-    """Return the anchor that GitHub makes of a heading."""
-    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def part(file: Path) -> str:
@@ -67,14 +60,6 @@ def test_the_repository_is_named_in_the_buttons_only() -> None:
     assert PAGE.count(repository()) == PAGE.count(IMPORT) == len(FILES)
     others = set(re.findall(r"https?://([^/\s]+)", PAGE.replace(repository(), "")))
     assert others == {"my.home-assistant.io"}
-
-
-@pytest.mark.parametrize(("page", "prefix"), [(PAGE, ""), (README, "../README.md")], ids=["itself", "README"])
-def test_its_links_lead_somewhere(page: str, prefix: str) -> None:
-    anchors = {anchor(heading) for heading in re.findall(r"^#+ (.+)$", page, re.MULTILINE)}
-    linked = set(re.findall(rf"\]\({re.escape(prefix)}#([^)]+)\)", PAGE))
-    assert linked
-    assert linked <= anchors
 
 
 async def test_the_actions_and_the_entities_it_names_exist(

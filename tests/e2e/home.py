@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+import os
 from pathlib import Path
 import re
 import socket
@@ -82,17 +83,20 @@ class Home:
 
 
 @contextmanager
-def running_demo(folder: Path) -> Iterator[Home]:
-    """Run the demo in a folder until the block ends, on ports that are free."""
+def running_demo(folder: Path, *arguments: str, time_zone: str = "Europe/Prague") -> Iterator[Home]:
+    """Run the demo in a folder until the block ends, on ports that are free, with further arguments."""
     with socket.create_server((LOOPBACK, 0)) as server:
         port: int = server.getsockname()[1]
     said = folder / "demo.log"
     command = [sys.executable, "-m", "demo.run", "--folder", str(folder), "--port", str(port)]
+    command += arguments
+    environment = {**os.environ, "DEMO_TIME_ZONE": time_zone}
     with (
         said.open("wb") as output,
         subprocess.Popen(  # noqa: S603 - our own program
             command,
             cwd=CHECKOUT,
+            env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,
             preexec_fn=dies_with_parent(),  # noqa: PLW1509 - it only asks the system for a signal

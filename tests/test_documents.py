@@ -1,0 +1,233 @@
+"""README, CONTRIBUTING and docs: links lead somewhere, what they name exists, what they give to copy runs."""
+
+from collections.abc import Iterator
+import json
+from pathlib import Path
+import re
+from textwrap import dedent
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+from homeassistant.setup import async_setup_component
+from homeassistant.util.yaml import parse_yaml
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+from demo.options import CHECKOUT
+
+from .screenshots.camera import MOST_BYTES
+from .screenshots.pictures import NAMES
+
+README: Final = CHECKOUT / "README.md"
+DOCS: Final = CHECKOUT / "docs"
+DOCUMENTS: Final = (README, CHECKOUT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md")))
+MANIFEST: Final[dict[str, Any]] = json.loads(
+    (CHECKOUT / "custom_components" / DOMAIN / "manifest.json").read_text()
+)
+REPOSITORY: Final = MANIFEST["documentation"].removeprefix("https://github.com/")
+README_TEXT: Final = README.read_text()
+ACTIONS_TEXT: Final = (DOCS / "actions.md").read_text()
+_CODE: Final = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
+_LINK: Final = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
+_ENTITY: Final = re.compile(r"\b(?:binary_sensor|button|number|select|sensor|switch)\.sec1000_\w+")
+
+each_document: Final = pytest.mark.parametrize(
+    "document", DOCUMENTS, ids=[str(document.relative_to(CHECKOUT)) for document in DOCUMENTS]
+)
+
+
+def prose(document: Path) -> str:
+    """Return a document without what it shows as code."""
+    return _CODE.sub("", document.read_text())
+
+
+def links(text: str) -> Iterator[tuple[bool, str, str]]:
+    """Yield each link, those of pictures that are links included: whether it is a picture, text, target."""
+    for mark, name, target in _LINK.findall(text):
+        yield bool(mark), name, target
+        yield from links(name)
+
+
+def anchors(document: Path) -> set[str]:
+    """Return the anchors that GitHub makes of the headings."""
+    found: set[str] = set()
+    for heading in re.findall(r"^#+ (.+)$", prose(document), re.MULTILINE):
+        anchor = re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        again = sum(anchor == re.sub(r"-\d+$", "", other) for other in found)
+        found.add(f"{anchor}-{again}" if anchor in found else anchor)
+    return found
+
+
+def examples(document: Path) -> list[Any]:
+    """Return what the blocks of YAML in a document mean."""
+    blocks = [dedent(code) for language, code in _CODE.findall(document.read_text()) if language == "yaml"]
+    return [parse_yaml(block) for block in blocks]
+
+
+def told_entities() -> Iterator[str]:
+    """Yield the entity ids in the tables of docs/entities.md."""
+    for cell in re.findall(r"^\| ([^|]+) \|", (DOCS / "entities.md").read_text(), re.MULTILINE):
+        whole = ""
+        for name in re.findall(r"`(\w+\.sec1000_\w+|_\w+)`", cell):
+            # What begins with _ stands for as many last words of the id before it.
+            whole = whole.rsplit("_", name.count("_"))[0] + name if name.startswith("_") else name
+            yield whole
+
+
+@pytest.fixture
+def text(document: Path) -> str:
+    return document.read_text()
+
+
+@each_document
+def test_every_link_leads_somewhere(document: Path) -> None:
+    lost = []
+    for _, _, target in links(prose(document)):
+        path, _, anchor = target.partition("#")
+        if urlsplit(target).scheme:
+            continue
+        file = (document.parent / path).resolve() if path else document
+        if not file.is_relative_to(CHECKOUT) or not file.exists() or (anchor and anchor not in anchors(file)):
+            lost.append(target)
+    assert lost == []
+
+
+@each_document
+def test_links_to_elsewhere_are_encrypted(document: Path) -> None:
+    schemes = {urlsplit(target).scheme for _, _, target in links(prose(document))}
+    assert schemes <= {"", "https"}
+
+
+def test_every_document_is_reached_from_the_readme() -> None:
+    reached, ahead = set(), {README}
+    while ahead:
+        document = ahead.pop()
+        reached.add(document)
+        targets = {target.partition("#")[0] for _, _, target in links(prose(document))}
+        files = {(document.parent / target).resolve() for target in targets if target.endswith(".md")}
+        ahead |= files - reached
+    assert set(DOCUMENTS) <= reached
+
+
+@each_document
+def test_every_picture_says_what_it_shows(document: Path) -> None:
+    shown = [name for is_picture, name, _ in links(prose(document)) if is_picture]
+    assert all(len(name) > 10 for name in shown)
+
+
+def test_the_pictures_are_those_that_the_script_takes_small_enough_and_shown() -> None:
+    pictures = {picture.stem: picture for picture in (DOCS / "images").glob("*.png")}
+    assert set(pictures) == set(NAMES)
+    shown = {
+        (document.parent / target).resolve()
+        for document in DOCUMENTS
+        for is_picture, _, target in links(prose(document))
+        if is_picture and not urlsplit(target).scheme
+    }
+    assert set(pictures.values()) <= shown
+    assert all(picture.stat().st_size <= MOST_BYTES for picture in pictures.values())
+
+
+def test_what_outgrew_the_readme_is_linked_from_its_beginning() -> None:
+    assert len(README_TEXT.splitlines()) <= 400
+    beginning = README_TEXT.partition("\n## ")[0]
+    assert "You use this at your own risk" in beginning
+    assert {target for _, _, target in links(beginning)} >= {
+        f"docs/{page}.md" for page in ("settings", "entities", "actions", "examples", "troubleshooting")
+    }
+
+
+def test_the_button_for_hacs_opens_this_repository() -> None:
+    [button] = [target for _, _, target in links(README_TEXT) if "/redirect/hacs_repository/" in target]
+    owner, name = REPOSITORY.split("/")
+    assert parse_qs(urlsplit(button).query) == {
+        "owner": [owner],
+        "repository": [name],
+        "category": ["integration"],
+    }
+
+
+def test_the_readme_has_the_import_button_of_every_blueprint() -> None:
+    imported = {
+        parse_qs(urlsplit(target).query)["blueprint_url"][0]
+        for _, _, target in links(README_TEXT)
+        if "/redirect/blueprint_import/" in target
+    }
+    files = (CHECKOUT / "blueprints").rglob("*.yaml")
+    assert imported == {
+        f"{MANIFEST['documentation']}/blob/main/{file.relative_to(CHECKOUT)}" for file in files
+    }
+
+
+def test_the_repository_is_named_only_where_contributing_says() -> None:
+    folders = ("blueprints", "custom_components", "demo", "docs", "scripts", "simulator", "tests", ".github")
+    files = [file for folder in folders for file in (CHECKOUT / folder).rglob("*") if file.is_file()]
+    files += [file for file in CHECKOUT.iterdir() if file.suffix in {".md", ".json", ".toml", ".txt"}]
+    owner, name = REPOSITORY.split("/")
+    marks = (f"/{REPOSITORY}".encode(), f"owner={owner}&repository={name}".encode())
+    naming = {
+        file.relative_to(CHECKOUT)
+        for file in files
+        if "__pycache__" not in file.parts and any(mark in file.read_bytes() for mark in marks)
+    }
+    blueprints = {file.relative_to(CHECKOUT) for file in (CHECKOUT / "blueprints").rglob("*.yaml")}
+    others = {"README.md", "docs/blueprints.md", f"custom_components/{DOMAIN}/manifest.json"}
+    assert naming == blueprints | {Path(other) for other in others}
+
+
+@each_document
+async def test_every_action_and_entity_that_is_named_exists(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    entity_registry: er.EntityRegistry,
+    document: Path,
+    text: str,
+) -> None:
+    # The other names are those of files.
+    named = set(re.findall(rf"(?:`|: ){DOMAIN}\.(?!yaml|state)(\w+)", text))
+    assert named <= set(hass.services.async_services()[DOMAIN])
+    entities = {
+        entity.entity_id for entity in er.async_entries_for_config_entry(entity_registry, loaded.entry_id)
+    }
+    # The package of the dashboard has more; tests/test_dashboards.py knows them.
+    if document.parent != DOCS / "dashboards":
+        assert set(_ENTITY.findall(text)) <= entities
+
+
+async def test_every_entity_and_every_action_is_told(
+    hass: HomeAssistant, loaded: MockConfigEntry, entity_registry: er.EntityRegistry
+) -> None:
+    entities = er.async_entries_for_config_entry(entity_registry, loaded.entry_id)
+    assert set(told_entities()) == {entity.entity_id for entity in entities}
+    actions = set(hass.services.async_services()[DOMAIN])
+    for text in (README_TEXT, ACTIONS_TEXT):
+        assert set(re.findall(rf"^\| `{DOMAIN}\.(\w+)` \|", text, re.MULTILINE)) == actions
+
+
+async def test_every_automation_and_script_to_copy_is_taken_by_home_assistant(
+    hass: HomeAssistant, loaded: MockConfigEntry
+) -> None:
+    found = [example for document in DOCUMENTS for example in examples(document) if isinstance(example, dict)]
+    automations = [example for example in found if "triggers" in example]
+    scripts = [example for example in found if "sequence" in example]
+    assert len(automations) >= 4
+    assert scripts
+    assert await async_setup_component(hass, "automation", {"automation": automations})
+    assert await async_setup_component(hass, "persistent_notification", {})
+    named = {f"copied_{number}": script for number, script in enumerate(scripts)}
+    assert await async_setup_component(hass, "script", {"script": named})
+    await hass.async_block_till_done()
+    states = hass.states.async_all(("automation", "script"))
+    assert len(states) == len(automations) + len(scripts)
+    assert {state.state for state in states} == {"on", "off"}
+    assert {state.state for state in hass.states.async_all("automation")} == {"on"}
+    for script in named:
+        await hass.services.async_call("script", script, blocking=True)
+    told = hass.states.get("script.copied_0")
+    assert told
+    assert told.attributes["last_triggered"]
+    # Their triggers would outlive the test.
+    await hass.services.async_call("automation", "turn_off", {"entity_id": "all"}, blocking=True)
