@@ -32,6 +32,7 @@ README_TEXT: Final = README.read_text()
 ACTIONS_TEXT: Final = (DOCS / "actions.md").read_text()
 _CODE: Final = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 _LINK: Final = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
+_SIZED: Final = re.compile(r'<img src="([^"]+)" width="\d+"(?: align="top")? alt="([^"]*)">')
 _ENTITY: Final = re.compile(r"\b(?:binary_sensor|button|number|select|sensor|switch)\.sec1000_\w+")
 
 each_document: Final = pytest.mark.parametrize(
@@ -46,6 +47,8 @@ def prose(document: Path) -> str:
 
 def links(text: str) -> Iterator[tuple[bool, str, str]]:
     """Yield each link, those of pictures that are links included: whether it is a picture, text, target."""
+    for target, name in _SIZED.findall(text):
+        yield True, name, target
     for mark, name, target in _LINK.findall(text):
         yield bool(mark), name, target
         yield from links(name)

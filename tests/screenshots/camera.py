@@ -20,7 +20,8 @@ class Camera:
     """One page and the folder for its pictures."""
 
     def __init__(self, page: Page, folder: Path) -> None:
-        """Take no picture yet."""
+        """Size the page for the pictures, and take none yet."""
+        page.set_viewport_size(WINDOW)
         self._page = page
         self._folder = folder
         folder.mkdir(parents=True)

@@ -26,17 +26,18 @@ NAMES: Final = (
     "window-export-limits",
 )
 _DASHBOARD: Final = CHECKOUT / "docs" / "dashboards" / "goodwe_sec1000.yaml"
-_COPIED: Final = "my-energy-controller"
+COPIED: Final = "my-energy-controller"
+"""The dashboard that is made for a picture."""
 _DRAWN: Final = 4_000
 """ms until graphs are drawn, which nothing on the page tells."""
-_RECORDED: Final = 180_000
+RECORDED: Final = 180_000
 """ms in which the tiles' small graphs get something to show."""
 
 
-def take_all(home: Home, screen: Screen, camera: Camera) -> None:
-    """Take the pictures of all NAMES."""
+def take_all(home: Home, screen: Screen, camera: Camera, recorded: float = RECORDED) -> None:
+    """Take the pictures of all NAMES, after so many ms."""
     begin(screen)
-    screen.page.wait_for_timeout(_RECORDED)
+    screen.page.wait_for_timeout(recorded)
     dashboard(screen, camera)
     energy(screen, camera)
     device(screen, camera)
@@ -51,9 +52,9 @@ def begin(screen: Screen) -> None:
     for part in _parts(config):
         if part.get("type") == "trend-graph":
             # An hour has not passed yet.
-            part["hours_to_show"] = _RECORDED / 3_600_000
-    screen.call("lovelace/dashboards/create", url_path=_COPIED, title="My controller", mode="storage")
-    screen.call("lovelace/config/save", url_path=_COPIED, config=config)
+            part["hours_to_show"] = RECORDED / 3_600_000
+    screen.call("lovelace/dashboards/create", url_path=COPIED, title="My controller", mode="storage")
+    screen.call("lovelace/config/save", url_path=COPIED, config=config)
     formats = dict.fromkeys(("number_format", "date_format", "first_weekday"), "language")
     language = {"language": "en", "time_format": "24", "time_zone": "local", **formats}
     screen.call("frontend/set_user_data", key="language", value=language)
@@ -64,7 +65,7 @@ def begin(screen: Screen) -> None:
 
 def dashboard(screen: Screen, camera: Camera) -> None:
     """Take the dashboard: power, export and the day."""
-    screen.open(f"/{_COPIED}")
+    screen.open(f"/{COPIED}")
     expect(screen.page.get_by_text("Enable export: done")).to_be_visible()
     screen.page.wait_for_timeout(_DRAWN)
     screen.keep("the dashboard")
