@@ -127,8 +127,8 @@ def _parser() -> argparse.ArgumentParser:
         type=speed_factor,
         default=1.0,
         metavar="FACTOR",
-        help="speed of the day; 144 is a day in ten minutes; the device keeps real time, but for the refresh of "
-        "the inverters' power (default: 1)",
+        help="speed of the day; 144 is a day in ten minutes; the device keeps real time, but for the "
+        "refresh of the inverters' power (default: 1)",
     )
     add(
         "--start-time",
