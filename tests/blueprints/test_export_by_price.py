@@ -109,6 +109,19 @@ async def test_the_price_may_be_in_an_attribute(
     assert sim.device.bound_limit == 10_000
 
 
+async def test_an_attribute_has_to_be_low_for_long_enough_however_old_the_state_is(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, "today", 0.2)
+    await home.automate(BLUEPRINT, inputs(price_attribute="now", low_for={"minutes": 5}))
+    await asyncio.sleep(600)
+    price(hass, "today", -0.2)
+    await asyncio.sleep(290)
+    assert home.calls == []
+    await settle()
+    assert home.calls == ["export_disable"]
+
+
 @pytest.mark.parametrize("five_minutes", [{"minutes": 5}, "00:05:00"])
 async def test_the_price_has_to_be_low_for_long_enough(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, five_minutes: object
@@ -127,6 +140,31 @@ async def test_the_price_has_to_be_low_for_long_enough(
     await asyncio.sleep(90)
     assert home.calls == []
     await settle()
+    assert home.calls == ["export_disable"]
+    assert sim.device.bound_limit == 0
+
+
+async def test_what_somebody_else_did_while_the_price_was_waited_for_is_not_done_again(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, -1)
+    await home.automate(BLUEPRINT, inputs(low_for={"minutes": 5}))
+    await asyncio.sleep(100)
+    await hass.services.async_call("switch", "turn_off", {"entity_id": SWITCH}, blocking=True)
+    await asyncio.sleep(600)
+    assert home.calls == []
+
+
+async def test_a_device_that_left_while_the_price_was_waited_for_is_told_when_it_is_back(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    price(hass, -1)
+    await home.automate(BLUEPRINT, inputs(low_for={"minutes": 10}))
+    await sim.stop()
+    await asyncio.sleep(900)
+    assert home.calls == []
+    await sim.start()
+    await asyncio.sleep(400)
     assert home.calls == ["export_disable"]
     assert sim.device.bound_limit == 0
 
@@ -288,12 +326,14 @@ async def test_without_the_number_a_limit_cannot_stand_in_and_export_is_switched
     assert sim.device.bound_limit == 0
 
 
+@pytest.mark.parametrize("enforce", [True, False])
 async def test_a_price_that_fell_while_home_assistant_was_off_is_followed_at_its_start(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, enforce: bool
 ) -> None:
     price(hass, 1)
-    await home.automate(BLUEPRINT, inputs())
+    await home.automate(BLUEPRINT, inputs(enforce=enforce))
     await settle()
+    await home.stop()
     price(hass, -1)
     await home.restart(loaded)
     await settle()

@@ -108,6 +108,12 @@ async def test_the_value_may_be_in_an_attribute(
     signal(hass, "reduced", None, allowed=3)
     await asyncio.sleep(60)
     assert sim.device.bound_limit == 3_000
+    await asyncio.sleep(600)
+    signal(hass, "reduced", None, allowed="?")
+    await asyncio.sleep(590)
+    assert sim.device.bound_limit == 3_000
+    await settle()
+    assert sim.device.bound_limit == 0
 
 
 async def test_what_is_stricter_is_always_set_and_what_is_looser_only_if_it_is_worth_it(
@@ -205,12 +211,14 @@ async def test_a_short_gap_changes_nothing(
     assert home.calls == ["set_export_limit"]
 
 
+@pytest.mark.parametrize("enforce", [True, False])
 async def test_a_value_that_changed_while_home_assistant_was_off_is_followed_at_its_start(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, enforce: bool
 ) -> None:
     signal(hass, 8)
-    await home.automate(BLUEPRINT, inputs())
+    await home.automate(BLUEPRINT, inputs(enforce=enforce))
     await asyncio.sleep(60)
+    await home.stop()
     signal(hass, 3)
     await home.restart(loaded)
     await settle()
