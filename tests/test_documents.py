@@ -16,7 +16,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
-from demo.options import CHECKOUT
+from demo.options import CHECKOUT, parse
 
 from .screenshots.camera import MOST_BYTES
 from .screenshots.pictures import NAMES
@@ -179,6 +179,15 @@ def test_the_repository_is_named_only_where_contributing_says() -> None:
     blueprints = {file.relative_to(CHECKOUT) for file in (CHECKOUT / "blueprints").rglob("*.yaml")}
     others = {"README.md", "docs/blueprints.md", f"custom_components/{DOMAIN}/manifest.json"}
     assert naming == blueprints | {Path(other) for other in others}
+
+
+def test_the_readme_has_every_option_of_the_demo(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    options = set(re.findall(r"^ +(--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
+    assert options >= {"--port", "--speed"}
+    told = README_TEXT.partition("## Try it without a device")[2].partition("\n## ")[0]
+    assert options <= set(re.findall(r"--[a-z-]+", told))
 
 
 @each_document
