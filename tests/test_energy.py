@@ -2,12 +2,15 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.restore_state import async_get
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.energy import Energy, EnergyMeter
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Telemetry
 from simulator import CAPTURED, House, Simulator
@@ -124,3 +127,45 @@ def test_a_day_is_right_to_half_a_percent() -> None:
             energy = meter.add(house.telemetry(), second, 30)
     for kind, watt_hours in exact.items():
         assert getattr(energy, kind) == pytest.approx(watt_hours, rel=0.005), kind
+
+
+def test_a_shorter_interval_loses_nothing_of_the_poll_before_it() -> None:
+    meter = EnergyMeter()
+    meter.add(measured(6_000, 6_000), 0, 60)
+    assert meter.add(measured(6_000, 6_000), 60, 10) == Energy(exported=100, produced=100)
+
+
+async def test_energy_goes_on_after_more_than_a_week_of_absence(
+    pass_time: PassTime,
+    hass: HomeAssistant,
+    hass_storage: dict[str, Any],
+    loaded: MockConfigEntry,
+    sim: Simulator,
+) -> None:
+    """Home Assistant itself forgets the states of entities that are not there for a week."""
+    sim.hold(measured(12_000, 20_000))
+    for _ in range(3):
+        await pass_time(30)
+    before = float(shown(hass, "sensor.sec1000_energy_exported").state)
+    assert before > 0
+    assert await hass.config_entries.async_unload(loaded.entry_id)
+    async_get(hass).last_states.clear()
+    assert await hass.config_entries.async_setup(loaded.entry_id)
+    await hass.async_block_till_done()
+    assert float(shown(hass, "sensor.sec1000_energy_exported").state) == before
+
+
+async def test_energy_leaves_nothing_behind_when_its_entry_is_removed(
+    pass_time: PassTime,
+    hass: HomeAssistant,
+    hass_storage: dict[str, Any],
+    loaded: MockConfigEntry,
+    sim: Simulator,
+) -> None:
+    sim.hold(measured(12_000, 20_000))
+    for _ in range(2):
+        await pass_time(30)
+    assert await hass.config_entries.async_unload(loaded.entry_id)
+    assert f"{DOMAIN}.{loaded.entry_id}.energy" in hass_storage
+    await hass.config_entries.async_remove(loaded.entry_id)
+    assert not [key for key in hass_storage if loaded.entry_id in key]

@@ -78,6 +78,19 @@ async def test_a_new_limit_gives_the_inverters_time_to_follow(
     assert shown(hass, EXCEEDED).state == "on"
 
 
+async def test_while_the_device_is_away_nobody_is_accused(
+    pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    export(sim, 20_000)
+    await pass_time(31)
+    sim.inject("silence")
+    await pass_time(31)
+    sim.clear_faults()
+    await pass_time(31)
+    assert shown(hass, "sensor.sec1000_meter_power").state == "20000"
+    assert shown(hass, EXCEEDED).state == "off"
+
+
 async def test_firmware_without_telemetry_is_neither_silent_nor_left_alone(
     pass_time: PassTime, hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator
 ) -> None:

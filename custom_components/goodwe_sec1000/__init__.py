@@ -73,6 +73,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> 
     await entry.runtime_data.export.settle(SETTLE_TIMEOUT)
     async_forget(hass, entry.entry_id)
     ir.async_delete_issue(hass, DOMAIN, drift_issue_id(entry.entry_id))
+    await entry.runtime_data.coordinator.energy_totals.save()
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 

@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime
 from typing import Final, TypedDict
 
-from homeassistant.const import Platform
+from homeassistant.const import CONF_NAME, Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.helpers.event import async_call_later
@@ -67,7 +67,7 @@ class Rest:
             is_persistent=True,
             severity=ir.IssueSeverity.WARNING,
             translation_key="moved_in",
-            translation_placeholders={"name": self._entry.title, "corrections": corrections},
+            translation_placeholders={"name": self._entry.data[CONF_NAME], "corrections": corrections},
         )
 
     @callback

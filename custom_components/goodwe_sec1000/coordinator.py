@@ -18,6 +18,7 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from .baseline import Baseline
 from .const import LOGGER
 from .energy import Energy, EnergyMeter
+from .energy_totals import EnergyTotals
 from .feedback import Action, Feedback, FeedbackRecord
 from .meter_watch import MeterWatch
 from .note import NoteKeeper
@@ -85,6 +86,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self.baseline = Baseline(hass, entry.entry_id)
         self.client = Sec1000Client(entry.data[CONF_HOST], entry.data[CONF_PORT], remember=self._remember)
         self._meter_watch = MeterWatch()
+        self.energy_totals = EnergyTotals(hass, entry.entry_id)
         self._energy_meter = EnergyMeter()
         self._zero_glitch = ZeroGlitchFilter()
         self._settings_read_at = 0.0
@@ -270,6 +272,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
     async def _async_setup(self) -> None:
         """Take over what is on disk, and ask what this is; the telemetry may answer where this does not."""
         await self.baseline.load()
+        await self.energy_totals.load()
         self._show(replace(self.data, proven_limit=self.baseline.limit))
         if target := await self._left_to_restore():
             # Restoring goes before everything else that could be asked.
@@ -312,6 +315,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         except Exception as error:
             self._note_telemetry(Feedback.of(error), str(error), effort)
             self.data = replace(self.data, telemetry=None)
+            self._meter_watch.forget()
             self._silence.lasts(self.options.scan_interval)
             if not isinstance(error, Sec1000Error):
                 raise

@@ -35,7 +35,7 @@ async def async_in_words(
 ) -> str:
     """Return what its owner should look at as a list in Markdown; empty where all was taken over as it was.
 
-    `same_address` are the titles of other entries for the same device.
+    `same_address` are the names of other entries for the same device.
     """
     words = _Words({})
     for category in ("common", "config", "options", "selector", "entity_component"):

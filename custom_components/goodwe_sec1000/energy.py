@@ -28,11 +28,15 @@ class EnergyMeter:
 
     def __init__(self) -> None:
         self._last: tuple[float, Telemetry] | None = None
+        self._interval = 0.0
         self._exported = self._imported = self._produced = self._consumed = 0.0
 
     def add(self, telemetry: Telemetry, at: float, interval: float) -> Energy:
         """Return the energy up to this measurement; `at` (monotonic) and the interval of polls are in s."""
-        if self._last and 0 < (seconds := at - self._last[0]) <= LONGEST_GAP * interval:
+        # Where the interval was shortened just now, the poll before came at the longer one.
+        longest_gap = LONGEST_GAP * max(interval, self._interval)
+        self._interval = interval
+        if self._last and 0 < (seconds := at - self._last[0]) <= longest_gap:
             before = self._last[1]
             exported, imported = _areas(before.meter_power, telemetry.meter_power, seconds)
             produced, _ = _areas(before.inverter_power, telemetry.inverter_power, seconds)

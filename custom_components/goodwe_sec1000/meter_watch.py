@@ -19,6 +19,10 @@ class MeterWatch:
         self._limit: int | None = None
         self._above_since: float | None = None
 
+    def forget(self) -> None:
+        """Begin anew: nobody knows where the meter stood while a poll failed."""
+        self._above_since = None
+
     def exceeded(
         self, telemetry: Telemetry, settings: ExportSettings | None, options: ExportOptions, at: float
     ) -> bool:

@@ -132,6 +132,9 @@ class _Reading:
         return new
 
     def _note(self, setting: str, old: object, new: object) -> None:
+        if setting == CONF_HOST and isinstance(old, str) and old.strip() == new:
+            # Nothing to look at, and the address would stand in a diagnostics file.
+            return
         if old != new or isinstance(old, bool) is not isinstance(new, bool):
             self.corrections.append(Correction(setting, old, new))
 

@@ -1,5 +1,7 @@
 """The config entry of the older integration (version 1) as one of this (version 2)."""
 
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_NAME
 from homeassistant.core import HomeAssistant
 
 from .address import address, address_of
@@ -7,7 +9,7 @@ from .after_migration import Rest
 from .const import DOMAIN, ENTRY_VERSION, LOGGER
 from .corrections import async_in_words
 from .data import Sec1000ConfigEntry
-from .migrated_settings import settings_from
+from .migrated_settings import CONF_DEVICE_NAME, settings_from
 from .stored_limits import async_stored_limits
 
 
@@ -21,7 +23,7 @@ async def async_move_in(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
     settings = settings_from({**entry.data, **entry.options}, stored.limits, several=len(entries) > 1)
     here = address(settings.data)
     same_address = [
-        other.title
+        _name(other)
         for other in entries
         if other.entry_id != entry.entry_id and not other.disabled_by and address_of(other) == here
     ]
@@ -29,7 +31,8 @@ async def async_move_in(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
         hass, settings, stored_damaged=stored.damaged, same_address=same_address
     )
     if corrections:
-        LOGGER.warning("%s moved in from the older integration:\n%s", entry.title, corrections)
+        name = settings.data[CONF_NAME]
+        LOGGER.warning("%s moved in from the older integration:\n%s", name, corrections)
     await Rest(hass, entry).write(corrections)
     hass.config_entries.async_update_entry(
         entry,
@@ -39,3 +42,8 @@ async def async_move_in(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
         version=ENTRY_VERSION,
         minor_version=1,
     )
+
+
+def _name(entry: ConfigEntry) -> str:
+    """Return what the device of an entry is called; the older integration's titles name the host, too."""
+    return str(entry.data.get(CONF_NAME) or entry.data.get(CONF_DEVICE_NAME) or entry.title)

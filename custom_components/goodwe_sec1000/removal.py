@@ -10,6 +10,7 @@ from .after_migration import Rest, moved_in_issue_id
 from .baseline import Baseline
 from .const import DOMAIN, LOGGER
 from .data import Sec1000ConfigEntry
+from .energy_totals import EnergyTotals
 from .export import drift_issue_id
 from .note import Note, NoteKeeper
 from .restore import issue_id, placeholders
@@ -28,6 +29,7 @@ async def async_settle_removed(hass: HomeAssistant, entry: Sec1000ConfigEntry, s
         ir.async_delete_issue(hass, DOMAIN, issue(entry.entry_id))
     async_forget(hass, entry.entry_id)
     await Baseline(hass, entry.entry_id).remove()
+    await EnergyTotals(hass, entry.entry_id).remove()
     await Rest(hass, entry).remove()
     if not hass.config_entries.async_entries(DOMAIN):
         await async_remove_stored_limits(hass)

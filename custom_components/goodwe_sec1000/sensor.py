@@ -21,7 +21,7 @@ from homeassistant.const import (
     UnitOfEnergy,
     UnitOfPower,
 )
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import Sec1000Coordinator
@@ -183,6 +183,15 @@ class EnergySensor(Sec1000Entity, RestoreSensor):
         last = await self.async_get_last_sensor_data()
         if last and isinstance(last.native_value, int | float | Decimal):
             self._restored = float(last.native_value)
+        else:
+            self._restored = self.coordinator.energy_totals.of(self.entity_description.key)
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        if (total := self.native_value) is not None:
+            self.coordinator.energy_totals.keep(self.entity_description.key, total)
+        super()._handle_coordinator_update()
 
     @property
     @override

@@ -411,8 +411,8 @@ async def test_two_entries_for_one_device_go_on_and_are_told_of_each_other(
     await move_in(hass, one)
     assert other.version == 2
     [of_one], [of_other] = told(hass, one.entry_id), told(hass, other.entry_id)
-    assert of_one.startswith("GoodWe SEC1000 - Twin - host:127.0.0.1 has the same host and port.")
-    assert of_other.startswith("GoodWe SEC1000 - Device 1 - host:127.0.0.1 has the same host and port.")
+    assert of_one.startswith("Twin has the same host and port.")
+    assert of_other.startswith("Device 1 has the same host and port.")
 
 
 async def test_the_owner_reads_it_in_the_language_of_home_assistant(
