@@ -98,6 +98,8 @@ def login(home: Home, chromium: Browser, artefacts: Path) -> StorageState:
 @pytest.fixture
 def device(home: Home) -> SimulatedDevice:
     """Return the simulated device: as new, and not set up in Home Assistant."""
+    # Back in the network first: what a test has broken off may have to be put back on removal.
+    home.device.renew()
     home.remove_devices()
     home.device.renew()
     return home.device

@@ -35,7 +35,7 @@ class Screen:
     def open_device(self) -> None:
         """Open the page of the device, as the page of the integration leads to it."""
         self.open_integration()
-        self.page.get_by_role("button", name=re.compile(r"^SEC1000 SEC1000.S ")).click()
+        self.page.get_by_role("link", name="1 device").click()
         expect(self.page.get_by_role("heading", name="Device info")).to_be_visible()
 
     def keep(self, step: str) -> None:

@@ -32,7 +32,7 @@ def test_three_windows_lead_to_the_device(device: SimulatedDevice, screen: Scree
     expect(window.dialog.get_by_role("radio", name="Value: Central Europe")).to_be_checked()
     expect(window.switch("Sum measurement of all three phases")).to_be_checked()
     window.press("Submit")
-    window.shows("Name and assign")
+    window.shows_end()
     window.press("Skip and finish")
     screen.open_device()
     screen.shows("Voltage L1", "241.0 V")
@@ -88,7 +88,7 @@ def test_each_window_tells_what_is_wrong(home: Home, device: SimulatedDevice, sc
     window.shows("Control")
     window.choose("Value: Central Europe")
     window.press("Submit")
-    window.shows("Name and assign")
+    window.shows_end()
     assert device.limit_in_force() == 10
 
 
