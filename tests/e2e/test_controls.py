@@ -37,7 +37,7 @@ def test_the_switch_turns_export_off_and_on(added: SimulatedDevice, screen: Scre
 def test_the_number_sets_the_limit(added: SimulatedDevice, screen: Screen) -> None:
     screen.open_device()
     box = screen.row("Export limit", "number").get_by_role("spinbutton")
-    # "10.0" before 2026.10.
+    # "10.0" on an older Home Assistant.
     expect(box).to_have_value(re.compile(r"^10(\.0)?$"))
     box.fill("7")
     box.press("Enter")
@@ -50,7 +50,7 @@ def test_the_number_sets_the_limit(added: SimulatedDevice, screen: Screen) -> No
 
 def test_a_limit_out_of_range_is_brought_into_it_and_told(added: SimulatedDevice, screen: Screen) -> None:
     screen.open("/developer-tools/action")
-    # "Go to YAML mode" before 2026.10.
+    # "Go to YAML mode" on an older Home Assistant.
     screen.page.get_by_role("button", name=re.compile("YAML mode$")).click()
     screen.write_code("action: goodwe_sec1000.set_export_limit\ndata:\n  limit: 12.5\n")
     screen.page.get_by_role("button", name="Perform action").click()

@@ -13,8 +13,8 @@ from .screen import Screen
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 _ISSUE = "SEC1000: the export may not be limited"
-# "... again already." where Home Assistant, which goes on trying by itself, was faster. Before 2026.10 it
-# has a sentence of its own.
+# "... again already." where Home Assistant, which goes on trying by itself, was faster. An older one has a
+# sentence of its own.
 _MENDED = re.compile("^The device limits the export again|^The issue is repaired!")
 
 
