@@ -228,6 +228,43 @@ async def test_a_value_that_changed_while_home_assistant_was_off_is_followed_at_
     assert len(home.calls) == 2
 
 
+async def test_what_somebody_else_did_while_the_value_was_waited_for_is_not_done_again(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    signal(hass, "unknown")
+    await home.automate(BLUEPRINT, inputs(unknown_limit=3))
+    await asyncio.sleep(100)
+    await hass.services.async_call("number", "set_value", {"entity_id": NUMBER, "value": 3}, blocking=True)
+    await asyncio.sleep(900)
+    assert home.calls == []
+
+
+async def test_a_device_that_left_while_the_value_was_waited_for_is_told_when_it_is_back(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    signal(hass, "unknown")
+    await home.automate(BLUEPRINT, inputs(unknown_limit=3))
+    await sim.stop()
+    await asyncio.sleep(900)
+    assert home.calls == []
+    await sim.start()
+    await asyncio.sleep(400)
+    assert home.calls == ["set_export_limit"]
+    assert sim.device.bound_limit == 3_000
+
+
+async def test_a_restless_value_before_a_device_that_cannot_do_it_makes_no_flood(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    signal(hass, 10)
+    await home.automate(BLUEPRINT, inputs(pause={"minutes": 2}))
+    sim.inject("ack-without-effect")
+    for number in range(300):
+        signal(hass, (number * 37 % 90) / 10)
+        await asyncio.sleep(2)
+    assert 3 <= len(home.calls) <= 6
+
+
 async def test_a_value_that_was_lost_while_home_assistant_was_off_falls_back_in_time(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
@@ -310,8 +347,9 @@ async def test_unless_a_change_by_hand_may_last_until_the_value_changes(
     assert sim.device.bound_limit == 4_500
 
 
+@pytest.mark.parametrize("newer", [6, 10])
 async def test_a_value_that_changes_during_the_command_is_not_forgotten(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, newer: int
 ) -> None:
     signal(hass, 10)
     await home.automate(BLUEPRINT, inputs(enforce=False))
@@ -319,9 +357,9 @@ async def test_a_value_that_changes_during_the_command_is_not_forgotten(
     sim.requests.clear()
     signal(hass, 4)
     await sim.wait_for_requests(2)
-    signal(hass, 6)
+    signal(hass, newer)
     await asyncio.sleep(120)
-    assert sim.device.bound_limit == 6_000
+    assert sim.device.bound_limit == newer * 1000
 
 
 @pytest.mark.parametrize("fault", ["ack-without-effect", "garbage"])

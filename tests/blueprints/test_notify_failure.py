@@ -13,6 +13,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from simulator import Simulator
 from tests.entries import entry_of
+from tests.states import shown
 
 from .home import Home
 
@@ -103,9 +104,7 @@ async def test_a_failure_is_told_in_words_and_forgotten_when_the_action_succeeds
     await set_limit(hass, limit)
     ((told_title, told_message),) = notifications(hass)
     assert told_title == f"SEC1000 Set export limit feedback: {title}"
-    reason = hass.states.get(SET_LIMIT)
-    assert reason is not None
-    assert told_message.startswith(reason.attributes["message"])
+    assert told_message.startswith(shown(hass, SET_LIMIT).attributes["message"])
     assert message in told_message
     await set_limit(hass, limit)
     assert len(notifications(hass)) == 1
@@ -168,7 +167,7 @@ async def test_a_failure_that_a_retry_mends_in_time_is_not_told(
 async def test_the_actions_of_the_user_know_what_happened(
     hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event]
 ) -> None:
-    await home.automate(BLUEPRINT, inputs(persistent=False, actions=[MESSAGE]))
+    automation = await home.automate(BLUEPRINT, inputs(persistent=False, actions=[MESSAGE]))
     await set_limit(hass, "plenty")
     assert notifications(hass) == []
     (event,) = told
@@ -177,8 +176,10 @@ async def test_the_actions_of_the_user_know_what_happened(
     assert event.data["entity_id"] == SET_LIMIT
     assert event.data["feedback"] == 128
     assert event.data["flags"] == ["invalid_input"]
+    triggered = shown(hass, automation).attributes["last_triggered"]
     await set_limit(hass, 5)
     assert len(told) == 1
+    assert shown(hass, automation).attributes["last_triggered"] == triggered
 
 
 async def test_an_action_of_the_user_that_fails_takes_nothing_else_with_it(

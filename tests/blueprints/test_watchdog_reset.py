@@ -22,8 +22,9 @@ BUTTON: Final = "button.sec1000_reset_export_watchdog"
 INVERTERS: Final = "sensor.sec1000_inverter_power"
 COUNTER: Final = "counter.resets"
 VALUE_OFF: Final = "0006010140020044"
-SWITCH_MODE: Final = 0x40
+READ_SETTINGS: Final = 0x43
 HOUR: Final = 3600
+NONE: Final = {"hours": 0, "minutes": 0, "seconds": 0}
 
 
 def inputs(**changed: Any) -> dict[str, Any]:
@@ -171,6 +172,16 @@ async def test_where_something_else_may_hold_the_inverters_down_nothing_is_reset
     assert resets(sim) == 0
 
 
+async def test_export_that_is_switched_off_while_the_collapse_is_judged_counts(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await home.automate(BLUEPRINT, inputs())
+    await fall(sim, seconds=35)
+    await hass.services.async_call("goodwe_sec1000", "export_disable", blocking=True)
+    await asyncio.sleep(100)
+    assert resets(sim) == 0
+
+
 async def test_switch_and_select_are_found_because_a_device_has_one_of_each(
     hass: HomeAssistant, loaded: MockConfigEntry
 ) -> None:
@@ -276,6 +287,20 @@ async def test_the_pause_since_the_last_press_is_kept_also_across_a_restart(
     assert resets(sim) == 2
 
 
+async def test_without_a_pause_a_minute_is_kept_all_the_same(
+    hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    hass.config_entries.async_update_entry(entry, options={**entry.options, "scan_interval": 10})
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await home.automate(BLUEPRINT, inputs(minimum_pause=NONE, collapsed_for={"seconds": 1}, daily_maximum=20))
+    for _ in range(9):
+        measure(sim, 9_000, 6_000)
+        await asyncio.sleep(12)
+        measure(sim, 900, 6_000)
+        await asyncio.sleep(12)
+    assert 2 <= resets(sim) <= 4
+
+
 @pytest.mark.parametrize("warp", ["2026-06-21 21:00:00"], indirect=True)
 @pytest.mark.parametrize("counted", [False, True])
 async def test_the_daily_maximum_holds_until_midnight(
@@ -331,6 +356,7 @@ async def test_a_counter_knows_the_number_after_a_restart(
 async def test_a_counter_that_is_gone_resets_nothing_more_on_that_day(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
+    assert await async_setup_component(hass, "counter", {"counter": {"another": {}}})
     await hass.services.async_call("button", "press", {"entity_id": BUTTON}, blocking=True)
     await home.automate(BLUEPRINT, inputs(counter=COUNTER))
     await asyncio.sleep(700)
@@ -353,13 +379,13 @@ async def test_a_reset_that_fails_counts_and_is_not_repeated(
 ) -> None:
     automation = await home.automate(BLUEPRINT, inputs())
     await fall(sim, seconds=35)
-    sim.inject("ack-without-effect", commands=[SWITCH_MODE], count=1)
+    sim.inject("close-before-answer", commands=[READ_SETTINGS])
     await asyncio.sleep(60)
-    assert shown(hass, "sensor.sec1000_reset_export_watchdog_feedback").state != "0"
-    await fall(sim)
-    assert resets(sim) == 1
+    assert shown(hass, "sensor.sec1000_reset_export_watchdog_feedback").state == "64"
     assert shown(hass, automation).attributes["current"] == 1
-    assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 10_000)
+    sim.clear_faults()
+    await fall(sim)
+    assert resets(sim) == 0
 
 
 async def test_nothing_is_done_without_the_users_conditions(
