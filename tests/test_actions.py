@@ -271,6 +271,20 @@ async def test_an_error_of_our_own_is_told_and_logged(
     assert any(record.exc_info for record in caplog.records)
 
 
+async def test_a_poll_that_fails_by_an_error_of_our_own_is_told_and_logged_and_the_next_one_is_tried(
+    hass: HomeAssistant, loaded: MockConfigEntry, caplog: pytest.LogCaptureFixture
+) -> None:
+    coordinator = loaded.runtime_data.coordinator
+    with patch.object(coordinator.client, "read_telemetry", side_effect=RuntimeError("bug")):
+        await coordinator.async_refresh()
+    assert shown(hass, "sensor.sec1000_get_telemetry_data_feedback").state == "4"
+    assert shown(hass, "sensor.sec1000_meter_power").state == "unavailable"
+    assert any(record.exc_info for record in caplog.records)
+    await coordinator.async_refresh()
+    assert shown(hass, "sensor.sec1000_get_telemetry_data_feedback").state == "1"
+    assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
+
+
 async def test_feedback_waits_while_an_action_runs_and_tells_what_it_overcame(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:

@@ -1,5 +1,6 @@
 """Switch, numbers, select and buttons: each goes the way of the actions and shows what was read back."""
 
+from dataclasses import replace
 from typing import Any
 
 from homeassistant.const import ATTR_ENTITY_ID
@@ -11,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
-from simulator import Simulator
+from simulator import CAPTURED, Simulator
 
 from .states import shown
 
@@ -20,6 +21,7 @@ NUMBER = "number.sec1000_export_limit"
 MINIMUM = "number.sec1000_minimum_export_limit"
 MAXIMUM = "number.sec1000_maximum_export_limit"
 SELECT = "select.sec1000_control_mode"
+EXPORT_LIMITED = "binary_sensor.sec1000_export_limited"
 
 
 async def do(hass: HomeAssistant, action: str, entity_id: str, **data: Any) -> None:
@@ -194,9 +196,11 @@ async def test_each_button_does_what_it_says(
     assert feedback(hass, action) == "1"
 
 
-async def test_whether_the_meter_stands_at_the_limit_is_shown_to_who_wants_it(
+@pytest.fixture
+async def wanted(
     hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, entity_registry: er.EntityRegistry
-) -> None:
+) -> MockConfigEntry:
+    """Return the entry, not set up, of an owner who wants to see whether the meter stands at the limit."""
     entity_registry.async_get_or_create(
         "binary_sensor",
         DOMAIN,
@@ -205,15 +209,40 @@ async def test_whether_the_meter_stands_at_the_limit_is_shown_to_who_wants_it(
         suggested_object_id="sec1000_export_limited",
         disabled_by=None,
     )
-    assert await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
-    expected = "on" if abs(sim.telemetry().meter_power - 10_000) <= 200 else "off"
-    assert shown(hass, "binary_sensor.sec1000_export_limited").state == expected
+    sim.hold(replace(CAPTURED, meter_power=10_000))
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("meter_power", "expected"), [(9_799, "off"), (9_800, "on"), (10_200, "on"), (10_201, "off")]
+)
+async def test_whether_the_meter_stands_at_the_limit_is_shown_to_who_wants_it(
+    hass: HomeAssistant, wanted: MockConfigEntry, sim: Simulator, meter_power: int, expected: str
+) -> None:
+    sim.hold(replace(CAPTURED, meter_power=meter_power))
+    assert await hass.config_entries.async_setup(wanted.entry_id)
+    assert shown(hass, EXPORT_LIMITED).state == expected
+
+
+async def test_a_meter_at_the_limit_of_another_control_mode_is_not_limited_by_it(
+    hass: HomeAssistant, wanted: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.device.mode = ControlMode.DRED
+    assert await hass.config_entries.async_setup(wanted.entry_id)
+    assert shown(hass, EXPORT_LIMITED).state == "off"
+
+
+async def test_whether_a_meter_that_cannot_be_read_stands_at_the_limit_is_not_known(
+    hass: HomeAssistant, wanted: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.inject("silence", commands=(0x0B,))
+    assert await hass.config_entries.async_setup(wanted.entry_id)
+    assert shown(hass, EXPORT_LIMITED).state == "unavailable"
 
 
 async def test_whether_the_meter_stands_at_the_limit_is_off_the_list_by_default(
     loaded: MockConfigEntry, entity_registry: er.EntityRegistry
 ) -> None:
-    registered = entity_registry.async_get("binary_sensor.sec1000_export_limited")
+    registered = entity_registry.async_get(EXPORT_LIMITED)
     assert registered
     assert registered.disabled_by is er.RegistryEntryDisabler.INTEGRATION

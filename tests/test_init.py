@@ -104,7 +104,10 @@ async def test_firmware_without_telemetry_is_set_up_and_asked_again_hourly(
     for _ in range(5):
         await pass_time(31)
     assert sum(request.frame.command == 0x0B for request in sim.requests if request.frame) == asked
+    await pass_time(3600)
+    assert sum(request.frame.command == 0x0B for request in sim.requests if request.frame) > asked
     assert "Error fetching" not in caplog.text
+    assert caplog.text.count("it is asked again every hour") == 1
     sim.clear_faults()
     await pass_time(3600)
     assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"

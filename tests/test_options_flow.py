@@ -1,11 +1,13 @@
 """The options: what the device takes is saved, what it does not take is not."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, State
 from homeassistant.data_entry_flow import InvalidData
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.util.dt import utcnow
 import pytest
@@ -351,3 +353,23 @@ async def test_deactivated_chosen_once_more_reaches_a_device_that_still_limits(
         flow = await hass.config_entries.options.async_configure(flow["flow_id"], {})
     assert flow["type"] == "create_entry"
     assert sim.device.mode is ControlMode.DEACTIVATED
+
+
+async def test_a_new_interval_polls_nothing_for_an_owner_who_disabled_every_entity(
+    pass_time: Callable[[float], Awaitable[None]],
+    hass: HomeAssistant,
+    sim: Simulator,
+    loaded: MockConfigEntry,
+    entity_registry: er.EntityRegistry,
+) -> None:
+    for entity in er.async_entries_for_config_entry(entity_registry, loaded.entry_id):
+        entity_registry.async_update_entity(entity.entity_id, disabled_by=er.RegistryEntryDisabler.USER)
+    assert await hass.config_entries.async_reload(loaded.entry_id)
+    walk = await changing(hass, loaded, scan_interval=5)
+    await walk.submit()
+    await walk.submit()
+    assert walk.ended == "saved"
+    sim.requests.clear()
+    for _ in range(3):
+        await pass_time(6)
+    assert 0x0B not in [request.frame.command for request in sim.requests if request.frame]

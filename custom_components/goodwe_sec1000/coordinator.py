@@ -330,20 +330,21 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._silence.ended()
         self._note_telemetry(Feedback.OK, "Telemetry is read.", effort)
         exceeded = self._meter_watch.exceeded(telemetry, self.data.settings, self.options, monotonic())
-        if exceeded and not self.data.limit_exceeded:
-            await self._report_exceeded(telemetry)
+        if exceeded is not None and not self.data.limit_exceeded:
+            await self._report_exceeded(telemetry, exceeded)
         shown = self._zero_glitch.filter(telemetry, monotonic())
         energy = self._energy_meter.add(shown, monotonic(), self.options.scan_interval)
-        return replace(self.data, telemetry=shown, energy=energy, limit_exceeded=exceeded, answered=True)
+        return replace(
+            self.data, telemetry=shown, energy=energy, limit_exceeded=exceeded is not None, answered=True
+        )
 
-    async def _report_exceeded(self, telemetry: Telemetry) -> None:
-        if settings := self.data.settings:
-            LOGGER.warning(
-                "%s: %.2f kW flow to the grid, although the device holds a limit of %.2f kW",
-                self.name,
-                kilowatts(telemetry.meter_power),
-                kilowatts(settings.limit),
-            )
+    async def _report_exceeded(self, telemetry: Telemetry, limit: int) -> None:
+        LOGGER.warning(
+            "%s: %.2f kW flow to the grid, although the device holds a limit of %.2f kW",
+            self.name,
+            kilowatts(telemetry.meter_power),
+            kilowatts(limit),
+        )
         await self.read_settings()
 
     @callback

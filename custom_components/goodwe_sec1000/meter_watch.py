@@ -25,21 +25,21 @@ class MeterWatch:
 
     def exceeded(
         self, telemetry: Telemetry, settings: ExportSettings | None, options: ExportOptions, at: float
-    ) -> bool:
-        """Tell whether the meter has been above the limit for too long at that moment (s, monotonic).
+    ) -> int | None:
+        """Return the limit (W) that the meter has been above for too long at that moment (s, monotonic).
 
         Only the limit by value of the sum of the phases can be judged by the meter's total.
         """
         if settings is None or settings.mode is not ControlMode.VALUE or not options.sum_of_phases:
             self._above_since = None
-            return False
+            return None
         if settings.limit != self._limit:
             self._limit = settings.limit
             self._above_since = None
         margin = max(MARGIN, MARGIN_OF_CAPACITY * settings.capacity)
         if telemetry.meter_power <= settings.limit + margin:
             self._above_since = None
-            return False
+            return None
         if self._above_since is None:
             self._above_since = at
-        return at - self._above_since >= PATIENCE
+        return settings.limit if at - self._above_since >= PATIENCE else None

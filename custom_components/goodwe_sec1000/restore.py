@@ -1,6 +1,7 @@
 """Bringing back a limit that is off: again and again, until the device holds what the note says."""
 
 import asyncio
+from itertools import chain, repeat
 from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
@@ -78,13 +79,12 @@ class Restorer:
     async def _run(self) -> None:
         coordinator = self._coordinator
         LOGGER.warning("%s: the export may not be limited; its limit is being restored", coordinator.name)
-        tries = 0
-        self._raise_issue()
-        while not await self.try_once():
-            await asyncio.sleep(PAUSES[tries] if tries < len(PAUSES) else LONGEST_PAUSE)
-            tries += 1
-            # A newer command may have changed what should hold.
-            self._raise_issue()
+        pauses = chain(PAUSES, repeat(LONGEST_PAUSE))
+        # A newer command may change what should hold.
+        while note := coordinator.notes.note:
+            self._raise_issue(note)
+            if not await self.try_once():
+                await asyncio.sleep(next(pauses))
         await self._limited_again()
 
     async def _limited_again(self) -> None:
@@ -92,20 +92,19 @@ class Restorer:
         await self._coordinator.async_refresh()
 
     @callback
-    def _raise_issue(self) -> None:
+    def _raise_issue(self, note: Note) -> None:
         """Say in Repairs that the export may not be limited, and what should hold."""
         coordinator = self._coordinator
-        if note := coordinator.notes.note:
-            ir.async_create_issue(
-                coordinator.hass,
-                DOMAIN,
-                issue_id(coordinator.config_entry.entry_id),
-                data={"entry_id": coordinator.config_entry.entry_id},
-                is_fixable=True,
-                severity=ir.IssueSeverity.CRITICAL,
-                translation_key=LIMIT_IS_OFF,
-                translation_placeholders=placeholders(coordinator.hass, coordinator.name, note),
-            )
+        ir.async_create_issue(
+            coordinator.hass,
+            DOMAIN,
+            issue_id(coordinator.config_entry.entry_id),
+            data={"entry_id": coordinator.config_entry.entry_id},
+            is_fixable=True,
+            severity=ir.IssueSeverity.CRITICAL,
+            translation_key=LIMIT_IS_OFF,
+            translation_placeholders=placeholders(coordinator.hass, coordinator.name, note),
+        )
 
 
 def issue_id(entry_id: str) -> str:

@@ -210,6 +210,24 @@ class TestAnEndInTheMiddle:
         assert "5 s" not in response["message"]
 
 
+async def test_a_limit_that_a_reset_cannot_put_back_is_told_as_the_device_holds_it_and_tried_again(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    call = await begin(hass, sim, RESET, 4)
+    sim.inject("ack-without-effect")
+    with pytest.raises(HomeAssistantError) as raised:
+        await call
+    assert raised.value.translation_key == "not_applied"
+    assert shown(hass, "select.sec1000_control_mode").state == "deactivated"
+    assert shown(hass, "sensor.sec1000_reset_export_watchdog_feedback").state == "2"
+    assert issue(hass, "limit_is_off", loaded)
+    sim.clear_faults()
+    await until(lambda: sim.device.mode is ControlMode.VALUE, NOTICED)
+    await asyncio.sleep(1)
+    assert shown(hass, "select.sec1000_control_mode").state == "value"
+    assert sim.device.bound_limit == OLD
+
+
 class TestWithADeadDevice:
     @pytest.mark.parametrize("end", ["unload", "reload", "disable"])
     async def test_the_entry_goes_and_the_note_stays_for_the_next_setup(
@@ -705,6 +723,22 @@ class TestANoteFoundAtSetup:
         await until(lambda: note_key not in hass_storage, NOTICED)
         assert (sim.device.mode, sim.device.bound_limit) == RESET.target
         assert issue(hass, "limit_is_off", entry) is None
+
+    async def test_that_is_damaged_where_nothing_was_proven_leaves_the_device_as_it_is(
+        self,
+        hass: HomeAssistant,
+        entry: MockConfigEntry,
+        sim: Simulator,
+        hass_storage: Storage,
+        note_key: str,
+    ) -> None:
+        hass_storage[note_key] = {"version": 1, "data": ["a lot"]}
+        sim.device.mode = ControlMode.RCR
+        await load(hass, entry)
+        assert note_key not in hass_storage
+        assert issue(hass, "limit_is_off", entry) is None
+        assert shown(hass, "select.sec1000_control_mode").state == "rcr"
+        assert {told(request) for request in sim.requests} == {"read", "telemetry"}
 
 
 async def _outage(
