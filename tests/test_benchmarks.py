@@ -26,6 +26,7 @@ def printed() -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("subject", "figure"),
     [
