@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 import os
 from pathlib import Path
 import re
@@ -16,7 +16,7 @@ from typing import Final
 from custom_components.goodwe_sec1000.const import DOMAIN
 from demo.child import dies_with_parent
 from demo.home_assistant_api import HomeAssistantApi
-from demo.options import CHECKOUT
+from demo.options import CHECKOUT, DEFAULT_DEVICE_PORT
 from demo.ports import LOOPBACK
 
 from .device import SimulatedDevice
@@ -93,6 +93,7 @@ def running_demo(folder: Path, *arguments: str, time_zone: str = "Europe/Prague"
     environment = {**os.environ, "DEMO_TIME_ZONE": time_zone}
     with (
         said.open("wb") as output,
+        _held(DEFAULT_DEVICE_PORT),
         subprocess.Popen(  # noqa: S603 - our own program
             command,
             cwd=CHECKOUT,
@@ -110,6 +111,15 @@ def running_demo(folder: Path, *arguments: str, time_zone: str = "Europe/Prague"
                 demo.wait(_END)
             except subprocess.TimeoutExpired:
                 demo.kill()
+
+
+@contextmanager
+def _held(port: int) -> Iterator[None]:
+    """Keep a port from the demo: others on this computer look for it, and the device's is to be its alone."""
+    with socket.socket() as holder:
+        with suppress(OSError):
+            holder.bind((LOOPBACK, port))
+        yield
 
 
 def _device(demo: subprocess.Popen[bytes], said: Path) -> SimulatedDevice:

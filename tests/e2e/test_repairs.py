@@ -19,11 +19,11 @@ _MENDED = re.compile("^The device limits the export again|^The issue is repaired
 
 
 def break_in_a_reset(device: SimulatedDevice, screen: Screen) -> None:
-    """Take the device off the network while a reset of the watchdog has taken its limit off."""
+    """Let the device answer nothing any more while a reset of the watchdog has taken its limit off."""
     screen.open_device()
     screen.row("Reset export watchdog", "button").get_by_role("button", name="Press").click()
     device.await_mode("deactivated")
-    device.do("stop")
+    device.do("fault", name="close-before-answer")
 
 
 def test_a_limit_that_is_off_is_in_repairs_until_it_is_back(
@@ -35,10 +35,11 @@ def test_a_limit_that_is_off_is_in_repairs_until_it_is_back(
     holds = "control mode Value: Central Europe, export limit 10.00 kW, total capacity 30.00 kW."
     expect(window.dialog.get_by_text(f"This should hold: {holds}")).to_be_visible()
     window.press("Put the limit back now")
-    window.shows_errors("The limit is not back: no connection could be made. Home Assistant goes on trying.")
+    reason = "the connection was closed before the answer was whole"
+    window.shows_errors(f"The limit is not back: {reason}. Home Assistant goes on trying.")
     assert added.limit_in_force() is None
 
-    added.do("start")
+    added.do("clear")
     window.press("Put the limit back now")
     expect(window.dialog.get_by_text(_MENDED)).to_be_visible()
     screen.keep("the limit is back")
