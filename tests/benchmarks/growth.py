@@ -1,11 +1,15 @@
 """How the cost grows with the devices in one Home Assistant: polls on time, CPU and memory."""
 
 import asyncio
-from dataclasses import dataclass
+from asyncio import create_subprocess_exec
+from asyncio.subprocess import PIPE
+from dataclasses import asdict, dataclass
 import gc
 from itertools import pairwise
+import json
 import os
 from pathlib import Path
+import sys
 from time import monotonic, process_time
 from typing import Final
 
@@ -22,7 +26,7 @@ DEVICE_CORE: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What so many devices cost."""
+    """What so many devices cost in one Home Assistant."""
 
     gaps: list[float]
     """s between two polls of the same device."""
@@ -36,19 +40,21 @@ async def growing(scale: Scale) -> Table:
     """Measure several numbers of devices and intervals, one after the other, and first none."""
     table = Table(
         "Growth",
-        "Real time, with the pacing, from after setup on. Home Assistant with the recorder runs on one "
-        "core and the devices on another; every value changes with every poll. A gap is the time between "
-        f"two polls of one device, as the device sees it; a poll is late that comes more than {LATE:g} s "
-        "after its interval. CPU is the share of one core. Memory is that of the whole process. What a "
-        "device costs is what it adds to a Home Assistant without any.",
+        "Real time, with the pacing, each in a process of its own. Home Assistant with the recorder runs on "
+        "one core and the devices on another; every value changes with every poll. What is measured begins "
+        f"{scale.settled:g} s after setup, when Home Assistant has written its registries. A gap is the time "
+        "between two polls of one device, as the device sees it; a poll is late that comes more than "
+        f"{LATE:g} s after its interval. CPU is the share of one core. Memory is that of the whole process. "
+        "What a device costs is what it adds to a Home Assistant without any; to a poll belong the read of "
+        "the export settings every minute and the wakening of a processor that was idle.",
     )
-    empty = await _run(0, 0, scale)
+    empty = await _in_a_process(0, 0, scale)
     table.figures += [
         Figure("no device: CPU", "%", [empty.cpu]),
         Figure("no device: memory", "MiB", [empty.memory]),
     ]
     for count, interval in scale.devices:
-        run = await _run(count, interval, scale)
+        run = await _in_a_process(count, interval, scale)
         name = f"{count} at {interval} s"
         late = sum(gap > interval + LATE for gap in run.gaps)
         table.figures += [
@@ -61,20 +67,30 @@ async def growing(scale: Scale) -> Table:
     return table
 
 
-async def _run(count: int, interval: int, scale: Scale) -> Growth:
+async def _in_a_process(count: int, interval: int, scale: Scale) -> Growth:
+    seconds = max(scale.watched, scale.intervals * interval)
+    arguments = (str(value) for value in (count, interval, scale.settled, seconds))
+    process = await create_subprocess_exec(
+        sys.executable, "-m", "tests.benchmarks.growth", *arguments, stdout=PIPE
+    )
+    out, _ = await process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"the Home Assistant that measures itself ended with {process.returncode}")
+    return Growth(**json.loads(out))
+
+
+async def _measure(count: int, interval: int, settled: float, seconds: float) -> Growth:
     os.sched_setaffinity(0, {HOME_CORE})
-    try:
-        async with devices(count, core=DEVICE_CORE) as running, home() as hass:
-            await asyncio.gather(*(set_up(hass, port, interval=interval) for port in running.ports))
-            await hass.async_block_till_done()
-            started, spent = monotonic(), process_time()
-            await asyncio.sleep(max(scale.watched, scale.intervals * interval))
-            cpu = (process_time() - spent) / (monotonic() - started) * 100
-            gc.collect()
-            memory = _resident()
-            polls = await running.polls()
-    finally:
-        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    async with devices(count, core=DEVICE_CORE) as running, home() as hass:
+        await asyncio.gather(*(set_up(hass, port, interval=interval) for port in running.ports))
+        await hass.async_block_till_done()
+        await asyncio.sleep(settled)
+        started, spent = monotonic(), process_time()
+        await asyncio.sleep(seconds)
+        cpu = (process_time() - spent) / (monotonic() - started) * 100
+        gc.collect()
+        memory = _resident()
+        polls = await running.polls()
     assert all(len(times) > 1 for times in polls.values())
     gaps = [after - before for times in polls.values() for before, after in pairwise(times)]
     return Growth(gaps, cpu, memory)
@@ -84,3 +100,9 @@ def _resident() -> float:
     """Return MiB that the process holds in memory."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+if __name__ == "__main__":
+    devices_and_interval, times = map(int, sys.argv[1:3]), map(float, sys.argv[3:5])
+    measured = asyncio.run(_measure(*devices_and_interval, *times))
+    sys.stdout.write(json.dumps(asdict(measured)))

@@ -108,7 +108,7 @@ async def _hours(hours: int, *, still: bool) -> tuple[list[Counter[str]], int, i
                 rows.append(after - before)
                 before = after
             grown = _bytes(database) - size
-            return rows, grown, await _statistics(hass, database)
+            return rows, grown, 0 if still else await _statistics(hass, database)
 
 
 @contextmanager

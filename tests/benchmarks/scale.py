@@ -12,9 +12,9 @@ class Scale:
     """Of what takes microseconds."""
     reads: int = 500
     """Over a socket."""
-    changes: int = 7
+    changes: int = 5
     """Of the limit, each with its pauses."""
-    starts: int = 7
+    starts: int = 5
     """Of a process with a Home Assistant of its own."""
     polls: int = 300
     """In a row, without pauses."""
@@ -24,10 +24,12 @@ class Scale:
     """Of the recorded day."""
     devices: tuple[tuple[int, int], ...] = ((1, 30), (10, 30), (50, 30), (1, 5), (10, 5))
     """How many in one Home Assistant, and their refresh interval (s)."""
-    intervals: int = 5
+    intervals: int = 3
     """So many refresh intervals is the growth watched, and no less than `watched`."""
-    watched: float = 90.0
+    watched: float = 60.0
     """s."""
+    settled: float = 15.0
+    """s after setup before that begins."""
 
 
 FULL: Final = Scale()
@@ -42,5 +44,6 @@ SMALLEST: Final = Scale(
     devices=((1, 5), (2, 5)),
     intervals=2,
     watched=11.0,
+    settled=0.0,
 )
 """For the test that the benchmarks run."""
