@@ -12,8 +12,8 @@ from statistics import fmean
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from custom_components.goodwe_sec1000.energy import Energy, EnergyMeter
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Telemetry, kilowatts
+from custom_components.goodwe_sec1000.tracking.energy import Energy, EnergyMeter
 from simulator.device import DEFAULT_LIMIT, Restriction
 from simulator.house import House, Orders
 

@@ -11,8 +11,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
-from custom_components.goodwe_sec1000.energy import Energy, EnergyMeter
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Telemetry
+from custom_components.goodwe_sec1000.tracking.energy import Energy, EnergyMeter
 from simulator import CAPTURED, House, Simulator
 from simulator.device import Restriction
 from simulator.house import Orders

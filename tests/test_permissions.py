@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.diagnostics import async_get_config_entry_diagnostics
-from custom_components.goodwe_sec1000.sec1000.line import EXCHANGES_KEPT
+from custom_components.goodwe_sec1000.sec1000.transport import EXCHANGES_KEPT
 from simulator import Simulator
 
 

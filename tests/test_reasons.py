@@ -13,7 +13,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
-from custom_components.goodwe_sec1000.reason import reason
+from custom_components.goodwe_sec1000.messages import reason
 from simulator import Simulator
 
 from .entries import entry_of

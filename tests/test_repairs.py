@@ -92,7 +92,7 @@ class TestLimitIsOff:
         sim.device.mode = ControlMode.DEACTIVATED
         sim.inject("silence")
         leave_note(hass_storage, entry, sim)
-        with patch("custom_components.goodwe_sec1000.restore.PAUSES", ()):
+        with patch("custom_components.goodwe_sec1000.control.restore.PAUSES", ()):
             assert await hass.config_entries.async_setup(entry.entry_id)
             await sim.wait_for_requests(1)
             await until(lambda: issue_of(hass, "limit_is_off", entry))

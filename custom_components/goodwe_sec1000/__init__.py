@@ -7,16 +7,16 @@ from homeassistant.core import HassJob, HomeAssistant
 from homeassistant.helpers import config_validation as cv, issue_registry as ir
 from homeassistant.helpers.typing import ConfigType
 
-from .after_migration import Rest
 from .const import DOMAIN, ENTRY_VERSION
+from .control.actions import ExportControl, drift_issue_id
 from .coordinator import Sec1000Coordinator
 from .data import Sec1000ConfigEntry, Sec1000Data
-from .export import ExportControl, drift_issue_id
-from .migrated_entities import async_move_entities
-from .migration import async_move_in
+from .migration.entities import async_move_entities
+from .migration.entry import async_move_in
+from .migration.follow_up import Rest
 from .removal import async_settle_removed
 from .services import async_setup_services
-from .silence import async_forget
+from .tracking.reachability import async_forget
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 

@@ -9,9 +9,9 @@ from homeassistant.const import EntityCategory, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .control.actions import ExportControl, Outcome
 from .data import Sec1000ConfigEntry, Sec1000Data
 from .entity import Sec1000Entity
-from .export import ExportControl, Outcome
 
 # The line to the device takes one request at a time, and a newer limit is to overtake one that waits.
 PARALLEL_UPDATES = 0

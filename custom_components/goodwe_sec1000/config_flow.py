@@ -27,7 +27,6 @@ from .const import (
 )
 from .data import Sec1000ConfigEntry
 from .forms import CONNECTION_FIELDS, SETUP_FIELDS, checked, form
-from .note import NoteKeeper
 from .options_flow import Sec1000OptionsFlow
 from .sec1000.client import Sec1000Client
 from .sec1000.errors import (
@@ -38,6 +37,7 @@ from .sec1000.errors import (
     Sec1000Error,
 )
 from .sec1000.model import ExportSettings, kilowatts
+from .tracking.pending import NoteKeeper
 from .windows import ExportWindows
 
 _DEFAULTS: Final = {

@@ -15,21 +15,21 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later, async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
-from .baseline import Baseline
 from .const import LOGGER
-from .energy import Energy, EnergyMeter
-from .energy_totals import EnergyTotals
-from .feedback import Action, Feedback, FeedbackRecord
-from .meter_watch import MeterWatch
-from .note import NoteKeeper
+from .messages import translated
 from .options import ExportOptions
-from .reason import translated
 from .sec1000.client import TRIES, Sec1000Client
-from .sec1000.effort import Effort
 from .sec1000.errors import Sec1000Error, TelemetryNotServedError
 from .sec1000.model import ExportSettings, ExportTarget, Telemetry, kilowatts
+from .sec1000.stats import Effort
 from .sec1000.zero_glitch import ZeroGlitchFilter
-from .silence import Silence
+from .tracking.baseline import Baseline
+from .tracking.energy import Energy, EnergyMeter
+from .tracking.energy_totals import EnergyTotals
+from .tracking.feedback import Action, Feedback, FeedbackRecord
+from .tracking.meter_watch import MeterWatch
+from .tracking.pending import NoteKeeper
+from .tracking.reachability import Silence
 
 if TYPE_CHECKING:
     # It holds a coordinator.

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from homeassistant.config_entries import ConfigEntry
 
+from .control.actions import ExportControl
 from .coordinator import Sec1000Coordinator
-from .export import ExportControl
 
 
 @dataclass(frozen=True, slots=True)

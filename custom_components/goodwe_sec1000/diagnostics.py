@@ -11,8 +11,8 @@ from homeassistant.core import HomeAssistant
 from .address import address_of
 from .coordinator import Sec1000Coordinator
 from .data import Sec1000ConfigEntry
-from .migrated_settings import CONF_DEVICE_NAME
-from .sec1000.line import line_to
+from .migration.settings import CONF_DEVICE_NAME
+from .sec1000.transport import line_to
 
 TO_REDACT: Final = {CONF_HOST, CONF_NAME, CONF_DEVICE_NAME}
 

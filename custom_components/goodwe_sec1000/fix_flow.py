@@ -14,7 +14,7 @@ import voluptuous as vol
 
 from .const import DOMAIN, LOGGER
 from .data import Sec1000ConfigEntry
-from .reason import held_in_words, reason
+from .messages import held_in_words, reason
 from .sec1000.errors import Sec1000Error
 from .sec1000.model import ExportSettings
 

@@ -14,10 +14,10 @@ from homeassistant.const import EntityCategory, Platform, UnitOfPower
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .control.actions import ExportControl, Outcome
 from .coordinator import Snapshot
 from .data import Sec1000ConfigEntry, Sec1000Data
 from .entity import Sec1000Entity
-from .export import ExportControl, Outcome
 from .options import ExportOptions
 from .sec1000.model import kilowatts
 

@@ -10,7 +10,7 @@ from homeassistant.exceptions import HomeAssistantError
 from .const import CONF_ALLOW_DEACTIVATING, CONF_CONTROL_MODE, CONF_PUT_BACK, DEFAULT_SCAN_INTERVAL
 from .data import Sec1000ConfigEntry
 from .forms import CONTROL_FIELDS, GENERAL_FIELDS, LIMIT_FIELDS, checked, form
-from .reason import reason
+from .messages import reason
 from .sec1000.model import ControlMode
 from .windows import ExportWindows, NotFinishedError
 

@@ -6,19 +6,19 @@ from typing import Final
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
-from .after_migration import Rest, moved_in_issue_id
-from .baseline import Baseline
 from .const import DOMAIN, LOGGER
+from .control.actions import drift_issue_id
+from .control.restore import issue_id, placeholders
 from .data import Sec1000ConfigEntry
-from .energy_totals import EnergyTotals
-from .export import drift_issue_id
-from .note import Note, NoteKeeper
-from .restore import issue_id, placeholders
+from .migration.follow_up import Rest, moved_in_issue_id
+from .migration.stored_limits import async_remove_stored_limits
 from .sec1000.client import Sec1000Client
 from .sec1000.errors import Sec1000Error
 from .sec1000.model import ExportSettings
-from .silence import async_forget
-from .stored_limits import async_remove_stored_limits
+from .tracking.baseline import Baseline
+from .tracking.energy_totals import EnergyTotals
+from .tracking.pending import Note, NoteKeeper
+from .tracking.reachability import async_forget
 
 LIMIT_WAS_LEFT_OFF: Final = "limit_was_left_off"
 

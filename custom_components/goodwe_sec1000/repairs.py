@@ -14,19 +14,19 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 
 from .address import address, address_of
-from .baseline import Drift, drift, may_be_kept
 from .const import DOMAIN
+from .control.actions import LIMIT_KEEPS_DRIFTING
+from .control.restore import LIMIT_IS_OFF, placeholders
 from .data import Sec1000ConfigEntry
-from .export import LIMIT_KEEPS_DRIFTING
 from .fix_flow import EntryFixFlow, FixFlow
-from .note import Note
 from .removal import LIMIT_WAS_LEFT_OFF, put_back
-from .restore import LIMIT_IS_OFF, placeholders
 from .sec1000 import timing
-from .sec1000.change import agrees
 from .sec1000.client import Sec1000Client
 from .sec1000.model import ExportSettings
-from .silence import DEVICE_SILENT
+from .sec1000.setting_write import agrees
+from .tracking.baseline import Drift, drift, may_be_kept
+from .tracking.pending import Note
+from .tracking.reachability import DEVICE_SILENT
 
 if TYPE_CHECKING:
     from homeassistant.components.repairs import RepairsFlowResult

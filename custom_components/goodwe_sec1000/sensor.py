@@ -26,11 +26,11 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import Sec1000Coordinator
 from .data import Sec1000ConfigEntry
-from .energy import Energy
 from .entity import Sec1000Entity
-from .feedback import Action
 from .legacy_sensor import legacy_sensors
 from .sec1000.model import ExportSettings, Phases, Telemetry, kilowatts
+from .tracking.energy import Energy
+from .tracking.feedback import Action
 
 PARALLEL_UPDATES = 0
 

@@ -15,8 +15,8 @@ import voluptuous as vol
 
 from .chosen_entry import chosen_entry
 from .const import DOMAIN
+from .control.actions import ExportControl, Outcome
 from .data import Sec1000ConfigEntry
-from .export import ExportControl, Outcome
 from .sec1000.model import kilowatts
 
 ATTR_LIMIT: Final = "limit"

@@ -15,8 +15,8 @@ from .const import (
     DOMAIN,
 )
 from .forms import CONF_CHOOSE_ANOTHER_MODE, CONFIRMATION, CONTROL_FIELDS, LIMIT_FIELDS, checked, form
-from .sec1000.change import TOLERANCE
 from .sec1000.model import ControlMode, ExportSettings, kilowatts, watts
+from .sec1000.setting_write import TOLERANCE
 
 
 class NotFinishedError(Exception):

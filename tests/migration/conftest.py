@@ -2,7 +2,8 @@
 
 import pytest
 
-from custom_components.goodwe_sec1000 import address, migrated_settings
+from custom_components.goodwe_sec1000 import address
+from custom_components.goodwe_sec1000.migration import settings as migrated_settings
 from simulator import CAPTURED, Simulator
 
 

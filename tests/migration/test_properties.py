@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings as hypothesis_settings, stra
 import pytest
 
 from custom_components.goodwe_sec1000.forms import checked
-from custom_components.goodwe_sec1000.migrated_settings import DEFAULTS, settings_from
+from custom_components.goodwe_sec1000.migration.settings import DEFAULTS, settings_from
 from custom_components.goodwe_sec1000.options import ExportOptions
 
 ANYTHING: Final = (

@@ -12,8 +12,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components import goodwe_sec1000
 from custom_components.goodwe_sec1000.const import DOMAIN
-from custom_components.goodwe_sec1000.corrections import async_in_words
-from custom_components.goodwe_sec1000.migrated_settings import settings_from
+from custom_components.goodwe_sec1000.migration.report import async_in_words
+from custom_components.goodwe_sec1000.migration.settings import settings_from
 from simulator import Simulator
 
 from .older import STATE_FILE, move_in, older_entry, stored

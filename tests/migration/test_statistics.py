@@ -22,8 +22,8 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
     do_adhoc_statistics,
 )
 
-from custom_components.goodwe_sec1000.after_migration import SAVED_AFTER, Rest
 from custom_components.goodwe_sec1000.const import DOMAIN
+from custom_components.goodwe_sec1000.migration.follow_up import SAVED_AFTER, Rest
 from simulator import Simulator
 from tests.states import shown
 

@@ -11,8 +11,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.goodwe_sec1000.after_migration import Rest, moved_in_issue_id
 from custom_components.goodwe_sec1000.const import DOMAIN
+from custom_components.goodwe_sec1000.migration.follow_up import Rest, moved_in_issue_id
 from simulator import Simulator
 
 from .older import move_in, older_entry

@@ -5,13 +5,13 @@ from itertools import pairwise
 
 import pytest
 
-from custom_components.goodwe_sec1000.sec1000.change import agrees
 from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
-from custom_components.goodwe_sec1000.sec1000.effort import Effort
 from custom_components.goodwe_sec1000.sec1000.errors import NotAppliedError, Sec1000Error
-from custom_components.goodwe_sec1000.sec1000.line import line_to
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportSettings, ExportTarget
+from custom_components.goodwe_sec1000.sec1000.setting_write import agrees
+from custom_components.goodwe_sec1000.sec1000.stats import Effort
 from custom_components.goodwe_sec1000.sec1000.timing import Timing
+from custom_components.goodwe_sec1000.sec1000.transport import line_to
 from simulator import Simulator
 
 TARGET = ExportTarget(ControlMode.VALUE, 30_000, 7_000, sum_of_phases=True)

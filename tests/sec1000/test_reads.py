@@ -8,7 +8,6 @@ import time
 import pytest
 
 from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
-from custom_components.goodwe_sec1000.sec1000.effort import Effort
 from custom_components.goodwe_sec1000.sec1000.errors import (
     AnswerTimeoutError,
     ChecksumError,
@@ -22,6 +21,7 @@ from custom_components.goodwe_sec1000.sec1000.errors import (
     UnexpectedAnswerError,
 )
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
+from custom_components.goodwe_sec1000.sec1000.stats import Effort
 from simulator import CAPTURED, Simulator
 
 ERROR_OF_FAULT: list[tuple[str, type[Sec1000Error]]] = [

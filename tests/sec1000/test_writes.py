@@ -6,7 +6,6 @@ from itertools import pairwise
 import pytest
 
 from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
-from custom_components.goodwe_sec1000.sec1000.effort import Effort
 from custom_components.goodwe_sec1000.sec1000.errors import (
     AnswerTimeoutError,
     ChecksumError,
@@ -19,6 +18,7 @@ from custom_components.goodwe_sec1000.sec1000.errors import (
     SupersededError,
 )
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTarget
+from custom_components.goodwe_sec1000.sec1000.stats import Effort
 from simulator import Simulator
 
 READ, LIMIT, VALUE, DRED, RCR = 0x43, 0x42, 0x40, 0x33, 0x28

@@ -22,8 +22,8 @@ from custom_components.goodwe_sec1000.sec1000.command import (
     write_export_limit,
 )
 from custom_components.goodwe_sec1000.sec1000.errors import NotAppliedError, Sec1000Error
-from custom_components.goodwe_sec1000.sec1000.line import Conversation, Line
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTarget
+from custom_components.goodwe_sec1000.sec1000.transport import Conversation, Line
 from simulator import Simulator
 from tests.states import shown
 

@@ -22,9 +22,9 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
-from custom_components.goodwe_sec1000.feedback import Feedback
-from custom_components.goodwe_sec1000.sec1000.change import TOLERANCE
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
+from custom_components.goodwe_sec1000.sec1000.setting_write import TOLERANCE
+from custom_components.goodwe_sec1000.tracking.feedback import Feedback
 from simulator import Simulator
 from simulator.delivery import Answer
 from simulator.faults import Fault

@@ -5,9 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
-from .change import Change, Remember
 from .command import READ_EXPORT_SETTINGS, READ_TELEMETRY, Command, Status, set_clock, switch_mode
-from .effort import Effort
 from .errors import (
     ChecksumError,
     ConnectionClosedError,
@@ -20,10 +18,12 @@ from .errors import (
     TelemetryNotServedError,
     UnexpectedAnswerError,
 )
-from .interruption import Interruption
-from .limit_gate import LimitGate
-from .line import Conversation, Line, Priority, line_to
+from .limit_queue import LimitGate
 from .model import LIMITING_MODES, ControlMode, ExportSettings, ExportTarget, Telemetry
+from .reset_window import Interruption
+from .setting_write import Change, Remember
+from .stats import Effort
+from .transport import Conversation, Line, Priority, line_to
 
 TRIES: Final = 3
 """How often a read is tried."""

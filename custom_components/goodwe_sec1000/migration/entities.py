@@ -8,8 +8,8 @@ from homeassistant.const import CONF_UNIT_OF_MEASUREMENT, Platform, UnitOfPower
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
-from .const import DOMAIN, LOGGER
-from .data import Sec1000ConfigEntry
+from ..const import DOMAIN, LOGGER
+from ..data import Sec1000ConfigEntry
 
 POWER_SENSORS: Final = {
     "p1": "power_l1",

@@ -7,7 +7,7 @@ from homeassistant.const import CONF_HOST, CONF_NAME, CONF_SCAN_INTERVAL, UnitOf
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.translation import async_get_translations
 
-from .const import (
+from ..const import (
     CONF_CONTROL_MODE,
     CONF_MAX_EXPORT_LIMIT,
     CONF_MIN_EXPORT_LIMIT,
@@ -15,8 +15,8 @@ from .const import (
     CONF_TOTAL_CAPACITY,
     DOMAIN,
 )
-from .migrated_settings import Correction, Settings
-from .sec1000.model import ControlMode
+from ..sec1000.model import ControlMode
+from .settings import Correction, Settings
 
 _POWERS: Final = (CONF_MIN_EXPORT_LIMIT, CONF_MAX_EXPORT_LIMIT, CONF_TOTAL_CAPACITY)
 _WINDOWS: Final = {

@@ -10,7 +10,7 @@ from homeassistant.helpers.singleton import singleton
 from homeassistant.helpers.storage import Store
 from homeassistant.util.hass_dict import HassKey
 
-from .const import CONF_MAX_EXPORT_LIMIT, CONF_MIN_EXPORT_LIMIT, DOMAIN, LOGGER
+from ..const import CONF_MAX_EXPORT_LIMIT, CONF_MIN_EXPORT_LIMIT, DOMAIN, LOGGER
 
 _VERSION: Final = 1
 _KEY: Final = f"{DOMAIN}.state"

@@ -7,12 +7,12 @@ from typing import Final
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
-from .const import DOMAIN, LOGGER
-from .coordinator import Sec1000Coordinator
-from .note import Note
-from .reason import mode_in_words, power_in_words
-from .sec1000.change import agrees
-from .sec1000.errors import Sec1000Error
+from ..const import DOMAIN, LOGGER
+from ..coordinator import Sec1000Coordinator
+from ..messages import mode_in_words, power_in_words
+from ..sec1000.errors import Sec1000Error
+from ..sec1000.setting_write import agrees
+from ..tracking.pending import Note
 
 LIMIT_IS_OFF: Final = "limit_is_off"
 

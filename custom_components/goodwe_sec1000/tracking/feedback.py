@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from enum import IntFlag, StrEnum
 
-from .sec1000.effort import Effort
-from .sec1000.errors import (
+from ..sec1000.errors import (
     AnswerTimeoutError,
     ChecksumError,
     ConnectionFailedError,
@@ -13,6 +12,7 @@ from .sec1000.errors import (
     Sec1000Error,
     UnexpectedAnswerError,
 )
+from ..sec1000.stats import Effort
 
 
 class Action(StrEnum):

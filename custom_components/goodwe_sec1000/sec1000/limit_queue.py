@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from .errors import SupersededError
-from .line import Conversation, Line, Priority
+from .transport import Conversation, Line, Priority
 
 
 class LimitGate:

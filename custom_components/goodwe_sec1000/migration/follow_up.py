@@ -13,9 +13,9 @@ from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.storage import Store
 from homeassistant.util.hass_dict import HassKey
 
-from .const import DOMAIN
-from .data import Sec1000ConfigEntry
-from .migrated_entities import FEEDBACK_SENSORS
+from ..const import DOMAIN
+from ..data import Sec1000ConfigEntry
+from .entities import FEEDBACK_SENSORS
 
 SAVED_AFTER: Final = 300.0
 """s after the start by which Home Assistant has written its registries, repair issues among them."""

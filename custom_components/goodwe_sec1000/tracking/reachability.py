@@ -9,12 +9,12 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
-from .const import DOMAIN
-from .sec1000.errors import AnswerTimeoutError, ChecksumError, Sec1000Error, UnexpectedAnswerError
+from ..const import DOMAIN
+from ..sec1000.errors import AnswerTimeoutError, ChecksumError, Sec1000Error, UnexpectedAnswerError
 
 if TYPE_CHECKING:
     # It holds a coordinator.
-    from .data import Sec1000ConfigEntry
+    from ..data import Sec1000ConfigEntry
 
 DEVICE_SILENT: Final = "device_silent"
 

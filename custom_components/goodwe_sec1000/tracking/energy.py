@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from .sec1000.model import Telemetry
+from ..sec1000.model import Telemetry
 
 LONGEST_GAP: Final = 3
 """Refresh intervals between two good polls over which the power may be interpolated."""

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from .options import ExportOptions
-from .sec1000.model import ControlMode, ExportSettings, Telemetry
+from ..options import ExportOptions
+from ..sec1000.model import ControlMode, ExportSettings, Telemetry
 
 PATIENCE: Final = 60.0
 """s that the meter may stand above the limit; inverters take their time to follow."""

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Final
 
 from .command import READ_EXPORT_SETTINGS, Command, Status, switch_mode, write_export_limit
-from .effort import Effort
 from .errors import (
     ConnectionClosedError,
     ConnectionFailedError,
@@ -14,8 +13,9 @@ from .errors import (
     OutcomeUnknownError,
     Sec1000Error,
 )
-from .line import Conversation
 from .model import LIMITING_MODES, ControlMode, ExportSettings, ExportTarget
+from .stats import Effort
+from .transport import Conversation
 
 type Remember = Callable[[ExportTarget], Awaitable[None]]
 """Keeps what should hold where it outlives this program, until a read-back agrees."""

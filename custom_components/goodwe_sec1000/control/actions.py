@@ -13,8 +13,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
-from .baseline import Drift, adoptable, drift, may_be_kept
-from .const import (
+from ..const import (
     CONF_ALLOW_DEACTIVATING,
     CONF_CONTROL_MODE,
     CONF_MAX_EXPORT_LIMIT,
@@ -24,15 +23,12 @@ from .const import (
     DOMAIN,
     LOGGER,
 )
-from .coordinator import Sec1000Coordinator
-from .export_state import export_is_on
-from .feedback import Action, Feedback, FeedbackRecord
-from .limit import WantedLimit, bound, wanted_limit
-from .options import ExportOptions
-from .reason import mode_in_words, power_in_words, translated
-from .restore import Restorer
-from .sec1000.effort import Effort
-from .sec1000.errors import (
+from ..coordinator import Sec1000Coordinator
+from ..export_state import export_is_on
+from ..limit import WantedLimit, bound, wanted_limit
+from ..messages import mode_in_words, power_in_words, translated
+from ..options import ExportOptions
+from ..sec1000.errors import (
     InvalidValueError,
     NotAppliedError,
     NotLimitedError,
@@ -40,7 +36,11 @@ from .sec1000.errors import (
     Sec1000Error,
     SupersededError,
 )
-from .sec1000.model import ControlMode, ExportSettings, ExportTarget, kilowatts
+from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, kilowatts
+from ..sec1000.stats import Effort
+from ..tracking.baseline import Drift, adoptable, drift, may_be_kept
+from ..tracking.feedback import Action, Feedback, FeedbackRecord
+from .restore import Restorer
 
 _ADOPTED_NAMES: Final = {CONF_CONTROL_MODE: "control mode", CONF_TOTAL_CAPACITY: "total capacity"}
 LIMIT_KEEPS_DRIFTING: Final = "limit_keeps_drifting"

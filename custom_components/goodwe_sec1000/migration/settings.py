@@ -9,7 +9,7 @@ from homeassistant.const import CONF_HOST, CONF_NAME, CONF_PORT, CONF_SCAN_INTER
 from homeassistant.helpers import config_validation as cv
 import voluptuous as vol
 
-from .const import (
+from ..const import (
     CONF_ALLOW_DEACTIVATING,
     CONF_CONTROL_MODE,
     CONF_MAX_EXPORT_LIMIT,
@@ -23,8 +23,8 @@ from .const import (
     MAX_SCAN_INTERVAL,
     MIN_SCAN_INTERVAL,
 )
-from .forms import MAX_NAME, checked
-from .sec1000.model import ControlMode
+from ..forms import MAX_NAME, checked
+from ..sec1000.model import ControlMode
 
 CONF_DEVICE_NAME: Final = "device_name"
 

@@ -6,10 +6,10 @@ from typing import Any, Final, TypedDict
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.storage import Store
 
-from .const import CONF_CONTROL_MODE, CONF_TOTAL_CAPACITY, DOMAIN, MAX_KILOWATTS
-from .options import ExportOptions
-from .sec1000.change import TOLERANCE, agrees
-from .sec1000.model import ControlMode, ExportSettings, kilowatts
+from ..const import CONF_CONTROL_MODE, CONF_TOTAL_CAPACITY, DOMAIN, MAX_KILOWATTS
+from ..options import ExportOptions
+from ..sec1000.model import ControlMode, ExportSettings, kilowatts
+from ..sec1000.setting_write import TOLERANCE, agrees
 
 _VERSION: Final = 1
 

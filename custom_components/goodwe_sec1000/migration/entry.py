@@ -4,12 +4,12 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_NAME
 from homeassistant.core import HomeAssistant
 
-from .address import address, address_of
-from .after_migration import Rest
-from .const import DOMAIN, ENTRY_VERSION, LOGGER
-from .corrections import async_in_words
-from .data import Sec1000ConfigEntry
-from .migrated_settings import CONF_DEVICE_NAME, settings_from
+from ..address import address, address_of
+from ..const import DOMAIN, ENTRY_VERSION, LOGGER
+from ..data import Sec1000ConfigEntry
+from .follow_up import Rest
+from .report import async_in_words
+from .settings import CONF_DEVICE_NAME, settings_from
 from .stored_limits import async_stored_limits
 
 

@@ -10,8 +10,8 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
-from .const import DOMAIN, LOGGER
-from .sec1000.model import ControlMode, ExportTarget
+from ..const import DOMAIN, LOGGER
+from ..sec1000.model import ControlMode, ExportTarget
 
 _VERSION: Final = 1
 

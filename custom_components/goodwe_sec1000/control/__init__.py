@@ -1,0 +1,1 @@
+"""What is written to the device, each command to its end."""

@@ -1,0 +1,1 @@
+"""Entries of the older integration of this domain, migrated once."""
