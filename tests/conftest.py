@@ -18,7 +18,7 @@ from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import Simulator
 
 from .entries import entry_of
-from .pace import QUICK
+from .fast_timing import QUICK
 
 
 def pytest_report_header() -> str:

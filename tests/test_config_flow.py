@@ -15,7 +15,7 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 
-from .windows import Walk, setting_up
+from .flow_steps import Walk, setting_up
 
 READS = {0x0B, 0x43}
 

@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 
-from .windows import Walk
+from .flow_steps import Walk
 
 GENERAL = ("scan_interval", "put_back", "allow_deactivating")
 WRITES = {0x42, 0x40, 0x33, 0x28}

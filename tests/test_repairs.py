@@ -21,8 +21,8 @@ from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import Simulator
 
 from .entries import entry_of
-from .fixing import Repair
-from .notes import NOTE, leave_note
+from .pending_restore import NOTE, leave_note
+from .repair_flow import Repair
 from .states import shown
 
 READ: Final = 0x43

@@ -18,8 +18,8 @@ from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 
 from .entries import entry_of
-from .notes import leave_note
-from .windows import TEXTS
+from .flow_steps import TEXTS
+from .pending_restore import leave_note
 
 pytestmark = pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
 

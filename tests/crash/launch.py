@@ -42,9 +42,7 @@ def run(folder: str) -> None:
 def run_at_port(port: int, folder: str) -> None:
     """Run it where the one port that the older integration knew is this one."""
     from custom_components.goodwe_sec1000 import address  # noqa: PLC0415 - not before the fork
-    from custom_components.goodwe_sec1000.migration import (  # noqa: PLC0415
-        settings as migrated_settings,
-    )
+    from custom_components.goodwe_sec1000.migration import settings as migrated_settings  # noqa: PLC0415
 
     for module in (address, migrated_settings):
         vars(module)["DEFAULT_PORT"] = port

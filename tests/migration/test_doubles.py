@@ -4,7 +4,7 @@ from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.core import HomeAssistant
 
 from simulator import Simulator
-from tests.windows import setting_up
+from tests.flow_steps import setting_up
 
 from .older import move_in, older_entry
 

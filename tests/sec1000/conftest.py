@@ -9,7 +9,7 @@ from custom_components.goodwe_sec1000.sec1000 import timing
 from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
 from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import Simulator
-from tests.pace import QUICK
+from tests.fast_timing import QUICK
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 
-from .entries import entry_of
-from .states import shown
+from ..entries import entry_of
+from ..states import shown
 
 LIMIT_ACTIONS = ("export_disable", "export_enable", "set_export_limit")
 FEEDBACK_SENSORS = {

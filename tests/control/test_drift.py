@@ -13,7 +13,7 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 
-from .states import shown
+from ..states import shown
 
 type PassTime = Callable[[float], Awaitable[None]]
 

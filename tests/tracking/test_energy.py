@@ -17,7 +17,7 @@ from simulator import CAPTURED, House, Simulator
 from simulator.device import Restriction
 from simulator.house import Orders
 
-from .states import shown
+from ..states import shown
 
 type PassTime = Callable[[float], Awaitable[None]]
 

@@ -11,7 +11,7 @@ from homeassistant.helpers import issue_registry as ir
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 
-from .windows import TEXTS
+from .flow_steps import TEXTS
 
 _URL = "/api/repairs/issues/fix"
 

@@ -1,0 +1,1 @@
+"""Actions, drift and restore against a simulated device."""
