@@ -13,7 +13,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
-from custom_components.goodwe_sec1000.legacy_sensor import LEGACY_SENSORS
+from custom_components.goodwe_sec1000.sensor import LEGACY_SENSORS
 
 FOLDER: Final = Path(__file__).parent.parent / "custom_components" / DOMAIN
 

@@ -13,10 +13,9 @@ from homeassistant.const import EntityCategory, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import Sec1000Coordinator, Snapshot
+from .coordinator import Sec1000Coordinator, Snapshot, export_is_on
 from .data import Sec1000ConfigEntry
 from .entity import Sec1000Entity
-from .export_state import export_is_on
 from .options import ExportOptions
 from .sec1000.model import ControlMode
 from .sec1000.setting_write import TOLERANCE

@@ -1,11 +1,21 @@
-"""The windows by which a device is set up, and by which it is found again at another address."""
+"""The flows: setup and reconfigure, which write nothing to the device, and the options, which do."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, override
 
-from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
+from homeassistant.config_entries import (
+    ConfigEntryBaseFlow,
+    ConfigEntryState,
+    ConfigFlow,
+    ConfigFlowResult,
+    OptionsFlow,
+)
 from homeassistant.const import CONF_HOST, CONF_NAME, CONF_PORT, CONF_SCAN_INTERVAL
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import AbortFlow
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.translation import async_get_translations
 
 from .address import address, address_of
 from .const import (
@@ -26,8 +36,18 @@ from .const import (
     MAX_KILOWATTS,
 )
 from .data import Sec1000ConfigEntry
-from .forms import CONNECTION_FIELDS, SETUP_FIELDS, checked, form
-from .options_flow import Sec1000OptionsFlow
+from .forms import (
+    CONF_CHOOSE_ANOTHER_MODE,
+    CONFIRMATION,
+    CONNECTION_FIELDS,
+    CONTROL_FIELDS,
+    GENERAL_FIELDS,
+    LIMIT_FIELDS,
+    SETUP_FIELDS,
+    checked,
+    form,
+)
+from .messages import reason
 from .sec1000.client import Sec1000Client
 from .sec1000.errors import (
     AnswerTimeoutError,
@@ -36,9 +56,9 @@ from .sec1000.errors import (
     HostNotFoundError,
     Sec1000Error,
 )
-from .sec1000.model import ExportSettings, kilowatts
+from .sec1000.model import ControlMode, ExportSettings, kilowatts, watts
+from .sec1000.setting_write import TOLERANCE
 from .tracking.pending import NoteKeeper
-from .windows import ExportWindows
 
 _DEFAULTS: Final = {
     CONF_NAME: DEFAULT_NAME,
@@ -55,6 +75,130 @@ _ERRORS: Final[tuple[tuple[type[Sec1000Error], dict[str, str]], ...]] = (
     (ConnectionFailedError, {"base": "cannot_connect"}),
     (Sec1000Error, {"base": "not_sec1000"}),
 )
+
+
+class NotFinishedError(Exception):
+    """What the last window submitted could not be done; the window is to come back and say why."""
+
+    def __init__(self, key: str, reason: str = "") -> None:
+        super().__init__(key)
+        self.key = key
+        self.reason = reason
+
+
+class ExportWindows(ConfigEntryBaseFlow, ABC):
+    """A flow that ends with the windows on export."""
+
+    _wanted: dict[str, Any]
+    """The options as they stand in the windows so far."""
+    _held: ExportSettings | None = None
+    """What the device was last read to hold; None where that is not known."""
+
+    @abstractmethod
+    async def _finish(self) -> ConfigFlowResult:
+        """Do what the last window was submitted for; raises NotFinishedError."""
+
+    async def async_step_export_limits(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for minimum, maximum and total capacity."""
+        values, errors = checked(user_input or {})
+        if user_input is not None and not errors:
+            self._wanted |= values
+            return await self.async_step_control()
+        return self.async_show_form(
+            step_id="export_limits",
+            data_schema=form(LIMIT_FIELDS, self._wanted | values),
+            errors=errors,
+            description_placeholders={"held": await self._what_is_held()},
+            last_step=False,
+        )
+
+    async def async_step_control(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for control mode and measurement."""
+        if user_input is None:
+            return await self._show_control()
+        self._wanted |= user_input
+        if self._wanted[CONF_CONTROL_MODE] == ControlMode.DEACTIVATED.key:
+            return await self.async_step_confirm_deactivated()
+        return await self._finish_or(self._show_control)
+
+    async def async_step_confirm_deactivated(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask once more before nothing limits the export."""
+        if user_input is None:
+            return await self._show_confirmation()
+        if user_input[CONF_CHOOSE_ANOTHER_MODE]:
+            return await self._show_control()
+        return await self._finish_or(self._show_confirmation)
+
+    async def _finish_or(
+        self, show_again: Callable[[NotFinishedError], Awaitable[ConfigFlowResult]]
+    ) -> ConfigFlowResult:
+        try:
+            return await self._finish()
+        except NotFinishedError as error:
+            return await show_again(error)
+
+    async def _show_control(self, error: NotFinishedError | None = None) -> ConfigFlowResult:
+        return self.async_show_form(
+            step_id="control",
+            data_schema=form(CONTROL_FIELDS, self._wanted),
+            errors={"base": error.key} if error else None,
+            description_placeholders={
+                "held": await self._what_is_held(),
+                "reason": error.reason if error else "",
+            },
+        )
+
+    async def _show_confirmation(self, error: NotFinishedError | None = None) -> ConfigFlowResult:
+        return self.async_show_form(
+            step_id="confirm_deactivated",
+            data_schema=CONFIRMATION,
+            errors={"base": error.key} if error else None,
+            description_placeholders={"reason": error.reason if error else ""},
+        )
+
+    async def _what_is_held(self) -> str:
+        """Return in words what the device holds, and where that is not what stands in the windows."""
+        held = self._held
+        if held is None:
+            return await self._sentence("held_unknown")
+        mode = self._wanted[CONF_CONTROL_MODE]
+        minimum, maximum, capacity = (
+            watts(self._wanted[key])
+            for key in (CONF_MIN_EXPORT_LIMIT, CONF_MAX_EXPORT_LIMIT, CONF_TOTAL_CAPACITY)
+        )
+        sentences = [
+            await self._sentence(
+                "held",
+                mode=await self._name_of(held.mode.key),
+                limit=_in_kilowatts(held.limit),
+                capacity=_in_kilowatts(held.capacity),
+            )
+        ]
+        if held.mode.key != mode:
+            sentences.append(await self._sentence("mode_differs", mode=await self._name_of(mode)))
+        if not minimum - TOLERANCE < held.limit < maximum + TOLERANCE:
+            sentences.append(
+                await self._sentence(
+                    "limit_differs", minimum=_in_kilowatts(minimum), maximum=_in_kilowatts(maximum)
+                )
+            )
+        if abs(held.capacity - capacity) >= TOLERANCE:
+            sentences.append(await self._sentence("capacity_differs", capacity=_in_kilowatts(capacity)))
+        return " ".join(sentences)
+
+    async def _name_of(self, mode: str) -> str:
+        return await self._translation("selector", f"control_mode.options.{mode}")
+
+    async def _sentence(self, key: str, **placeholders: str) -> str:
+        return (await self._translation("common", key)).format(**placeholders)
+
+    async def _translation(self, category: str, key: str) -> str:
+        # The frontend translates whole windows only; a sentence that is not always there, it cannot.
+        language = self.hass.config.language
+        translations = await async_get_translations(self.hass, language, category, {DOMAIN})
+        return translations[f"component.{DOMAIN}.{category}.{key}"]
 
 
 class Sec1000ConfigFlow(ExportWindows, ConfigFlow, domain=DOMAIN):
@@ -140,6 +284,63 @@ class Sec1000ConfigFlow(ExportWindows, ConfigFlow, domain=DOMAIN):
             raise AbortFlow("already_configured")
 
 
+class Sec1000OptionsFlow(ExportWindows, OptionsFlow):
+    """Changes the options of an entry without reloading it."""
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for what the device has no part in."""
+        entry: Sec1000ConfigEntry = self.config_entry
+        if user_input is None:
+            self._wanted = {
+                CONF_SCAN_INTERVAL: DEFAULT_SCAN_INTERVAL,
+                CONF_PUT_BACK: False,
+                CONF_ALLOW_DEACTIVATING: False,
+                **entry.options,
+            }
+            if entry.state is ConfigEntryState.LOADED:
+                self._held = entry.runtime_data.coordinator.data.settings
+        values, errors = checked(user_input or {})
+        if user_input is not None and not errors:
+            self._wanted |= values
+            return await self.async_step_export_limits()
+        return self.async_show_form(
+            step_id="init",
+            data_schema=form(GENERAL_FIELDS, self._wanted | values),
+            errors=errors,
+            last_step=False,
+        )
+
+    @override
+    async def _finish(self) -> ConfigFlowResult:
+        entry: Sec1000ConfigEntry = self.config_entry
+        loaded = entry.state is ConfigEntryState.LOADED
+        self.hass.config_entries.async_update_entry(
+            entry, options={**entry.options, **self._chosen(GENERAL_FIELDS)}
+        )
+        if loaded:
+            entry.runtime_data.coordinator.take_over_interval()
+        export = self._chosen((*LIMIT_FIELDS, *CONTROL_FIELDS))
+        if self._deactivates() or any(entry.options.get(key) != value for key, value in export.items()):
+            if not loaded:
+                raise NotFinishedError("not_loaded")
+            try:
+                await entry.runtime_data.export.apply_options(export)
+            except HomeAssistantError as error:
+                raise NotFinishedError("not_applied", reason(self.hass, error)) from error
+        # All is saved already; the flow saves the same once more.
+        return self.async_create_entry(data={**entry.options})
+
+    def _deactivates(self) -> bool:
+        """Tell whether a device that limits the export is to stop; no other action does that."""
+        chosen = self._wanted[CONF_CONTROL_MODE]
+        return (
+            chosen == ControlMode.DEACTIVATED.key and self._held is not None and self._held.mode.key != chosen
+        )
+
+    def _chosen(self, fields: Iterable[str]) -> dict[str, Any]:
+        return {key: self._wanted[key] for key in fields}
+
+
 def _suggestions(held: ExportSettings) -> dict[str, Any]:
     """Return export options that go with what the device holds, brought into range and order.
 
@@ -157,3 +358,7 @@ def _suggestions(held: ExportSettings) -> dict[str, Any]:
 
 def _in_range(power: int) -> float:
     return round(min(max(kilowatts(power), 0.0), MAX_KILOWATTS), 2)
+
+
+def _in_kilowatts(power: int) -> str:
+    return f"{kilowatts(power):.2f}"

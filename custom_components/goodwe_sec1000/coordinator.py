@@ -20,12 +20,11 @@ from .messages import translated
 from .options import ExportOptions
 from .sec1000.client import TRIES, Sec1000Client
 from .sec1000.errors import Sec1000Error, TelemetryNotServedError
-from .sec1000.model import ExportSettings, ExportTarget, Telemetry, kilowatts
+from .sec1000.model import ControlMode, ExportSettings, ExportTarget, Telemetry, kilowatts
 from .sec1000.stats import Effort
 from .sec1000.zero_glitch import ZeroGlitchFilter
 from .tracking.baseline import Baseline
-from .tracking.energy import Energy, EnergyMeter
-from .tracking.energy_totals import EnergyTotals
+from .tracking.energy import Energy, EnergyMeter, EnergyTotals
 from .tracking.feedback import Action, Feedback, FeedbackRecord
 from .tracking.meter_watch import MeterWatch
 from .tracking.pending import NoteKeeper
@@ -65,6 +64,18 @@ class Snapshot:
     feedback: Mapping[Action, FeedbackRecord] = field(
         default_factory=lambda: MappingProxyType(dict.fromkeys(Action, FeedbackRecord()))
     )
+
+
+def export_is_on(snapshot: Snapshot, options: ExportOptions) -> bool | None:
+    """Return False only where the limit is what decides and lets through no more than the minimum.
+
+    None where that is not known. While a limit is off and being restored, export is on.
+    """
+    if snapshot.note:
+        return True
+    if (settings := snapshot.settings) is None:
+        return None
+    return settings.mode is not ControlMode.VALUE or settings.limit > options.min_export_limit
 
 
 class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):

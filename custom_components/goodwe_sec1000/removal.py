@@ -16,7 +16,7 @@ from .sec1000.client import Sec1000Client
 from .sec1000.errors import Sec1000Error
 from .sec1000.model import ExportSettings
 from .tracking.baseline import Baseline
-from .tracking.energy_totals import EnergyTotals
+from .tracking.energy import EnergyTotals
 from .tracking.pending import Note, NoteKeeper
 from .tracking.reachability import async_forget
 

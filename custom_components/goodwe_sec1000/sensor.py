@@ -1,6 +1,6 @@
 """Sensors: what is measured and what flowed, the export limit, and how each action ended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from operator import attrgetter
@@ -14,6 +14,8 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.const import (
+    STATE_OFF,
+    STATE_ON,
     EntityCategory,
     Platform,
     UnitOfElectricCurrent,
@@ -22,12 +24,14 @@ from homeassistant.const import (
     UnitOfPower,
 )
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import Sec1000Coordinator
+from .const import DOMAIN
+from .coordinator import Sec1000Coordinator, Snapshot, export_is_on
 from .data import Sec1000ConfigEntry
 from .entity import Sec1000Entity
-from .legacy_sensor import legacy_sensors
+from .options import ExportOptions
 from .sec1000.model import ExportSettings, Phases, Telemetry, kilowatts
 from .tracking.energy import Energy
 from .tracking.feedback import Action
@@ -258,3 +262,50 @@ class FeedbackSensor(Sec1000Entity, SensorEntity):
             "attempts": record.attempts,
             "overcome": list(record.overcome),
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class LegacySensorDescription(SensorEntityDescription):
+    """A sensor that is on or off; unavailable where its value is None."""
+
+    value: Callable[[Snapshot, ExportOptions], bool | None]
+
+
+LEGACY_SENSORS: Final = (
+    LegacySensorDescription(key="export_state", value=export_is_on),
+    LegacySensorDescription(key="module_started", value=lambda snapshot, _options: snapshot.answered),
+)
+
+
+def legacy_sensors(hass: HomeAssistant, coordinator: Sec1000Coordinator) -> Iterator[LegacySensor]:
+    """Yield those of them that the entity registry holds."""
+    registry = er.async_get(hass)
+    for description in LEGACY_SENSORS:
+        sensor = LegacySensor(coordinator, description)
+        if registry.async_get_entity_id(Platform.SENSOR, DOMAIN, str(sensor.unique_id)):
+            yield sensor
+
+
+class LegacySensor(Sec1000Entity, SensorEntity):
+    """On or off, as a sensor, only where an installation of the older integration has it.
+
+    A registered entity cannot change its kind, and automations name it.
+    """
+
+    entity_description: LegacySensorDescription
+    _attr_device_class = SensorDeviceClass.ENUM
+    _attr_options = [STATE_ON, STATE_OFF]  # noqa: RUF012 - Home Assistant's own type
+
+    def __init__(self, coordinator: Sec1000Coordinator, description: LegacySensorDescription) -> None:
+        super().__init__(coordinator, Platform.SENSOR, description)
+
+    @property
+    @override
+    def available(self) -> bool:
+        return self.native_value is not None
+
+    @property
+    @override
+    def native_value(self) -> str | None:
+        value = self.entity_description.value(self.coordinator.data, self.coordinator.options)
+        return None if value is None else STATE_ON if value else STATE_OFF

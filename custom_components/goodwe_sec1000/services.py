@@ -3,17 +3,19 @@
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+import re
 from typing import Final
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID, Platform
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, CONF_NAME, Platform
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import TemplateError, Unauthorized, UnknownUser
+from homeassistant.exceptions import ServiceValidationError, TemplateError, Unauthorized, UnknownUser
 from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.template import Template, is_template_string
+from homeassistant.util import slugify
 import voluptuous as vol
 
-from .chosen_entry import chosen_entry
 from .const import DOMAIN
 from .control.actions import ExportControl, Outcome
 from .data import Sec1000ConfigEntry
@@ -22,6 +24,8 @@ from .sec1000.model import kilowatts
 ATTR_LIMIT: Final = "limit"
 ATTR_DEVICE: Final = "device"
 """The name of a device, as automations made for the older integration give it."""
+
+_LONGEST_OLDER_SLUG: Final = 20
 
 _SCHEMA: Final = vol.Schema(
     {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string, vol.Optional(ATTR_DEVICE): cv.string}
@@ -102,3 +106,68 @@ async def _check_permission(call: ServiceCall, entry: Sec1000ConfigEntry) -> Non
     raise Unauthorized(
         context=call.context, entity_id=entity_id, config_entry_id=entry.entry_id, permission=POLICY_CONTROL
     )
+
+
+@callback
+def chosen_entry(hass: HomeAssistant, entry_id: str | None, device: str | None) -> Sec1000ConfigEntry:
+    """Return the enabled entry with this id and with a device of this name, as far as they are given.
+
+    It must be exactly one, and loaded; else ServiceValidationError says which there are.
+    """
+    entries: list[Sec1000ConfigEntry] = hass.config_entries.async_entries(
+        DOMAIN, include_ignore=False, include_disabled=False
+    )
+    # The older integration took an empty name for none.
+    device = device.strip() if device else None
+
+    def refused(problem: str) -> ServiceValidationError:
+        return ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key=problem,
+            translation_placeholders={
+                "device": device or "",
+                "entry_id": entry_id or "",
+                "devices": ", ".join(_name(entry) for entry in entries) or "-",
+                "entries": ", ".join(f"{entry.title}: {entry.entry_id}" for entry in entries) or "-",
+            },
+        )
+
+    chosen = entries
+    if entry_id is not None:
+        chosen = [entry for entry in entries if entry.entry_id == entry_id]
+        if not chosen:
+            raise refused("entry_not_found")
+    if device and entries:
+        called = [entry for entry in entries if device.casefold() in _names(entry)]
+        if not called:
+            raise refused("device_not_found")
+        chosen = [entry for entry in chosen if entry in called]
+        if not chosen:
+            raise refused("device_differs")
+    if not chosen:
+        raise refused("no_entry")
+    if len(chosen) > 1:
+        raise refused("several_devices" if device else "several_entries")
+    [entry] = chosen
+    if entry.state is not ConfigEntryState.LOADED:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="entry_not_loaded",
+            translation_placeholders={"name": entry.title},
+        )
+    return entry
+
+
+def _name(entry: Sec1000ConfigEntry) -> str:
+    return str(entry.data.get(CONF_NAME, entry.title))
+
+
+def _names(entry: Sec1000ConfigEntry) -> set[str]:
+    """Return what an automation may call a device: its name, and what entity ids make of it.
+
+    Entity ids of the older integration made something else of it, where it is long or has letters
+    other than a to z.
+    """
+    name = _name(entry)
+    older = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:_LONGEST_OLDER_SLUG]
+    return {name.casefold(), slugify(name), older or "device"}

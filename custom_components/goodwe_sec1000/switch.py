@@ -7,9 +7,9 @@ from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .coordinator import export_is_on
 from .data import Sec1000ConfigEntry, Sec1000Data
 from .entity import Sec1000Entity
-from .export_state import export_is_on
 
 # The line to the device takes one request at a time, and a newer limit is to overtake one that waits.
 PARALLEL_UPDATES = 0

@@ -23,8 +23,7 @@ from ..const import (
     DOMAIN,
     LOGGER,
 )
-from ..coordinator import Sec1000Coordinator
-from ..export_state import export_is_on
+from ..coordinator import Sec1000Coordinator, export_is_on
 from ..limit import WantedLimit, bound, wanted_limit
 from ..messages import mode_in_words, power_in_words, translated
 from ..options import ExportOptions
