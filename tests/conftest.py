@@ -18,7 +18,7 @@ from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import Simulator
 
 from .entries import entry_of
-from .fast_timing import QUICK
+from .fast_timing import FAST_TIMING
 
 
 def pytest_report_header() -> str:
@@ -29,8 +29,8 @@ def pytest_report_header() -> str:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Timing:
     """Shorten every pause of the lines that are made from now on."""
-    monkeypatch.setattr(timing, "STANDARD", QUICK)
-    return QUICK
+    monkeypatch.setattr(timing, "STANDARD", FAST_TIMING)
+    return FAST_TIMING
 
 
 @pytest.fixture(autouse=True)

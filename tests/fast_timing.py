@@ -4,15 +4,15 @@ from typing import Final
 
 from custom_components.goodwe_sec1000.sec1000.timing import Timing
 
-QUICK: Final = Timing(
+FAST_TIMING: Final = Timing(
     pacing=0.01,
     deadline=1,
     unlimited_deadline=0.5,
-    rest_of_odd_answer=0.05,
+    malformed_answer_drain=0.05,
     retry_pauses=(0.01, 0.02),
     read_back_pause=0.05,
     command_deadline=8,
     limit_interval=0.05,
-    asked_by_hand=0.05,
+    manual_retry_interval=0.05,
     watchdog_pause=0.1,
 )

@@ -16,7 +16,7 @@ NOTE: Final[dict[str, str | int | float | None]] = {
 }
 
 
-def leave_note(hass_storage: dict[str, Any], entry: MockConfigEntry, sim: Simulator) -> None:
+def store_pending(hass_storage: dict[str, Any], entry: MockConfigEntry, sim: Simulator) -> None:
     """Have the note on disk: what this device should hold again."""
     key = f"{DOMAIN}.{entry.entry_id}.note"
     data = {**NOTE, "host": sim.host, "port": sim.port}

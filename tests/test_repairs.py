@@ -21,7 +21,7 @@ from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import Simulator
 
 from .entries import entry_of
-from .pending_restore import NOTE, leave_note
+from .pending_restore import NOTE, store_pending
 from .repair_flow import Repair
 from .states import shown
 
@@ -52,7 +52,7 @@ def issue_of(hass: HomeAssistant, name: str, entry: MockConfigEntry) -> ir.Issue
     return ir.async_get(hass).async_get_issue(DOMAIN, f"{name}_{entry.entry_id}")
 
 
-async def fixing(hass: HomeAssistant, client: Client, name: str, entry: MockConfigEntry) -> Repair:
+async def open_repair(hass: HomeAssistant, client: Client, name: str, entry: MockConfigEntry) -> Repair:
     """Open the first window of the repair of an issue that stands."""
     return await Repair(hass, client, f"{name}_{entry.entry_id}").start()
 
@@ -91,7 +91,7 @@ class TestLimitIsOff:
         """Return the entry, loaded, of a silent device whose limit a killed Home Assistant left off."""
         sim.device.mode = ControlMode.DEACTIVATED
         sim.inject("silence")
-        leave_note(hass_storage, entry, sim)
+        store_pending(hass_storage, entry, sim)
         with patch("custom_components.goodwe_sec1000.control.restore.PAUSES", ()):
             assert await hass.config_entries.async_setup(entry.entry_id)
             await sim.wait_for_requests(1)
@@ -104,7 +104,7 @@ class TestLimitIsOff:
     async def test_is_told_with_what_should_hold_and_put_back_by_a_click(
         self, hass: HomeAssistant, off: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "limit_is_off", off)
+        repair = await open_repair(hass, client, "limit_is_off", off)
         assert repair.step == "put_back"
         assert SHOULD_HOLD in repair.text
         assert "may not be limited" in repair.text
@@ -135,7 +135,7 @@ class TestLimitIsOff:
         fault: str,
         told: str,
     ) -> None:
-        repair = await fixing(hass, client, "limit_is_off", off)
+        repair = await open_repair(hass, client, "limit_is_off", off)
         sim.clear_faults()
         sim.inject(fault)
         await repair.submit()
@@ -152,7 +152,7 @@ class TestLimitIsOff:
     async def test_that_came_back_by_itself_meanwhile_needs_nothing(
         self, hass: HomeAssistant, off: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "limit_is_off", off)
+        repair = await open_repair(hass, client, "limit_is_off", off)
         sim.clear_faults()
         await hass.services.async_call(DOMAIN, "set_export_limit", {"limit": 3}, blocking=True)
         sim.requests.clear()
@@ -164,7 +164,7 @@ class TestLimitIsOff:
     async def test_the_newest_wish_is_what_is_shown_and_put_back(
         self, hass: HomeAssistant, off: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "limit_is_off", off)
+        repair = await open_repair(hass, client, "limit_is_off", off)
         with pytest.raises(Exception, match="not known"):
             await hass.services.async_call(DOMAIN, "export_disable", blocking=True)
         await repair.look_again()
@@ -177,7 +177,7 @@ class TestLimitIsOff:
     async def test_submitted_twice_is_put_back_once(
         self, hass: HomeAssistant, off: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "limit_is_off", off)
+        repair = await open_repair(hass, client, "limit_is_off", off)
         sim.clear_faults()
         sim.requests.clear()
         await submit_twice(repair)
@@ -188,7 +188,7 @@ class TestLimitIsOff:
     async def test_is_put_back_also_where_the_window_is_closed_meanwhile(
         self, hass: HomeAssistant, off: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "limit_is_off", off)
+        repair = await open_repair(hass, client, "limit_is_off", off)
         sim.clear_faults()
         sim.requests.clear()
         submit = asyncio.create_task(repair.submit())
@@ -207,10 +207,10 @@ class TestLimitIsOff:
         client: Client,
         submitted: bool,
     ) -> None:
-        repair = await fixing(hass, client, "limit_is_off", off) if submitted else None
+        repair = await open_repair(hass, client, "limit_is_off", off) if submitted else None
         await hass.config_entries.async_set_disabled_by(off.entry_id, ConfigEntryDisabler.USER)
         assert issue_of(hass, "limit_is_off", off)
-        repair = await (repair.submit() if repair else fixing(hass, client, "limit_is_off", off))
+        repair = await (repair.submit() if repair else open_repair(hass, client, "limit_is_off", off))
         assert repair.given_up == "entry_not_loaded"
         sim.clear_faults()
         await hass.config_entries.async_set_disabled_by(off.entry_id, None)
@@ -220,7 +220,7 @@ class TestLimitIsOff:
     async def test_of_an_entry_that_is_removed_meanwhile_ends_with_a_reason(
         self, hass: HomeAssistant, off: MockConfigEntry, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "limit_is_off", off)
+        repair = await open_repair(hass, client, "limit_is_off", off)
         await hass.config_entries.async_remove(off.entry_id)
         await repair.submit()
         assert repair.given_up == "entry_removed"
@@ -233,7 +233,7 @@ class TestLimitIsOff:
         client: Client,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        repair = await fixing(hass, client, "limit_is_off", off)
+        repair = await open_repair(hass, client, "limit_is_off", off)
         with patch.object(Sec1000Client, "restore", side_effect=ZeroDivisionError("our own")):
             await repair.submit()
         assert repair.step == "put_back"
@@ -264,7 +264,7 @@ class TestDeviceIsSilent:
     async def test_is_asked_once_although_it_is_left_alone(
         self, hass: HomeAssistant, silent: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "device_silent", silent)
+        repair = await open_repair(hass, client, "device_silent", silent)
         assert repair.step == "ask"
         assert "30 seconds" in repair.text
         await repair.submit()
@@ -282,7 +282,7 @@ class TestDeviceIsSilent:
         sim: Simulator,
         client: Client,
     ) -> None:
-        repair = await fixing(hass, client, "device_silent", silent)
+        repair = await open_repair(hass, client, "device_silent", silent)
         await repair.submit()
         assert repair.error
         sim.clear_faults()
@@ -308,7 +308,7 @@ class TestDeviceIsSilent:
         sim.inject("wrong-checksum")
         for _ in range(4):
             await pass_time(61)
-        repair = await fixing(hass, client, "device_silent", entry)
+        repair = await open_repair(hass, client, "device_silent", entry)
         sim.clear_faults("wrong-checksum")
         sim.requests.clear()
         await repair.submit()
@@ -324,14 +324,14 @@ class TestDeviceIsSilent:
         client: Client,
         quick: Timing,
     ) -> None:
-        repair = await fixing(hass, client, "device_silent", silent)
+        repair = await open_repair(hass, client, "device_silent", silent)
         # All other clocks are frozen.
         began = hass.loop.time()
         for _ in range(3):
             await repair.submit()
             assert repair.error
         assert commands(sim) == [READ] * 3
-        assert hass.loop.time() - began >= 2 * quick.asked_by_hand
+        assert hass.loop.time() - began >= 2 * quick.manual_retry_interval
 
     async def test_that_answers_by_itself_meanwhile_needs_nothing(
         self,
@@ -341,7 +341,7 @@ class TestDeviceIsSilent:
         sim: Simulator,
         client: Client,
     ) -> None:
-        repair = await fixing(hass, client, "device_silent", silent)
+        repair = await open_repair(hass, client, "device_silent", silent)
         sim.clear_faults()
         await pass_time(301)
         sim.requests.clear()
@@ -359,7 +359,7 @@ class TestDeviceIsSilent:
         end: str,
         told: str,
     ) -> None:
-        repair = await fixing(hass, client, "device_silent", silent)
+        repair = await open_repair(hass, client, "device_silent", silent)
         if end == "remove":
             await hass.config_entries.async_remove(silent.entry_id)
         else:
@@ -396,7 +396,7 @@ class TestDeviceIsSilentAtSetup:
     async def test_is_asked_once_and_set_up_if_it_answers(
         self, hass: HomeAssistant, waiting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "device_silent", waiting)
+        repair = await open_repair(hass, client, "device_silent", waiting)
         await repair.submit()
         assert repair.error
         assert "the checksum of the answer is wrong" in repair.error
@@ -413,7 +413,7 @@ class TestDeviceIsSilentAtSetup:
         self, hass: HomeAssistant, waiting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         await hass.config_entries.async_set_disabled_by(waiting.entry_id, ConfigEntryDisabler.USER)
-        repair = await fixing(hass, client, "device_silent", waiting)
+        repair = await open_repair(hass, client, "device_silent", waiting)
         assert repair.given_up == "entry_not_loaded"
         assert commands(sim) == []
         assert issue_of(hass, "device_silent", waiting) is None
@@ -421,7 +421,7 @@ class TestDeviceIsSilentAtSetup:
     async def test_that_home_assistant_sets_up_meanwhile_is_not_set_up_twice(
         self, hass: HomeAssistant, waiting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "device_silent", waiting)
+        repair = await open_repair(hass, client, "device_silent", waiting)
         sim.clear_faults()
         submit = asyncio.create_task(repair.submit())
         await sim.wait_for_requests(1)
@@ -433,7 +433,7 @@ class TestDeviceIsSilentAtSetup:
     async def test_that_fails_again_in_the_middle_of_setup_is_told(
         self, hass: HomeAssistant, waiting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "device_silent", waiting)
+        repair = await open_repair(hass, client, "device_silent", waiting)
         sim.clear_faults()
 
         answer = asyncio.create_task(sim.wait_for_requests(1))
@@ -472,7 +472,7 @@ class TestLimitKeepsDrifting:
     async def test_is_put_back_once_more(
         self, hass: HomeAssistant, drifting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "limit_keeps_drifting", drifting)
+        repair = await open_repair(hass, client, "limit_keeps_drifting", drifting)
         assert repair.options == ["put_back", "keep"]
         assert "Value: Central Europe" in repair.text
         assert "export limit 8.00 kW" in repair.text
@@ -492,7 +492,7 @@ class TestLimitKeepsDrifting:
         sim: Simulator,
         client: Client,
     ) -> None:
-        repair = await fixing(hass, client, "limit_keeps_drifting", drifting)
+        repair = await open_repair(hass, client, "limit_keeps_drifting", drifting)
         await repair.choose("keep")
         assert repair.step == "keep"
         await repair.submit()
@@ -505,7 +505,7 @@ class TestLimitKeepsDrifting:
     async def test_is_kept_with_its_mode_and_capacity(
         self, hass: HomeAssistant, drifting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "limit_keeps_drifting", drifting)
+        repair = await open_repair(hass, client, "limit_keeps_drifting", drifting)
         await repair.choose("keep")
         sim.device.mode = ControlMode.RCR
         sim.device.capacity = 20_000
@@ -529,7 +529,7 @@ class TestLimitKeepsDrifting:
         else:
             sim.device.limit = 20_000
         await drifting.runtime_data.coordinator.read_settings()
-        repair = await fixing(hass, client, "limit_keeps_drifting", drifting)
+        repair = await open_repair(hass, client, "limit_keeps_drifting", drifting)
         assert repair.step == "put_back"
         await repair.submit()
         assert repair.ended_well
@@ -538,7 +538,7 @@ class TestLimitKeepsDrifting:
     async def test_what_must_not_be_kept_any_more_is_refused(
         self, hass: HomeAssistant, drifting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "limit_keeps_drifting", drifting)
+        repair = await open_repair(hass, client, "limit_keeps_drifting", drifting)
         await repair.choose("keep")
         sim.device.mode = ControlMode.DEACTIVATED
         await repair.submit()
@@ -553,7 +553,7 @@ class TestLimitKeepsDrifting:
     async def test_that_cannot_be_put_back_is_told_and_can_be_tried_again(
         self, hass: HomeAssistant, drifting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "limit_keeps_drifting", drifting)
+        repair = await open_repair(hass, client, "limit_keeps_drifting", drifting)
         await repair.choose("put_back")
         sim.inject("refused")
         await repair.submit()
@@ -570,7 +570,7 @@ class TestLimitKeepsDrifting:
     async def test_that_holds_what_it_should_meanwhile_needs_nothing(
         self, hass: HomeAssistant, drifting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "limit_keeps_drifting", drifting)
+        repair = await open_repair(hass, client, "limit_keeps_drifting", drifting)
         await repair.choose("put_back")
         await hass.services.async_call(DOMAIN, "set_export_limit", {"limit": 5}, blocking=True)
         sim.requests.clear()
@@ -583,7 +583,7 @@ class TestLimitKeepsDrifting:
     async def test_submitted_twice_is_written_once(
         self, hass: HomeAssistant, drifting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "limit_keeps_drifting", drifting)
+        repair = await open_repair(hass, client, "limit_keeps_drifting", drifting)
         await repair.choose("put_back")
         await submit_twice(repair)
         assert commands(sim).count(WRITE) == 1
@@ -601,7 +601,7 @@ class TestLimitKeepsDrifting:
         end: str,
         told: str,
     ) -> None:
-        repair = await fixing(hass, client, "limit_keeps_drifting", drifting)
+        repair = await open_repair(hass, client, "limit_keeps_drifting", drifting)
         await repair.choose("put_back")
         if end == "remove":
             await hass.config_entries.async_remove(drifting.entry_id)
@@ -631,7 +631,7 @@ class TestLimitWasLeftOff:
         assert await hass.config_entries.async_unload(entry.entry_id)
         sim.device.mode = ControlMode.DEACTIVATED
         sim.inject("silence")
-        leave_note(hass_storage, entry, sim)
+        store_pending(hass_storage, entry, sim)
         await hass.config_entries.async_remove(entry.entry_id)
         issue = issue_of(hass, "limit_was_left_off", entry)
         assert issue
@@ -642,7 +642,7 @@ class TestLimitWasLeftOff:
     async def test_is_put_back_by_a_click(
         self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "limit_was_left_off", left)
+        repair = await open_repair(hass, client, "limit_was_left_off", left)
         assert repair.options == ["put_back", "confirm"]
         assert SHOULD_HOLD in repair.text
         assert sim.host in repair.text
@@ -659,7 +659,7 @@ class TestLimitWasLeftOff:
     async def test_that_cannot_be_put_back_is_told_and_can_be_tried_again(
         self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "limit_was_left_off", left)
+        repair = await open_repair(hass, client, "limit_was_left_off", left)
         await repair.choose("put_back")
         await repair.submit()
         assert repair.step == "put_back"
@@ -689,7 +689,7 @@ class TestLimitWasLeftOff:
     ) -> None:
         sim.clear_faults()
         sim.device.mode, sim.device.limit = ControlMode.VALUE, 4_320
-        repair = await fixing(hass, client, "limit_was_left_off", left)
+        repair = await open_repair(hass, client, "limit_was_left_off", left)
         await repair.choose("put_back")
         await repair.submit()
         assert repair.ended_well
@@ -700,7 +700,7 @@ class TestLimitWasLeftOff:
     ) -> None:
         sim.clear_faults()
         sim.device.mode = ControlMode.RCR
-        repair = await fixing(hass, client, "limit_was_left_off", left)
+        repair = await open_repair(hass, client, "limit_was_left_off", left)
         await repair.choose("put_back")
         await repair.submit()
         assert repair.step == "overwrite"
@@ -724,7 +724,7 @@ class TestLimitWasLeftOff:
     async def test_is_forgotten_where_its_owner_has_set_it(
         self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "limit_was_left_off", left)
+        repair = await open_repair(hass, client, "limit_was_left_off", left)
         await repair.choose("confirm")
         assert repair.step == "confirm"
         assert SHOULD_HOLD in repair.text
@@ -736,7 +736,7 @@ class TestLimitWasLeftOff:
     async def test_of_a_device_that_has_an_entry_again_is_set_there(
         self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "limit_was_left_off", left)
+        repair = await open_repair(hass, client, "limit_was_left_off", left)
         await repair.choose("put_back")
         sim.clear_faults()
         elsewhere = entry_of(sim, "Shed")
@@ -755,7 +755,7 @@ class TestLimitWasLeftOff:
     async def test_submitted_twice_is_written_once(
         self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repair = await fixing(hass, client, "limit_was_left_off", left)
+        repair = await open_repair(hass, client, "limit_was_left_off", left)
         await repair.choose("put_back")
         sim.clear_faults()
         await submit_twice(repair)
@@ -765,7 +765,7 @@ class TestLimitWasLeftOff:
     async def test_in_two_windows_at_once_is_written_once(
         self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        repairs = [await fixing(hass, client, "limit_was_left_off", left) for _ in range(2)]
+        repairs = [await open_repair(hass, client, "limit_was_left_off", left) for _ in range(2)]
         for repair in repairs:
             await repair.choose("put_back")
         sim.clear_faults()
@@ -777,7 +777,7 @@ class TestLimitWasLeftOff:
     async def test_solved_in_another_window_meanwhile_needs_nothing(
         self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
-        first, second = [await fixing(hass, client, "limit_was_left_off", left) for _ in range(2)]
+        first, second = [await open_repair(hass, client, "limit_was_left_off", left) for _ in range(2)]
         await second.choose("put_back")
         await first.choose("confirm")
         await first.submit()

@@ -19,7 +19,7 @@ from simulator import Simulator
 
 from .entries import entry_of
 from .flow_steps import TEXTS
-from .pending_restore import leave_note
+from .pending_restore import store_pending
 
 pytestmark = pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
 
@@ -82,7 +82,7 @@ async def test_a_limit_that_is_off(
 ) -> None:
     sim.device.mode = ControlMode.DEACTIVATED
     sim.inject("silence")
-    leave_note(hass_storage, entry, sim)
+    store_pending(hass_storage, entry, sim)
     assert await hass.config_entries.async_setup(entry.entry_id)
     shown = await information(hass)
     assert (shown["restoring"], shown["answering"], shown["oldest_answer"]) == (1, 0, "–")

@@ -11,12 +11,12 @@ from .const import DOMAIN, ENTRY_VERSION
 from .control.actions import ExportControl, drift_issue_id
 from .coordinator import Sec1000Coordinator
 from .data import Sec1000ConfigEntry, Sec1000Data
-from .migration.entities import async_move_entities
-from .migration.entry import async_move_in
-from .migration.follow_up import Rest
-from .removal import async_settle_removed
+from .migration.entities import async_migrate_entities
+from .migration.entry import async_migrate_v1_entry
+from .migration.follow_up import MigrationFollowUp
+from .removal import async_clean_up_removed_entry
 from .services import async_setup_services
-from .tracking.reachability import async_forget
+from .tracking.reachability import async_forget_entry
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -28,7 +28,7 @@ PLATFORMS: Final = [
     Platform.SENSOR,
     Platform.SWITCH,
 ]
-SETTLE_TIMEOUT: Final = 15.0
+SHUTDOWN_TIMEOUT: Final = 15.0
 """s; how long unloading and stopping wait for actions that run and for a limit to be put back."""
 
 
@@ -44,7 +44,7 @@ async def async_migrate_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) ->
     An entry of a later version than 2 is refused; Home Assistant says so.
     """
     if entry.version == 1:
-        await async_move_in(hass, entry)
+        await async_migrate_v1_entry(hass, entry)
     return entry.version == ENTRY_VERSION
 
 
@@ -54,14 +54,14 @@ async def async_setup_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> b
     The one exception is a limit that an action had taken off when Home Assistant was ended: a note
     on disk tells what should hold, and restoring it goes before everything else.
     """
-    async_move_entities(hass, entry)
-    rest = Rest(hass, entry)
+    async_migrate_entities(hass, entry)
+    rest = MigrationFollowUp(hass, entry)
     await rest.tell()
     coordinator = Sec1000Coordinator(hass, entry)
     await coordinator.async_config_entry_first_refresh()
     export = ExportControl(coordinator)
     entry.runtime_data = Sec1000Data(coordinator, export)
-    entry.async_on_unload(hass.async_add_shutdown_job(HassJob(export.settle), SETTLE_TIMEOUT))
+    entry.async_on_unload(hass.async_add_shutdown_job(HassJob(export.settle), SHUTDOWN_TIMEOUT))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     coordinator.start_reading_settings(then=export.put_back)
     rest.finish()
@@ -70,8 +70,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> b
 
 async def async_unload_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> bool:
     """Let the actions that run come to their end and put the limit back, then unload."""
-    await entry.runtime_data.export.settle(SETTLE_TIMEOUT)
-    async_forget(hass, entry.entry_id)
+    await entry.runtime_data.export.settle(SHUTDOWN_TIMEOUT)
+    async_forget_entry(hass, entry.entry_id)
     ir.async_delete_issue(hass, DOMAIN, drift_issue_id(entry.entry_id))
     await entry.runtime_data.coordinator.energy_totals.save()
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
@@ -79,4 +79,4 @@ async def async_unload_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> 
 
 async def async_remove_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
     """Try once more to put back a limit that is off, and leave nothing else behind."""
-    await async_settle_removed(hass, entry, SETTLE_TIMEOUT)
+    await async_clean_up_removed_entry(hass, entry, SHUTDOWN_TIMEOUT)

@@ -44,8 +44,8 @@ from .forms import (
     GENERAL_FIELDS,
     LIMIT_FIELDS,
     SETUP_FIELDS,
-    checked,
     form,
+    validate,
 )
 from .messages import reason
 from .sec1000.client import Sec1000Client
@@ -58,7 +58,7 @@ from .sec1000.errors import (
 )
 from .sec1000.model import ControlMode, ExportSettings, kilowatts, watts
 from .sec1000.setting_write import TOLERANCE
-from .tracking.pending import NoteKeeper
+from .tracking.pending import PendingRestoreStore
 
 _DEFAULTS: Final = {
     CONF_NAME: DEFAULT_NAME,
@@ -77,7 +77,7 @@ _ERRORS: Final[tuple[tuple[type[Sec1000Error], dict[str, str]], ...]] = (
 )
 
 
-class NotFinishedError(Exception):
+class StepFailedError(Exception):
     """What the last window submitted could not be done; the window is to come back and say why."""
 
     def __init__(self, key: str, reason: str = "") -> None:
@@ -86,7 +86,7 @@ class NotFinishedError(Exception):
         self.reason = reason
 
 
-class ExportWindows(ConfigEntryBaseFlow, ABC):
+class ExportSteps(ConfigEntryBaseFlow, ABC):
     """A flow that ends with the windows on export."""
 
     _wanted: dict[str, Any]
@@ -100,7 +100,7 @@ class ExportWindows(ConfigEntryBaseFlow, ABC):
 
     async def async_step_export_limits(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for minimum, maximum and total capacity."""
-        values, errors = checked(user_input or {})
+        values, errors = validate(user_input or {})
         if user_input is not None and not errors:
             self._wanted |= values
             return await self.async_step_control()
@@ -108,7 +108,7 @@ class ExportWindows(ConfigEntryBaseFlow, ABC):
             step_id="export_limits",
             data_schema=form(LIMIT_FIELDS, self._wanted | values),
             errors=errors,
-            description_placeholders={"held": await self._what_is_held()},
+            description_placeholders={"held": await self._describe_device()},
             last_step=False,
         )
 
@@ -119,7 +119,7 @@ class ExportWindows(ConfigEntryBaseFlow, ABC):
         self._wanted |= user_input
         if self._wanted[CONF_CONTROL_MODE] == ControlMode.DEACTIVATED.key:
             return await self.async_step_confirm_deactivated()
-        return await self._finish_or(self._show_control)
+        return await self._finish_or_reshow(self._show_control)
 
     async def async_step_confirm_deactivated(
         self, user_input: dict[str, Any] | None = None
@@ -129,28 +129,28 @@ class ExportWindows(ConfigEntryBaseFlow, ABC):
             return await self._show_confirmation()
         if user_input[CONF_CHOOSE_ANOTHER_MODE]:
             return await self._show_control()
-        return await self._finish_or(self._show_confirmation)
+        return await self._finish_or_reshow(self._show_confirmation)
 
-    async def _finish_or(
-        self, show_again: Callable[[NotFinishedError], Awaitable[ConfigFlowResult]]
+    async def _finish_or_reshow(
+        self, show_again: Callable[[StepFailedError], Awaitable[ConfigFlowResult]]
     ) -> ConfigFlowResult:
         try:
             return await self._finish()
-        except NotFinishedError as error:
+        except StepFailedError as error:
             return await show_again(error)
 
-    async def _show_control(self, error: NotFinishedError | None = None) -> ConfigFlowResult:
+    async def _show_control(self, error: StepFailedError | None = None) -> ConfigFlowResult:
         return self.async_show_form(
             step_id="control",
             data_schema=form(CONTROL_FIELDS, self._wanted),
             errors={"base": error.key} if error else None,
             description_placeholders={
-                "held": await self._what_is_held(),
+                "held": await self._describe_device(),
                 "reason": error.reason if error else "",
             },
         )
 
-    async def _show_confirmation(self, error: NotFinishedError | None = None) -> ConfigFlowResult:
+    async def _show_confirmation(self, error: StepFailedError | None = None) -> ConfigFlowResult:
         return self.async_show_form(
             step_id="confirm_deactivated",
             data_schema=CONFIRMATION,
@@ -158,7 +158,7 @@ class ExportWindows(ConfigEntryBaseFlow, ABC):
             description_placeholders={"reason": error.reason if error else ""},
         )
 
-    async def _what_is_held(self) -> str:
+    async def _describe_device(self) -> str:
         """Return in words what the device holds, and where that is not what stands in the windows."""
         held = self._held
         if held is None:
@@ -201,7 +201,7 @@ class ExportWindows(ConfigEntryBaseFlow, ABC):
         return translations[f"component.{DOMAIN}.{category}.{key}"]
 
 
-class Sec1000ConfigFlow(ExportWindows, ConfigFlow, domain=DOMAIN):
+class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
     """Sets up a device, or changes its address. It reads from the device and writes nothing to it."""
 
     VERSION = ENTRY_VERSION
@@ -217,7 +217,7 @@ class Sec1000ConfigFlow(ExportWindows, ConfigFlow, domain=DOMAIN):
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask where the device is, and ask the device what it holds."""
-        values, errors = checked(user_input or {})
+        values, errors = validate(user_input or {})
         if user_input is not None and not errors:
             held, errors = await self._ask_device(values)
             if held:
@@ -240,10 +240,10 @@ class Sec1000ConfigFlow(ExportWindows, ConfigFlow, domain=DOMAIN):
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for another address, and the device whether it is there."""
         entry = self._get_reconfigure_entry()
-        if await NoteKeeper(self.hass, entry.entry_id).load():
+        if await PendingRestoreStore(self.hass, entry.entry_id).load():
             # What should hold has to be put back at the address where it was taken off.
             return self.async_abort(reason="limit_is_off")
-        values, errors = checked(user_input or {})
+        values, errors = validate(user_input or {})
         if user_input is not None and not errors:
             held, errors = await self._ask_device(values)
             if held:
@@ -284,7 +284,7 @@ class Sec1000ConfigFlow(ExportWindows, ConfigFlow, domain=DOMAIN):
             raise AbortFlow("already_configured")
 
 
-class Sec1000OptionsFlow(ExportWindows, OptionsFlow):
+class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
     """Changes the options of an entry without reloading it."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -299,7 +299,7 @@ class Sec1000OptionsFlow(ExportWindows, OptionsFlow):
             }
             if entry.state is ConfigEntryState.LOADED:
                 self._held = entry.runtime_data.coordinator.data.settings
-        values, errors = checked(user_input or {})
+        values, errors = validate(user_input or {})
         if user_input is not None and not errors:
             self._wanted |= values
             return await self.async_step_export_limits()
@@ -318,15 +318,15 @@ class Sec1000OptionsFlow(ExportWindows, OptionsFlow):
             entry, options={**entry.options, **self._chosen(GENERAL_FIELDS)}
         )
         if loaded:
-            entry.runtime_data.coordinator.take_over_interval()
+            entry.runtime_data.coordinator.apply_scan_interval()
         export = self._chosen((*LIMIT_FIELDS, *CONTROL_FIELDS))
         if self._deactivates() or any(entry.options.get(key) != value for key, value in export.items()):
             if not loaded:
-                raise NotFinishedError("not_loaded")
+                raise StepFailedError("not_loaded")
             try:
                 await entry.runtime_data.export.apply_options(export)
             except HomeAssistantError as error:
-                raise NotFinishedError("not_applied", reason(self.hass, error)) from error
+                raise StepFailedError("not_applied", reason(self.hass, error)) from error
         # All is saved already; the flow saves the same once more.
         return self.async_create_entry(data={**entry.options})
 

@@ -16,19 +16,19 @@ from homeassistant.helpers.event import async_call_later, async_track_time_inter
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .const import LOGGER
-from .messages import translated
+from .messages import translated_error
 from .options import ExportOptions
 from .sec1000.client import TRIES, Sec1000Client
 from .sec1000.errors import Sec1000Error, TelemetryNotServedError
 from .sec1000.model import ControlMode, ExportSettings, ExportTarget, Telemetry, kilowatts
-from .sec1000.stats import Effort
+from .sec1000.stats import RequestStats
 from .sec1000.zero_glitch import ZeroGlitchFilter
 from .tracking.baseline import Baseline
 from .tracking.energy import Energy, EnergyMeter, EnergyTotals
 from .tracking.feedback import Action, Feedback, FeedbackRecord
 from .tracking.meter_watch import MeterWatch
-from .tracking.pending import NoteKeeper
-from .tracking.reachability import Silence
+from .tracking.pending import PendingRestoreStore
+from .tracking.reachability import Reachability
 
 if TYPE_CHECKING:
     # It holds a coordinator.
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 SETTINGS_INTERVAL: Final = timedelta(seconds=60)
 SETTINGS_LIFETIME: Final = 180.0
 """s; what was read longer ago is not shown any more."""
-UNKNOWN_READ_AFTER: Final = 10.0
+REREAD_DELAY: Final = 10.0
 """s after a command that could not be read back."""
-NOT_SERVED_INTERVAL: Final = 3600.0
+TELEMETRY_PROBE_INTERVAL: Final = 3600.0
 """s; how often a firmware without telemetry is asked for it again."""
 
 
@@ -93,7 +93,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             always_update=False,
         )
         self.data = Snapshot()
-        self.notes = NoteKeeper(hass, entry.entry_id)
+        self.notes = PendingRestoreStore(hass, entry.entry_id)
         self.baseline = Baseline(hass, entry.entry_id)
         self.client = Sec1000Client(entry.data[CONF_HOST], entry.data[CONF_PORT], remember=self._remember)
         self._meter_watch = MeterWatch()
@@ -105,7 +105,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._loss_logged = False
         self._settings_error: Sec1000Error | None = None
         self._ask_telemetry_at = 0.0
-        self._silence = Silence(hass, entry)
+        self._reachability = Reachability(hass, entry)
         entry.async_on_unload(self._stop_dropping)
 
     @property
@@ -121,12 +121,12 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
     @property
     def answered_at(self) -> datetime | None:
         """When the device last gave a good answer, UTC; None where it gave none since setup."""
-        return self._silence.answered_at
+        return self._reachability.answered_at
 
     @property
-    def is_left_alone(self) -> bool:
+    def backing_off(self) -> bool:
         """Whether the device is asked less often, since it seems to have had enough."""
-        return self._silence.is_kept
+        return self._reachability.backing_off
 
     @property
     def serves_telemetry(self) -> bool:
@@ -134,7 +134,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         return not self._ask_telemetry_at
 
     @callback
-    def take_over_interval(self) -> None:
+    def apply_scan_interval(self) -> None:
         """Poll at the interval that the options hold now, from the next poll on."""
         self.update_interval = timedelta(seconds=self.options.scan_interval)
         if self._listeners:
@@ -150,7 +150,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
 
         @callback
         def begin(_now: datetime) -> None:
-            if self._silence.is_kept:
+            if self._reachability.backing_off:
                 self._drop_old_settings()
                 return
             self.config_entry.async_create_background_task(self.hass, read(), f"{self.name} export settings")
@@ -171,10 +171,10 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             settings = await self.client.read_export_settings(tries=1 if self._settings_error else TRIES)
         except Sec1000Error as error:
             self._settings_error = error
-            self._silence.lasts(self.options.scan_interval)
+            self._reachability.check_outage(self.options.scan_interval)
             self._drop_old_settings()
         else:
-            await self._take_over(settings)
+            await self._apply_settings(settings)
 
     async def try_now(self) -> None:
         """Ask the device once although it is left alone; poll as usual again where it answers.
@@ -182,18 +182,18 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         It is asked for its settings, by which a SEC1000 is known, also where it serves no
         telemetry. Raises Sec1000Error where it does not answer.
         """
-        await self._take_over(await self.client.read_export_settings(tries=1, urgent=True))
-        self._silence.well()
+        await self._apply_settings(await self.client.read_export_settings(tries=1, urgent=True))
+        self._reachability.reset_backoff()
         await self.async_refresh()
 
-    async def _take_over(self, settings: ExportSettings) -> None:
+    async def _apply_settings(self, settings: ExportSettings) -> None:
         """Show what was read; the first limit that is ever read is the first baseline."""
         if self.data.proven_limit is None:
-            await self.show_proven(settings, settings.limit)
+            await self.set_verified(settings, settings.limit)
         else:
             self.show_settings(settings)
 
-    async def show_proven(self, settings: ExportSettings, limit: int) -> None:
+    async def set_verified(self, settings: ExportSettings, limit: int) -> None:
         """Take over what the device was just proven to hold, and keep the limit (W) as what should hold.
 
         Both at once: compared with what should have held before, the device would seem to differ.
@@ -205,7 +205,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         await self.notes.write(target, self.config_entry.data[CONF_HOST], self.config_entry.data[CONF_PORT])
         self._show(replace(self.data, note=target))
 
-    async def drop_note(self) -> None:
+    async def clear_pending(self) -> None:
         """Forget what should hold: the device holds it, or something else that limits."""
         await self.notes.drop()
         self._show(replace(self.data, note=None))
@@ -218,19 +218,19 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             LOGGER.info("%s: the export limit can be read again", self.name)
         self._settings_error = None
         self._settings_read_at = monotonic()
-        self._drop_settings_in_time()
-        self._silence.ended()
+        self._schedule_settings_expiry()
+        self._reachability.ended()
         if proven_limit is None:
             proven_limit = self.data.proven_limit
         self._show(replace(self.data, settings=settings, proven_limit=proven_limit, answered=True))
 
     @callback
-    def forget_settings(self) -> None:
+    def invalidate_settings(self) -> None:
         """Show nothing where a command may have changed what was read, and read it again soon."""
         self._show(replace(self.data, settings=None))
 
         async def read_soon() -> None:
-            await asyncio.sleep(UNKNOWN_READ_AFTER)
+            await asyncio.sleep(REREAD_DELAY)
             await self.read_settings()
 
         self.config_entry.async_create_background_task(
@@ -238,7 +238,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         )
 
     @callback
-    def _drop_settings_in_time(self) -> None:
+    def _schedule_settings_expiry(self) -> None:
         """Show what was just read for its lifetime and no longer, also where no read ends just then."""
 
         @callback
@@ -285,17 +285,17 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         await self.baseline.load()
         await self.energy_totals.load()
         self._show(replace(self.data, proven_limit=self.baseline.limit))
-        if target := await self._left_to_restore():
+        if target := await self._load_pending():
             # Restoring goes before everything else that could be asked.
-            self.client.unsettled = target
+            self.client.pending_target = target
             self._show(replace(self.data, note=target))
             return
         try:
-            await self._take_over(await self.client.identify())
+            await self._apply_settings(await self.client.identify())
         except Sec1000Error as error:
             self._settings_error = error
 
-    async def _left_to_restore(self) -> ExportTarget | None:
+    async def _load_pending(self) -> ExportTarget | None:
         """Return what a note says should hold; where it cannot be read, what was last proven."""
         if note := await self.notes.load():
             return note.target
@@ -312,34 +312,34 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         setting_up = self.config_entry.state is ConfigEntryState.SETUP_IN_PROGRESS
         if monotonic() < self._ask_telemetry_at or (setting_up and self.data.note):
             return self.data
-        effort = Effort()
-        hopeful = self._settings_error is None if setting_up else self.last_update_success
+        stats = RequestStats()
+        retry = self._settings_error is None if setting_up else self.last_update_success
         try:
-            telemetry = await self.client.read_telemetry(tries=TRIES if hopeful else 1, effort=effort)
+            telemetry = await self.client.read_telemetry(tries=TRIES if retry else 1, stats=stats)
         except TelemetryNotServedError as error:
             if not self._ask_telemetry_at:
                 LOGGER.warning("%s: %s; it is asked again every hour", self.name, error)
-            self._ask_telemetry_at = monotonic() + NOT_SERVED_INTERVAL
-            self._silence.well()
-            self._note_telemetry(Feedback.of(error), str(error), effort)
+            self._ask_telemetry_at = monotonic() + TELEMETRY_PROBE_INTERVAL
+            self._reachability.reset_backoff()
+            self._record_poll(Feedback.of(error), str(error), stats)
             return replace(self.data, telemetry=None)
         except Exception as error:
-            self._note_telemetry(Feedback.of(error), str(error), effort)
+            self._record_poll(Feedback.of(error), str(error), stats)
             self.data = replace(self.data, telemetry=None)
             self._meter_watch.forget()
-            self._silence.lasts(self.options.scan_interval)
+            self._reachability.check_outage(self.options.scan_interval)
             if not isinstance(error, Sec1000Error):
                 raise
             if setting_up and self.data.settings:
                 return self.data
             failed = partial(
-                UpdateFailed, retry_after=self._silence.back_off(error, self.options.scan_interval)
+                UpdateFailed, retry_after=self._reachability.back_off(error, self.options.scan_interval)
             )
-            raise translated(self.hass, failed, "telemetry_failed", error) from error
+            raise translated_error(self.hass, failed, "telemetry_failed", error) from error
         self._ask_telemetry_at = 0.0
-        self._silence.well()
-        self._silence.ended()
-        self._note_telemetry(Feedback.OK, "Telemetry is read.", effort)
+        self._reachability.reset_backoff()
+        self._reachability.ended()
+        self._record_poll(Feedback.OK, "Telemetry is read.", stats)
         exceeded = self._meter_watch.exceeded(telemetry, self.data.settings, self.options, monotonic())
         if exceeded is not None and not self.data.limit_exceeded:
             await self._report_exceeded(telemetry, exceeded)
@@ -359,7 +359,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         await self.read_settings()
 
     @callback
-    def _note_telemetry(self, feedback: Feedback, message: str, effort: Effort) -> None:
+    def _record_poll(self, feedback: Feedback, message: str, stats: RequestStats) -> None:
         """Keep the record as it is while the outcome is the same: polling writes no states."""
         if self.data.feedback[Action.GET_TELEMETRY_DATA].feedback != feedback:
-            self.show_feedback(Action.GET_TELEMETRY_DATA, FeedbackRecord.ended(feedback, message, effort))
+            self.show_feedback(Action.GET_TELEMETRY_DATA, FeedbackRecord.ended(feedback, message, stats))

@@ -12,7 +12,7 @@ from .address import address_of
 from .coordinator import Sec1000Coordinator
 from .data import Sec1000ConfigEntry
 from .migration.settings import CONF_DEVICE_NAME
-from .sec1000.transport import line_to
+from .sec1000.transport import transport_for
 
 TO_REDACT: Final = {CONF_HOST, CONF_NAME, CONF_DEVICE_NAME}
 
@@ -26,7 +26,7 @@ async def async_get_config_entry_diagnostics(
     """
     loaded = entry.state is ConfigEntryState.LOADED
     coordinator = entry.runtime_data.coordinator if loaded else None
-    line = coordinator.client.line if coordinator else line_to(*address_of(entry))
+    line = coordinator.client.line if coordinator else transport_for(*address_of(entry))
     return {
         "entry": async_redact_data(
             {
@@ -70,5 +70,5 @@ def _shown(coordinator: Sec1000Coordinator) -> dict[str, Any]:
         "last_update_success": coordinator.last_update_success,
         "answered_at": coordinator.answered_at.isoformat() if coordinator.answered_at else None,
         "serves_telemetry": coordinator.serves_telemetry,
-        "left_alone": coordinator.is_left_alone,
+        "left_alone": coordinator.backing_off,
     }

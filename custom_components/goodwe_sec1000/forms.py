@@ -44,7 +44,7 @@ _MODES: Final = (ControlMode.VALUE, ControlMode.RCR, ControlMode.DRED, ControlMo
 
 
 class _NumberField(NumberSelector):
-    """A number in a box whose range is only shown; `checked` judges it.
+    """A number in a box whose range is only shown; `validate` judges it.
 
     The selector's own refusal does not say what is allowed, and is in English everywhere.
     """
@@ -64,20 +64,20 @@ class _Switch(BooleanSelector):
         raise vol.Invalid("expected true or false")
 
 
-def _box(minimum: float, maximum: float, step: float = 1, unit: str | None = None) -> _NumberField:
+def _number_box(minimum: float, maximum: float, step: float = 1, unit: str | None = None) -> _NumberField:
     config = NumberSelectorConfig(min=minimum, max=maximum, step=step, mode=NumberSelectorMode.BOX)
     if unit:
         config["unit_of_measurement"] = unit
     return _NumberField(config)
 
 
-_POWER_BOX: Final = _box(0, MAX_KILOWATTS, 0.01, UnitOfPower.KILO_WATT)
+_POWER_BOX: Final = _number_box(0, MAX_KILOWATTS, 0.01, UnitOfPower.KILO_WATT)
 
 _FIELDS: Final = {
     CONF_NAME: TextSelector(),
     CONF_HOST: TextSelector(),
-    CONF_PORT: _box(1, MAX_PORT),
-    CONF_SCAN_INTERVAL: _box(MIN_SCAN_INTERVAL, MAX_SCAN_INTERVAL, unit=UnitOfTime.SECONDS),
+    CONF_PORT: _number_box(1, MAX_PORT),
+    CONF_SCAN_INTERVAL: _number_box(MIN_SCAN_INTERVAL, MAX_SCAN_INTERVAL, unit=UnitOfTime.SECONDS),
     CONF_PUT_BACK: _Switch(),
     CONF_ALLOW_DEACTIVATING: _Switch(),
     CONF_MIN_EXPORT_LIMIT: _POWER_BOX,
@@ -108,7 +108,7 @@ def form(fields: tuple[str, ...], values: Mapping[str, Any]) -> vol.Schema:
     return vol.Schema({vol.Required(key, default=values[key]): _FIELDS[key] for key in fields})
 
 
-def checked(user_input: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+def validate(user_input: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the input as it is to be stored, and the error of each field that is not right."""
     values = dict(user_input)
     errors: dict[str, str] = {}
@@ -119,11 +119,11 @@ def checked(user_input: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, st
             except _FieldError as error:
                 errors[key] = error.key
     if not errors and set(LIMIT_FIELDS) <= values.keys():
-        errors = _disorder(*(values[key] for key in LIMIT_FIELDS))
+        errors = _check_order(*(values[key] for key in LIMIT_FIELDS))
     return values, errors
 
 
-def _disorder(minimum: float, maximum: float, capacity: float) -> dict[str, str]:
+def _check_order(minimum: float, maximum: float, capacity: float) -> dict[str, str]:
     errors: dict[str, str] = {}
     if minimum > maximum:
         errors[CONF_MIN_EXPORT_LIMIT] = "minimum_above_maximum"

@@ -15,10 +15,10 @@ from .sec1000.errors import (
     ConnectionClosedError,
     ConnectionFailedError,
     HostNotFoundError,
+    InvalidAnswerError,
     NotAppliedError,
     NotLimitedError,
     OutcomeUnknownError,
-    SenselessAnswerError,
     SupersededError,
     UnexpectedAnswerError,
 )
@@ -30,7 +30,7 @@ _KEYS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (ConnectionClosedError, "closed"),
     (ConnectionFailedError, "cannot_connect"),
     (ChecksumError, "checksum"),
-    (SenselessAnswerError, "senseless"),
+    (InvalidAnswerError, "senseless"),
     (UnexpectedAnswerError, "unexpected"),
     (NotAppliedError, "holds"),
     (SupersededError, "newer"),
@@ -41,7 +41,7 @@ _KEYS: Final[tuple[tuple[type[Exception], str], ...]] = (
 
 
 @callback
-def translated[E: HomeAssistantError](
+def translated_error[E: HomeAssistantError](
     hass: HomeAssistant, kind: Callable[..., E], key: str, error: Exception, **placeholders: str
 ) -> E:
     """Return the error that Home Assistant shows for this one; its text in the log stays in English.
@@ -74,7 +74,7 @@ def reason(hass: HomeAssistant, error: Exception) -> str:
 
 
 @callback
-def held_in_words(hass: HomeAssistant, settings: ExportSettings | None) -> str:
+def format_settings(hass: HomeAssistant, settings: ExportSettings | None) -> str:
     """Return what the device holds, or that it is not known, as a sentence of its own."""
     if settings is None:
         return _text(hass, "common", "held_unknown") or ""
@@ -82,21 +82,21 @@ def held_in_words(hass: HomeAssistant, settings: ExportSettings | None) -> str:
 
 
 @callback
-def mode_in_words(hass: HomeAssistant, mode: ControlMode) -> str:
+def mode_name(hass: HomeAssistant, mode: ControlMode) -> str:
     """Return the name of a control mode as the select shows it."""
     return _text(hass, "selector", f"control_mode.options.{mode.key}") or mode.key
 
 
-def power_in_words(power: int) -> str:
+def format_kw(power: int) -> str:
     """Return a power (W) as kW with two decimals."""
     return f"{kilowatts(power):.2f}"
 
 
 def _holds(hass: HomeAssistant, settings: ExportSettings) -> dict[str, str]:
     return {
-        "mode": mode_in_words(hass, settings.mode),
-        "limit": power_in_words(settings.limit),
-        "capacity": power_in_words(settings.capacity),
+        "mode": mode_name(hass, settings.mode),
+        "limit": format_kw(settings.limit),
+        "capacity": format_kw(settings.capacity),
     }
 
 
@@ -107,9 +107,9 @@ def _placeholders(hass: HomeAssistant, error: Exception) -> dict[str, str]:
         return {"value": error.value}
     if isinstance(error, OutOfRangeError):
         return {
-            "limit": power_in_words(error.limit),
-            "lowest": power_in_words(error.lowest),
-            "highest": power_in_words(error.highest),
+            "limit": format_kw(error.limit),
+            "lowest": format_kw(error.lowest),
+            "highest": format_kw(error.highest),
         }
     return {}
 

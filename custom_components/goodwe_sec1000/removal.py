@@ -10,30 +10,32 @@ from .const import DOMAIN, LOGGER
 from .control.actions import drift_issue_id
 from .control.restore import issue_id, placeholders
 from .data import Sec1000ConfigEntry
-from .migration.follow_up import Rest, moved_in_issue_id
+from .migration.follow_up import MigrationFollowUp, moved_in_issue_id
 from .migration.stored_limits import async_remove_stored_limits
 from .sec1000.client import Sec1000Client
 from .sec1000.errors import Sec1000Error
 from .sec1000.model import ExportSettings
 from .tracking.baseline import Baseline
 from .tracking.energy import EnergyTotals
-from .tracking.pending import Note, NoteKeeper
-from .tracking.reachability import async_forget
+from .tracking.pending import PendingRestore, PendingRestoreStore
+from .tracking.reachability import async_forget_entry
 
 LIMIT_WAS_LEFT_OFF: Final = "limit_was_left_off"
 
 
-async def async_settle_removed(hass: HomeAssistant, entry: Sec1000ConfigEntry, seconds: float) -> None:
+async def async_clean_up_removed_entry(
+    hass: HomeAssistant, entry: Sec1000ConfigEntry, seconds: float
+) -> None:
     """Put back a limit that is off within this time, or leave a repair issue that stays."""
     for issue in (drift_issue_id, issue_id, moved_in_issue_id):
         ir.async_delete_issue(hass, DOMAIN, issue(entry.entry_id))
-    async_forget(hass, entry.entry_id)
+    async_forget_entry(hass, entry.entry_id)
     await Baseline(hass, entry.entry_id).remove()
     await EnergyTotals(hass, entry.entry_id).remove()
-    await Rest(hass, entry).remove()
+    await MigrationFollowUp(hass, entry).remove()
     if not hass.config_entries.async_entries(DOMAIN):
         await async_remove_stored_limits(hass)
-    notes = NoteKeeper(hass, entry.entry_id)
+    notes = PendingRestoreStore(hass, entry.entry_id)
     if (note := await notes.load()) is None:
         await notes.drop()
         return
@@ -56,12 +58,12 @@ async def async_settle_removed(hass: HomeAssistant, entry: Sec1000ConfigEntry, s
     await notes.drop()
 
 
-async def put_back(note: Note, *, whatever_holds: bool = False) -> ExportSettings:
+async def put_back(note: PendingRestore, *, whatever_holds: bool = False) -> ExportSettings:
     """Put back what a note of a removed entry says, and return what the device holds then.
 
     A device that limits the export again, by whatever setting, is left as it is unless
     `whatever_holds`. Raises as `Sec1000Client.restore` and `Sec1000Client.apply`.
     """
     client = Sec1000Client(note.host, note.port)
-    client.unsettled = note.target
+    client.pending_target = note.target
     return await (client.apply(note.target) if whatever_holds else client.restore())

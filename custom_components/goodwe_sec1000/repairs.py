@@ -20,30 +20,30 @@ from .const import DOMAIN, LOGGER
 from .control.actions import LIMIT_KEEPS_DRIFTING
 from .control.restore import LIMIT_IS_OFF, placeholders
 from .data import Sec1000ConfigEntry
-from .messages import held_in_words, reason
+from .messages import format_settings, reason
 from .removal import LIMIT_WAS_LEFT_OFF, put_back
 from .sec1000 import timing
 from .sec1000.client import Sec1000Client
 from .sec1000.errors import Sec1000Error
 from .sec1000.model import ExportSettings
 from .sec1000.setting_write import agrees
-from .tracking.baseline import Drift, drift, may_be_kept
-from .tracking.pending import Note
+from .tracking.baseline import Drift, drift, is_acceptable
+from .tracking.pending import PendingRestore
 from .tracking.reachability import DEVICE_SILENT
 
 if TYPE_CHECKING:
     # Not in the oldest Home Assistant that is supported.
     from homeassistant.components.repairs import RepairsFlowResult
 
-_NOTHING_TO_FILL_IN: Final = vol.Schema({})
+_EMPTY_SCHEMA: Final = vol.Schema({})
 
 
-class FixFlow(RepairsFlow, ABC):
+class RepairFlowBase(RepairsFlow, ABC):
     """Mends what an issue tells."""
 
     def __init__(self, issue: ir.IssueEntry) -> None:
         self._told = dict(issue.translation_placeholders or {})
-        self._mending: asyncio.Task[RepairsFlowResult] | None = None
+        self._fix_task: asyncio.Task[RepairsFlowResult] | None = None
 
     @property
     @abstractmethod
@@ -52,38 +52,40 @@ class FixFlow(RepairsFlow, ABC):
 
     @property
     def _placeholders(self) -> dict[str, str]:
-        return {**self._told, "held": held_in_words(self.hass, self._held)}
+        return {**self._told, "held": format_settings(self.hass, self._held)}
 
     def _show(self, step: str, *, error: str | None = None, reason: str = "") -> RepairsFlowResult:
         """Show a window that only is to be submitted; with an error, what was submitted failed."""
         return self.async_show_form(
             step_id=step,
-            data_schema=_NOTHING_TO_FILL_IN,
+            data_schema=_EMPTY_SCHEMA,
             errors={"base": error} if error else None,
             description_placeholders={**self._placeholders, "reason": reason},
         )
 
-    def _mended(self, *, description: str | None = None) -> RepairsFlowResult:
+    def _finish_fixed(self, *, description: str | None = None) -> RepairsFlowResult:
         """End the flow well, also where its window was closed meanwhile."""
         ir.async_delete_issue(self.hass, DOMAIN, self.issue_id)
         return self.async_create_entry(
             data={}, description=description, description_placeholders=self._placeholders
         )
 
-    async def _mend(self, step: str, work: Callable[[], Awaitable[RepairsFlowResult]]) -> RepairsFlowResult:
+    async def _run_fix(
+        self, step: str, work: Callable[[], Awaitable[RepairsFlowResult]]
+    ) -> RepairsFlowResult:
         """Do the work; show this window again, with the reason, where it failed.
 
         It comes to its end also where the window is closed meanwhile, and whoever submits twice
         waits for the same work.
         """
-        if self._mending is None or self._mending.done():
+        if self._fix_task is None or self._fix_task.done():
             self._abort_if_solved()
-            self._mending = self.hass.async_create_task(
-                self._or_show_again(step, work), f"repair {self.issue_id}"
+            self._fix_task = self.hass.async_create_task(
+                self._run_or_show_error(step, work), f"repair {self.issue_id}"
             )
-        return await asyncio.shield(self._mending)
+        return await asyncio.shield(self._fix_task)
 
-    async def _or_show_again(
+    async def _run_or_show_error(
         self, step: str, work: Callable[[], Awaitable[RepairsFlowResult]]
     ) -> RepairsFlowResult:
         try:
@@ -101,7 +103,7 @@ class FixFlow(RepairsFlow, ABC):
             raise AbortFlow("solved", description_placeholders=self._told)
 
 
-class EntryFixFlow(FixFlow):
+class EntryRepairFlow(RepairFlowBase):
     """Mends what concerns a config entry."""
 
     def __init__(self, issue: ir.IssueEntry) -> None:
@@ -134,7 +136,7 @@ class EntryFixFlow(FixFlow):
         return entry
 
 
-class LimitIsOffFlow(EntryFixFlow):
+class LimitIsOffFlow(EntryRepairFlow):
     """Tries at once to put back a limit that is off."""
 
     async def async_step_init(self, _input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
@@ -152,12 +154,12 @@ class LimitIsOffFlow(EntryFixFlow):
 
         async def restore() -> RepairsFlowResult:
             await data.export.restore()
-            return self._mended()
+            return self._finish_fixed()
 
-        return await self._mend("put_back", restore)
+        return await self._run_fix("put_back", restore)
 
 
-class DeviceSilentFlow(EntryFixFlow):
+class DeviceSilentFlow(EntryRepairFlow):
     """Asks a silent device once, although it is left alone."""
 
     _asked_at: float | None = None
@@ -181,14 +183,14 @@ class DeviceSilentFlow(EntryFixFlow):
             await self._pause()
             if entry.state is ConfigEntryState.LOADED:
                 await entry.runtime_data.coordinator.try_now()
-                return self._mended()
+                return self._finish_fixed()
             # Setup would ask more than once, and begin its pauses anew.
             client = Sec1000Client(*address_of(entry))
             await client.read_export_settings(tries=1, urgent=True)
             await self._load(entry)
-            return self._mended()
+            return self._finish_fixed()
 
-        return await self._mend("ask", ask)
+        return await self._run_fix("ask", ask)
 
     async def _load(self, entry: Sec1000ConfigEntry) -> None:
         # Home Assistant itself may be about it.
@@ -207,18 +209,18 @@ class DeviceSilentFlow(EntryFixFlow):
     async def _pause(self) -> None:
         """Do not let an impatient owner exhaust the device."""
         if self._asked_at is not None:
-            await asyncio.sleep(self._asked_at + timing.STANDARD.asked_by_hand - monotonic())
+            await asyncio.sleep(self._asked_at + timing.STANDARD.manual_retry_interval - monotonic())
         self._asked_at = monotonic()
 
 
-class LimitKeepsDriftingFlow(EntryFixFlow):
+class LimitKeepsDriftingFlow(EntryRepairFlow):
     """Puts back what should hold, or keeps what the device holds."""
 
     async def async_step_init(self, _input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
         """Let the owner choose where there is a choice."""
         coordinator = self._loaded_entry.runtime_data.coordinator
         held = coordinator.data.settings
-        if held is None or not may_be_kept(held, coordinator.options):
+        if held is None or not is_acceptable(held, coordinator.options):
             return await self.async_step_put_back()
         return self.async_show_menu(
             step_id="init", menu_options=["put_back", "keep"], description_placeholders=self._placeholders
@@ -235,11 +237,11 @@ class LimitKeepsDriftingFlow(EntryFixFlow):
         if user_input is None:
             return self._show("put_back")
 
-        async def put_back_now() -> RepairsFlowResult:
-            await data.export.put_back_now(limit)
-            return self._mended()
+        async def restore_baseline() -> RepairsFlowResult:
+            await data.export.restore_baseline(limit)
+            return self._finish_fixed()
 
-        return await self._mend("put_back", put_back_now)
+        return await self._run_fix("put_back", restore_baseline)
 
     async def async_step_keep(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
         """Say what the device holds, and make it what should hold."""
@@ -248,18 +250,18 @@ class LimitKeepsDriftingFlow(EntryFixFlow):
             return self._show("keep")
 
         async def keep() -> RepairsFlowResult:
-            await data.export.keep_held()
-            return self._mended()
+            await data.export.accept_device_setting()
+            return self._finish_fixed()
 
-        return await self._mend("keep", keep)
+        return await self._run_fix("keep", keep)
 
 
-class LimitWasLeftOffFlow(FixFlow):
+class LimitWasLeftOffFlow(RepairFlowBase):
     """Puts back what a removed entry left off, or believes its owner that it is back."""
 
     def __init__(self, issue: ir.IssueEntry) -> None:
         super().__init__(issue)
-        self._note = Note.of(issue.data or {})
+        self._note = PendingRestore.of(issue.data or {})
         self._found: ExportSettings | None = None
 
     @property
@@ -282,10 +284,10 @@ class LimitWasLeftOffFlow(FixFlow):
         async def put_back_where_off() -> RepairsFlowResult:
             self._found = await put_back(self._note)
             if agrees(self._found, self._note.target):
-                return self._mended()
+                return self._finish_fixed()
             return self._show("overwrite")
 
-        return await self._mend("put_back", put_back_where_off)
+        return await self._run_fix("put_back", put_back_where_off)
 
     async def async_step_overwrite(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
         """Make the device hold what should hold, although it limits the export by something else."""
@@ -295,9 +297,9 @@ class LimitWasLeftOffFlow(FixFlow):
 
         async def overwrite() -> RepairsFlowResult:
             self._found = await put_back(self._note, whatever_holds=True)
-            return self._mended()
+            return self._finish_fixed()
 
-        return await self._mend("overwrite", overwrite)
+        return await self._run_fix("overwrite", overwrite)
 
     async def async_step_confirm(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
         """Forget it where the owner has seen to it.
@@ -306,7 +308,7 @@ class LimitWasLeftOffFlow(FixFlow):
         """
         if user_input is None:
             return self._show("confirm")
-        return self._mended(description="confirmed")
+        return self._finish_fixed(description="confirmed")
 
     def _abort_if_set_up_again(self) -> None:
         """End the flow where the device has an entry again, which knows what should hold."""
@@ -317,7 +319,7 @@ class LimitWasLeftOffFlow(FixFlow):
                 raise AbortFlow("set_up_again", description_placeholders=self._told | {"entry": entry.title})
 
 
-_FLOWS: Final[Mapping[str | None, type[FixFlow]]] = {
+_FLOWS: Final[Mapping[str | None, type[RepairFlowBase]]] = {
     LIMIT_IS_OFF: LimitIsOffFlow,
     DEVICE_SILENT: DeviceSilentFlow,
     LIMIT_KEEPS_DRIFTING: LimitKeepsDriftingFlow,

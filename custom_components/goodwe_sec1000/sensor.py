@@ -260,7 +260,7 @@ class FeedbackSensor(Sec1000Entity, SensorEntity):
             "flags": record.feedback.flags,
             "message": record.message,
             "attempts": record.attempts,
-            "overcome": list(record.overcome),
+            "overcome": list(record.recovered_errors),
         }
 
 

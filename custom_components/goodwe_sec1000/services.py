@@ -65,7 +65,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 
 async def _handle(handler: _Handler, call: ServiceCall) -> ServiceResponse:
-    entry = chosen_entry(call.hass, call.data.get(ATTR_CONFIG_ENTRY_ID), call.data.get(ATTR_DEVICE))
+    entry = resolve_entry(call.hass, call.data.get(ATTR_CONFIG_ENTRY_ID), call.data.get(ATTR_DEVICE))
     await _check_permission(call, entry)
     outcome = await handler(entry.runtime_data.export, call)
     settings = outcome.settings
@@ -109,7 +109,7 @@ async def _check_permission(call: ServiceCall, entry: Sec1000ConfigEntry) -> Non
 
 
 @callback
-def chosen_entry(hass: HomeAssistant, entry_id: str | None, device: str | None) -> Sec1000ConfigEntry:
+def resolve_entry(hass: HomeAssistant, entry_id: str | None, device: str | None) -> Sec1000ConfigEntry:
     """Return the enabled entry with this id and with a device of this name, as far as they are given.
 
     It must be exactly one, and loaded; else ServiceValidationError says which there are.
@@ -120,7 +120,7 @@ def chosen_entry(hass: HomeAssistant, entry_id: str | None, device: str | None) 
     # The older integration took an empty name for none.
     device = device.strip() if device else None
 
-    def refused(problem: str) -> ServiceValidationError:
+    def error(problem: str) -> ServiceValidationError:
         return ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key=problem,
@@ -136,18 +136,18 @@ def chosen_entry(hass: HomeAssistant, entry_id: str | None, device: str | None) 
     if entry_id is not None:
         chosen = [entry for entry in entries if entry.entry_id == entry_id]
         if not chosen:
-            raise refused("entry_not_found")
+            raise error("entry_not_found")
     if device and entries:
-        called = [entry for entry in entries if device.casefold() in _names(entry)]
-        if not called:
-            raise refused("device_not_found")
-        chosen = [entry for entry in chosen if entry in called]
+        by_name = [entry for entry in entries if device.casefold() in _names(entry)]
+        if not by_name:
+            raise error("device_not_found")
+        chosen = [entry for entry in chosen if entry in by_name]
         if not chosen:
-            raise refused("device_differs")
+            raise error("device_differs")
     if not chosen:
-        raise refused("no_entry")
+        raise error("no_entry")
     if len(chosen) > 1:
-        raise refused("several_devices" if device else "several_entries")
+        raise error("several_devices" if device else "several_entries")
     [entry] = chosen
     if entry.state is not ConfigEntryState.LOADED:
         raise ServiceValidationError(

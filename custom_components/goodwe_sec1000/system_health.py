@@ -29,7 +29,7 @@ async def _information(hass: HomeAssistant) -> dict[str, Any]:
         "loaded": len(loaded),
         "answering": sum(coordinator.answers for coordinator in coordinators),
         "without_telemetry": sum(not coordinator.serves_telemetry for coordinator in coordinators),
-        "left_alone": sum(coordinator.is_left_alone for coordinator in coordinators),
+        "left_alone": sum(coordinator.backing_off for coordinator in coordinators),
         "restoring": sum(coordinator.data.note is not None for coordinator in coordinators),
         "oldest_answer": min(answers, default="–"),
         "failed_requests": f"{sum(exchange.failed for exchange in exchanges)} / {len(exchanges)}",

@@ -263,7 +263,9 @@ async def test_an_error_of_our_own_is_told_and_logged(
     hass: HomeAssistant, loaded: MockConfigEntry, caplog: pytest.LogCaptureFixture
 ) -> None:
     with (
-        patch("custom_components.goodwe_sec1000.sec1000.client.Change", side_effect=RuntimeError("bug")),
+        patch(
+            "custom_components.goodwe_sec1000.sec1000.client.SettingWrite", side_effect=RuntimeError("bug")
+        ),
         pytest.raises(HomeAssistantError, match="report it"),
     ):
         await act(hass, "export_enable")

@@ -6,7 +6,7 @@ from typing import Any, Final
 from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
 import pytest
 
-from custom_components.goodwe_sec1000.forms import checked
+from custom_components.goodwe_sec1000.forms import validate
 from custom_components.goodwe_sec1000.migration.settings import DEFAULTS, settings_from
 from custom_components.goodwe_sec1000.options import ExportOptions
 
@@ -39,11 +39,11 @@ _MODES: Final = {0: "deactivated", 1: "dred", 2: "rcr", 3: "value"}
 @patiently
 @given(OLDER, STORED, st.booleans())
 def test_whatever_it_was_it_is_allowed_now(
-    older: Mapping[str, Any], stored: Mapping[str, Any], several: bool
+    older: Mapping[str, Any], stored: Mapping[str, Any], shared_store: bool
 ) -> None:
-    settings = settings_from(older, stored, several=several)
+    settings = settings_from(older, stored, shared_store=shared_store)
     values = {**settings.data, **settings.options}
-    judged, errors = checked({key: value for key, value in values.items() if key != "host"})
+    judged, errors = validate({key: value for key, value in values.items() if key != "host"})
     assert errors == {}
     assert judged == {key: value for key, value in values.items() if key != "host"}
     options = ExportOptions.of(settings.options)
@@ -55,8 +55,8 @@ def test_whatever_it_was_it_is_allowed_now(
 
 @patiently
 @given(OLDER, st.booleans())
-def test_what_is_not_told_is_as_it_was(older: Mapping[str, Any], several: bool) -> None:
-    settings = settings_from(older, {}, several=several)
+def test_what_is_not_told_is_as_it_was(older: Mapping[str, Any], shared_store: bool) -> None:
+    settings = settings_from(older, {}, shared_store=shared_store)
     told = {correction.setting for correction in settings.corrections}
     values = {"device_name": settings.data["name"], "host": settings.data["host"], **settings.options}
     for key in DEFAULTS:
@@ -70,17 +70,17 @@ def test_what_is_not_told_is_as_it_was(older: Mapping[str, Any], several: bool) 
 def test_with_several_entries_no_limit_is_higher_than_with_one(
     older: Mapping[str, Any], stored: Mapping[str, Any]
 ) -> None:
-    one = settings_from(older, stored, several=False).options
-    several = settings_from(older, stored, several=True).options
+    one = settings_from(older, stored, shared_store=False).options
+    shared_store = settings_from(older, stored, shared_store=True).options
     for key in ("min_export_limit", "max_export_limit"):
-        assert several[key] <= one[key]
+        assert shared_store[key] <= one[key]
 
 
 @patiently
 @given(OLDER, STORED, st.booleans())
 def test_done_again_it_is_the_same(
-    older: Mapping[str, Any], stored: Mapping[str, Any], several: bool
+    older: Mapping[str, Any], stored: Mapping[str, Any], shared_store: bool
 ) -> None:
-    first = settings_from(older, stored, several=several)
-    second = settings_from(older, stored, several=several)
+    first = settings_from(older, stored, shared_store=shared_store)
+    second = settings_from(older, stored, shared_store=shared_store)
     assert (first.data, first.options) == (second.data, second.options)

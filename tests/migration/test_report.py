@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.goodwe_sec1000.const import DOMAIN
-from custom_components.goodwe_sec1000.migration.follow_up import Rest, moved_in_issue_id
+from custom_components.goodwe_sec1000.migration.follow_up import MigrationFollowUp, moved_in_issue_id
 from simulator import Simulator
 
 from .older import move_in, older_entry
@@ -93,11 +93,11 @@ async def test_ended_before_the_entry_was_written_all_is_as_it_was(
     entry.add_to_hass(hass)
     before = entry.as_dict()
 
-    async def ended(_rest: Rest, _corrections: str) -> None:
+    async def ended(_rest: MigrationFollowUp, _corrections: str) -> None:
         raise OSError("no space left")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Rest, "write", ended)
+        patched.setattr(MigrationFollowUp, "write", ended)
         assert not await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.MIGRATION_ERROR
     assert entry.as_dict() == before

@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components import goodwe_sec1000
 from custom_components.goodwe_sec1000.const import DOMAIN
-from custom_components.goodwe_sec1000.migration.report import async_in_words
+from custom_components.goodwe_sec1000.migration.report import async_format_report
 from custom_components.goodwe_sec1000.migration.settings import settings_from
 from simulator import Simulator
 
@@ -429,9 +429,9 @@ async def test_the_owner_reads_it_in_the_language_of_home_assistant(
 async def test_every_sentence_is_there_in_every_language(hass: HomeAssistant, language: str) -> None:
     hass.config.language = language
     settings = settings_from(
-        {"export_limit_control_mode": 0, "max_export_limit": 9}, {"max_export_limit": 8}, several=True
+        {"export_limit_control_mode": 0, "max_export_limit": 9}, {"max_export_limit": 8}, shared_store=True
     )
-    text = await async_in_words(hass, settings, stored_damaged=True, same_address=["Barn", "Attic"])
+    text = await async_format_report(hass, settings, stored_damaged=True, same_address=["Barn", "Attic"])
     lines = text.splitlines()
     assert len(lines) == 7 + 4
     assert all(line.startswith("- ") for line in lines)

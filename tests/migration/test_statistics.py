@@ -23,7 +23,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 )
 
 from custom_components.goodwe_sec1000.const import DOMAIN
-from custom_components.goodwe_sec1000.migration.follow_up import SAVED_AFTER, Rest
+from custom_components.goodwe_sec1000.migration.follow_up import SAVED_AFTER, MigrationFollowUp
 from simulator import Simulator
 from tests.states import shown
 
@@ -115,7 +115,7 @@ async def test_repairs_has_nothing_to_ask(older: MockConfigEntry, hass: HomeAssi
 async def test_it_would_ask_if_the_statistics_of_the_feedbacks_stood(
     older: MockConfigEntry, hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Rest, "finish", lambda _rest: None)
+    monkeypatch.setattr(MigrationFollowUp, "finish", lambda _rest: None)
     await move_in(hass, older)
     await compiled(hass, AFTER)
     assert (await validated(hass)).keys() == FEEDBACK_IDS
@@ -192,7 +192,7 @@ async def test_killed_before_all_was_done_the_next_start_does_it_once_more(
     older: MockConfigEntry, hass: HomeAssistant, hass_storage: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(Rest, "finish", lambda _rest: None)
+        patched.setattr(MigrationFollowUp, "finish", lambda _rest: None)
         await move_in(hass, older)
     assert (await in_recorder(hass, get_metadata, hass)).keys() >= FEEDBACK_IDS
     assert await hass.config_entries.async_reload(older.entry_id)

@@ -9,13 +9,13 @@ from custom_components.goodwe_sec1000.sec1000 import timing
 from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
 from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import Simulator
-from tests.fast_timing import QUICK
+from tests.fast_timing import FAST_TIMING
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> Timing:
     """Shorten every pause, but leave the gate of the limits wide enough to be measured."""
-    pace = replace(QUICK, limit_interval=0.2)
+    pace = replace(FAST_TIMING, limit_interval=0.2)
     monkeypatch.setattr(timing, "STANDARD", pace)
     return pace
 

@@ -14,9 +14,9 @@ from custom_components.goodwe_sec1000.sec1000.command import (
 )
 from custom_components.goodwe_sec1000.sec1000.errors import (
     ChecksumError,
+    InvalidAnswerError,
     InvalidValueError,
     NegativeAnswerError,
-    SenselessAnswerError,
     UnexpectedAnswerError,
 )
 from custom_components.goodwe_sec1000.sec1000.frame import Frame, encode, encode_answer
@@ -102,7 +102,7 @@ def test_an_answer_counts_only_when_all_of_it_is_right(answer: bytes, error: typ
 
 
 def test_a_control_mode_that_is_none_makes_no_sense() -> None:
-    with pytest.raises(SenselessAnswerError, match="control mode 9"):
+    with pytest.raises(InvalidAnswerError, match="control mode 9"):
         READ_EXPORT_SETTINGS.read(encode_answer(Frame(0x43, b"\x09" + bytes(12))))
 
 

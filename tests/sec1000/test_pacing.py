@@ -9,9 +9,9 @@ from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
 from custom_components.goodwe_sec1000.sec1000.errors import NotAppliedError, Sec1000Error
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportSettings, ExportTarget
 from custom_components.goodwe_sec1000.sec1000.setting_write import agrees
-from custom_components.goodwe_sec1000.sec1000.stats import Effort
+from custom_components.goodwe_sec1000.sec1000.stats import RequestStats
 from custom_components.goodwe_sec1000.sec1000.timing import Timing
-from custom_components.goodwe_sec1000.sec1000.transport import line_to
+from custom_components.goodwe_sec1000.sec1000.transport import transport_for
 from simulator import Simulator
 
 TARGET = ExportTarget(ControlMode.VALUE, 30_000, 7_000, sum_of_phases=True)
@@ -23,7 +23,7 @@ def test_the_pauses_and_deadlines_are_those_that_the_device_needs() -> None:
         pacing=0.5,
         deadline=10,
         unlimited_deadline=4,
-        rest_of_odd_answer=0.2,
+        malformed_answer_drain=0.2,
         retry_pauses=(1, 3),
         read_back_pause=2,
         command_deadline=45,
@@ -86,12 +86,12 @@ async def test_a_change_of_mode_that_does_not_succeed_costs_no_more_than_twelve_
     await client.read_export_settings()
     sim.inject("ack-without-effect")
     sim.requests.clear()
-    effort = Effort()
+    stats = RequestStats()
     with pytest.raises(NotAppliedError):
-        await client.apply(TARGET, effort=effort)
-    assert effort.requests == len(sim.requests) <= 12
+        await client.apply(TARGET, stats=stats)
+    assert stats.requests == len(sim.requests) <= 12
 
 
 async def test_one_device_has_one_line_however_its_name_is_spelled(client: Sec1000Client) -> None:
-    assert line_to("SEC1000.local", 1234) is line_to("sec1000.LOCAL", 1234)
-    assert line_to("sec1000.local", 1234) is not line_to("sec1000.local", 1235)
+    assert transport_for("SEC1000.local", 1234) is transport_for("sec1000.LOCAL", 1234)
+    assert transport_for("sec1000.local", 1234) is not transport_for("sec1000.local", 1235)

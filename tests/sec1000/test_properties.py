@@ -34,9 +34,9 @@ from custom_components.goodwe_sec1000.sec1000.command import (
 )
 from custom_components.goodwe_sec1000.sec1000.errors import (
     AnswerTimeoutError,
+    InvalidAnswerError,
     InvalidValueError,
     Sec1000Error,
-    SenselessAnswerError,
 )
 from custom_components.goodwe_sec1000.sec1000.frame import (
     HEAD_SIZE,
@@ -246,7 +246,7 @@ def test_an_answer_counts_exactly_when_it_is_right(examples: int) -> None:
     def check(answer: bytes, command: Command[Any]) -> None:
         read = attempt(lambda: command.read(answer))
         if is_right(answer, command):
-            assert not isinstance(read, Sec1000Error) or isinstance(read, SenselessAnswerError)
+            assert not isinstance(read, Sec1000Error) or isinstance(read, InvalidAnswerError)
         else:
             assert isinstance(read, Sec1000Error)
 
@@ -510,7 +510,7 @@ def test_whatever_comes_through_the_socket_is_a_value_or_an_error(
 
     async def read(port: int, command: Command[Any]) -> object:
         client = Sec1000Client("127.0.0.1", port)
-        client.line.timing = Timing(pacing=0, deadline=0.05, rest_of_odd_answer=0.01)
+        client.line.timing = Timing(pacing=0, deadline=0.05, malformed_answer_drain=0.01)
         async with asyncio.timeout(PATIENCE_OF_THE_TEST):
             try:
                 if command is READ_TELEMETRY:
@@ -547,7 +547,7 @@ def test_whatever_comes_through_the_socket_is_a_value_or_an_error(
                 assert isinstance(got, Sec1000Error)
             elif isinstance(got, Sec1000Error):
                 # A reset overtakes what was sent before it, and a busy machine may be too slow.
-                assert end is End.RESET or isinstance(got, AnswerTimeoutError | SenselessAnswerError)
+                assert end is End.RESET or isinstance(got, AnswerTimeoutError | InvalidAnswerError)
             else:
                 assert got == command.read(answer)
                 values += 1

@@ -14,14 +14,14 @@ from custom_components.goodwe_sec1000.sec1000.errors import (
     ConnectionClosedError,
     ConnectionFailedError,
     HostNotFoundError,
+    InvalidAnswerError,
     NegativeAnswerError,
     Sec1000Error,
-    SenselessAnswerError,
     TelemetryNotServedError,
     UnexpectedAnswerError,
 )
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
-from custom_components.goodwe_sec1000.sec1000.stats import Effort
+from custom_components.goodwe_sec1000.sec1000.stats import RequestStats
 from simulator import CAPTURED, Simulator
 
 ERROR_OF_FAULT: list[tuple[str, type[Sec1000Error]]] = [
@@ -72,10 +72,10 @@ async def test_a_fault_that_passes_costs_one_more_request(
     client: Sec1000Client, sim: Simulator, fault: str
 ) -> None:
     sim.inject(fault, count=1)
-    effort = Effort()
-    await client.read_telemetry(effort=effort)
-    assert effort.requests == len(sim.requests) == 2
-    assert len(effort.overcome) == 1
+    stats = RequestStats()
+    await client.read_telemetry(stats=stats)
+    assert stats.requests == len(sim.requests) == 2
+    assert len(stats.recovered_errors) == 1
 
 
 @pytest.mark.parametrize("fault", ["byte-by-byte", "trailing-bytes", "other-prefix"])
@@ -96,7 +96,7 @@ async def test_three_tries_and_no_more(client: Sec1000Client, sim: Simulator) ->
 
 async def test_a_mode_that_is_none_is_never_shown(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("unknown-mode")
-    with pytest.raises(SenselessAnswerError):
+    with pytest.raises(InvalidAnswerError):
         await client.read_export_settings()
 
 
@@ -105,10 +105,10 @@ async def test_a_name_without_address_is_told_at_once(monkeypatch: pytest.Monkey
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", nowhere)
-    effort = Effort()
+    stats = RequestStats()
     with pytest.raises(HostNotFoundError, match=r"sec1000\.invalid"):
-        await Sec1000Client("sec1000.invalid", 1234).read_telemetry(effort=effort)
-    assert effort.requests == 1
+        await Sec1000Client("sec1000.invalid", 1234).read_telemetry(stats=stats)
+    assert stats.requests == 1
 
 
 async def test_somebody_who_waits_is_not_kept_waiting_by_silence(
@@ -168,7 +168,7 @@ async def test_the_clock_is_set_to_the_local_time_of_sending(client: Sec1000Clie
 
 async def test_a_clock_that_is_not_set_is_told(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("nak")
-    with pytest.raises(SenselessAnswerError, match="0x15"):
+    with pytest.raises(InvalidAnswerError, match="0x15"):
         await client.set_clock(lambda: datetime(2026, 1, 1))  # noqa: DTZ001
 
 
@@ -181,14 +181,14 @@ async def test_a_cancelled_request_leaves_nothing_behind(
     blocker = (
         asyncio.create_task(client.read_telemetry(tries=1)) if moment == "waiting for the line" else None
     )
-    effort = Effort()
-    task = asyncio.create_task(client.read_telemetry(effort=effort))
+    stats = RequestStats()
+    task = asyncio.create_task(client.read_telemetry(stats=stats))
     if moment == "connecting":
         await asyncio.sleep(0)
     elif moment == "pausing":
         sim.clear_faults()
         sim.inject("close-before-answer", count=1)
-        while not effort.overcome:  # noqa: ASYNC110
+        while not stats.recovered_errors:  # noqa: ASYNC110
             await asyncio.sleep(0)
     else:
         await sim.wait_for_requests(1)

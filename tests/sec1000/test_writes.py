@@ -18,7 +18,7 @@ from custom_components.goodwe_sec1000.sec1000.errors import (
     SupersededError,
 )
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTarget
-from custom_components.goodwe_sec1000.sec1000.stats import Effort
+from custom_components.goodwe_sec1000.sec1000.stats import RequestStats
 from simulator import Simulator
 
 READ, LIMIT, VALUE, DRED, RCR = 0x43, 0x42, 0x40, 0x33, 0x28
@@ -32,10 +32,10 @@ def commands(sim: Simulator) -> list[int]:
 async def test_three_requests_where_the_mode_stands(client: Sec1000Client, sim: Simulator) -> None:
     await client.read_export_settings()
     sim.requests.clear()
-    effort = Effort()
-    settings = await client.apply(SEVEN, effort=effort)
+    stats = RequestStats()
+    settings = await client.apply(SEVEN, stats=stats)
     assert commands(sim) == [LIMIT, VALUE, READ]
-    assert effort.requests == 3
+    assert stats.requests == 3
     assert settings.limit == sim.device.bound_limit == 7_000
     assert sim.device.sum_of_phases
 
@@ -55,11 +55,11 @@ async def test_a_mode_changed_behind_our_back_is_found_and_mended(
 ) -> None:
     await client.read_export_settings()
     sim.device.mode = ControlMode.DRED
-    effort = Effort()
-    await client.apply(SEVEN, effort=effort)
+    stats = RequestStats()
+    await client.apply(SEVEN, stats=stats)
     assert sim.device.mode is ControlMode.VALUE
     assert sim.device.bound_limit == 7_000
-    assert effort.requests <= 12
+    assert stats.requests <= 12
 
 
 async def test_nothing_is_left_out_because_it_was_so_before(client: Sec1000Client, sim: Simulator) -> None:
@@ -85,10 +85,10 @@ async def test_a_lost_answer_to_a_write_is_no_failure(
     client: Sec1000Client, sim: Simulator, fault: str
 ) -> None:
     sim.inject(fault, commands=(LIMIT,))
-    effort = Effort()
-    assert (await client.apply(SEVEN, effort=effort)).limit == 7_000
+    stats = RequestStats()
+    assert (await client.apply(SEVEN, stats=stats)).limit == 7_000
     assert sim.device.bound_limit == 7_000
-    assert effort.requests <= 12
+    assert stats.requests <= 12
 
 
 async def test_an_arming_that_was_not_acknowledged_is_done_again(
@@ -107,9 +107,9 @@ async def test_an_arming_that_is_never_acknowledged_is_told(client: Sec1000Clien
     """All agrees, and yet only the meter can tell whether the new limit is in force."""
     await client.read_export_settings()
     sim.inject("close-before-answer", commands=(VALUE,))
-    effort = Effort()
-    assert (await client.apply(SEVEN, effort=effort)).limit == 7_000
-    assert effort.unacknowledged
+    stats = RequestStats()
+    assert (await client.apply(SEVEN, stats=stats)).limit == 7_000
+    assert stats.arming_unacknowledged
 
 
 async def test_a_lost_answer_does_not_keep_the_limit_off(client: Sec1000Client, sim: Simulator) -> None:
@@ -124,11 +124,11 @@ async def test_a_lost_answer_does_not_keep_the_limit_off(client: Sec1000Client, 
 
 async def test_a_perfect_ack_is_no_success(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("ack-without-effect")
-    effort = Effort()
+    stats = RequestStats()
     with pytest.raises(NotAppliedError, match=r"limit 10.00 kW.* instead of .*limit 7.00 kW") as caught:
-        await client.apply(SEVEN, effort=effort)
+        await client.apply(SEVEN, stats=stats)
     assert caught.value.held.limit == sim.device.limit == 10_000
-    assert effort.requests <= 12
+    assert stats.requests <= 12
 
 
 async def test_an_effect_that_comes_late_is_waited_for_and_armed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,18 +167,18 @@ async def test_what_cannot_be_read_back_is_said_to_be_unknown(
     client: Sec1000Client, sim: Simulator, fault: str, cause: type[Sec1000Error]
 ) -> None:
     sim.inject(fault)
-    effort = Effort()
+    stats = RequestStats()
     with pytest.raises(OutcomeUnknownError) as caught:
-        await client.apply(SEVEN, effort=effort)
+        await client.apply(SEVEN, stats=stats)
     assert isinstance(caught.value.__cause__, cause)
-    assert effort.requests <= 12
+    assert stats.requests <= 12
 
 
 async def test_where_nothing_could_be_sent_nothing_is_unknown(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("refused")
     with pytest.raises(ConnectionFailedError):
         await client.apply(SEVEN)
-    assert client.unsettled is None
+    assert client.pending_target is None
 
 
 async def test_commands_overtake_polls_that_wait_and_are_never_mixed(

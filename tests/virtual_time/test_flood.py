@@ -23,7 +23,7 @@ from custom_components.goodwe_sec1000.sec1000.command import (
 )
 from custom_components.goodwe_sec1000.sec1000.errors import NotAppliedError, Sec1000Error
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTarget
-from custom_components.goodwe_sec1000.sec1000.transport import Conversation, Line
+from custom_components.goodwe_sec1000.sec1000.transport import Transaction, Transport
 from simulator import Simulator
 from tests.states import shown
 
@@ -219,7 +219,7 @@ class OtherProgram:
         self.random = Random(seed)  # noqa: S311 - a game of chance
         self.wrote_at: list[float] = []
         """When it changed something, or may have."""
-        self._conversation = Conversation(Line(sim.host, sim.port, timing.STANDARD))
+        self._conversation = Transaction(Transport(sim.host, sim.port, timing.STANDARD))
 
     async def ask(self, *requests: Command[Any]) -> None:
         """Send these, one after the other, whatever comes back."""
@@ -303,7 +303,7 @@ async def test_two_home_assistants_both_get_true_answers(warp: TimeWarp, sim: Si
     """Two clients with a line each: whoever wrote last is the one whose limit holds, and says so."""
     timing_ = timing.STANDARD
     clients = [Sec1000Client(sim.host, sim.port) for _ in range(2)]
-    clients[1].line = Line(sim.host, sim.port, timing_)  # type: ignore[misc]
+    clients[1].line = Transport(sim.host, sim.port, timing_)  # type: ignore[misc]
     random = Random(3)  # noqa: S311 - a game of chance
 
     async def command(client: Sec1000Client, limits: range) -> list[str]:

@@ -25,7 +25,7 @@ from ..const import (
 )
 from ..coordinator import Sec1000Coordinator, export_is_on
 from ..limit import WantedLimit, bound, wanted_limit
-from ..messages import mode_in_words, power_in_words, translated
+from ..messages import format_kw, mode_name, translated_error
 from ..options import ExportOptions
 from ..sec1000.errors import (
     InvalidValueError,
@@ -36,8 +36,8 @@ from ..sec1000.errors import (
     SupersededError,
 )
 from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, kilowatts
-from ..sec1000.stats import Effort
-from ..tracking.baseline import Drift, adoptable, drift, may_be_kept
+from ..sec1000.stats import RequestStats
+from ..tracking.baseline import Drift, adoptable_options, drift, is_acceptable
 from ..tracking.feedback import Action, Feedback, FeedbackRecord
 from .restore import Restorer
 
@@ -47,7 +47,7 @@ PUT_BACKS_AN_HOUR: Final = 3
 HOUR: Final = 3600.0
 
 
-class ChooseModeError(InvalidValueError):
+class ModeDeactivatedError(InvalidValueError):
     """Export is to be disabled, but the control mode of the options is deactivated."""
 
 
@@ -55,14 +55,14 @@ class DeactivatingNotAllowedError(InvalidValueError):
     """The control mode is to be deactivated, and the owner has not allowed that."""
 
 
-class NotToBeKeptError(InvalidValueError):
+class SettingNotAcceptableError(InvalidValueError):
     """What the device holds is to be kept, and it is deactivated or outside of the options."""
 
 
 _ERROR_KEYS: Final[tuple[tuple[type[Exception], str], ...]] = (
-    (ChooseModeError, "choose_mode"),
+    (ModeDeactivatedError, "choose_mode"),
     (DeactivatingNotAllowedError, "deactivating_not_allowed"),
-    (NotToBeKeptError, "not_to_be_kept"),
+    (SettingNotAcceptableError, "not_to_be_kept"),
     (SupersededError, "superseded"),
     (NotAppliedError, "not_applied"),
     (OutcomeUnknownError, "outcome_unknown"),
@@ -83,13 +83,13 @@ class Outcome:
 
 
 @dataclass(slots=True)
-class _Account(Effort):
+class _ActionStats(RequestStats):
     """What an action cost, and what of its input had to be corrected."""
 
     correction: str | None = None
 
 
-type _Work = Callable[[_Account], Awaitable[str]]
+type _ActionBody = Callable[[_ActionStats], Awaitable[str]]
 """Does what an action is for, and returns in words what came of it."""
 
 
@@ -110,7 +110,7 @@ class ExportControl:
         self._unloaded = False
         self._put_back_at: deque[float] = deque(maxlen=PUT_BACKS_AN_HOUR)
         self._restorer = Restorer(coordinator)
-        if self._client.unsettled:
+        if self._client.pending_target:
             self._restorer.start()
 
     async def disable(self) -> Outcome:
@@ -119,19 +119,21 @@ class ExportControl:
         With the control mode deactivated in the options nothing would hold it: feedback 128.
         """
 
-        async def work(account: _Account) -> str:
+        async def work(stats: _ActionStats) -> str:
             options = self._coordinator.options
             if options.control_mode is ControlMode.DEACTIVATED:
-                raise ChooseModeError("the control mode in the options is deactivated: choose a mode first")
-            return await self._apply(WantedLimit(options.min_export_limit), account)
+                raise ModeDeactivatedError(
+                    "the control mode in the options is deactivated: choose a mode first"
+                )
+            return await self._apply(WantedLimit(options.min_export_limit), stats)
 
         return await self._perform(Action.EXPORT_DISABLE, work)
 
     async def enable(self) -> Outcome:
         """Set the maximum export limit."""
 
-        async def work(account: _Account) -> str:
-            return await self._apply(WantedLimit(self._coordinator.options.max_export_limit), account)
+        async def work(stats: _ActionStats) -> str:
+            return await self._apply(WantedLimit(self._coordinator.options.max_export_limit), stats)
 
         return await self._perform(Action.EXPORT_ENABLE, work)
 
@@ -146,8 +148,8 @@ class ExportControl:
         What is no finite number is refused with feedback 128, and nothing is sent.
         """
 
-        async def work(account: _Account) -> str:
-            return await self._apply(wanted_limit(limit, self._coordinator.options), account)
+        async def work(stats: _ActionStats) -> str:
+            return await self._apply(wanted_limit(limit, self._coordinator.options), stats)
 
         return await self._perform(Action.SET_EXPORT_LIMIT, work)
 
@@ -187,12 +189,12 @@ class ExportControl:
         return await self._change_options(lambda _options: changed)
 
     async def _change_options(self, change: Callable[[ExportOptions], Mapping[str, Any]]) -> Outcome:
-        async def work(account: _Account) -> str:
+        async def work(stats: _ActionStats) -> str:
             old = self._coordinator.options
             changed = change(old)
-            held = await self._client.read_export_settings(urgent=True, effort=account)
+            held = await self._client.read_export_settings(urgent=True, stats=stats)
             new = ExportOptions.of({**self._coordinator.config_entry.options, **changed})
-            return await self._apply(WantedLimit(_follow(held.limit, old, new)), account, changed)
+            return await self._apply(WantedLimit(_limit_for_new_range(held.limit, old, new)), stats, changed)
 
         return await self._perform(Action.SET_EXPORT_LIMIT, work)
 
@@ -204,9 +206,9 @@ class ExportControl:
         owner's choice with it.
         """
 
-        async def work(account: _Account) -> str:
-            settings = await self._client.read_export_settings(urgent=True, effort=account)
-            adopted = adoptable(settings, self._coordinator.options)
+        async def work(stats: _ActionStats) -> str:
+            settings = await self._client.read_export_settings(urgent=True, stats=stats)
+            adopted = adoptable_options(settings, self._coordinator.options)
             self._save(adopted)
             self._coordinator.show_settings(settings)
             message = f"The device holds {_in_words(settings)}."
@@ -220,8 +222,8 @@ class ExportControl:
     async def set_clock(self) -> Outcome:
         """Set the device's clock to the time in Home Assistant's time zone."""
 
-        async def work(account: _Account) -> str:
-            time = await self._client.set_clock(dt_util.now, effort=account)
+        async def work(stats: _ActionStats) -> str:
+            time = await self._client.set_clock(dt_util.now, stats=stats)
             return f"The device acknowledged the time {time:%Y-%m-%d %H:%M:%S}; it cannot be read back."
 
         return await self._perform(Action.SET_DATETIME, work)
@@ -231,19 +233,19 @@ class ExportControl:
 
         Refused (ServiceValidationError) while another reset runs or the limit is being restored.
         """
-        if self._resetting or self._client.unsettled:
+        if self._resetting or self._client.pending_target:
             raise ServiceValidationError(translation_domain=DOMAIN, translation_key="reset_under_way")
 
-        async def work(account: _Account) -> str:
+        async def work(stats: _ActionStats) -> str:
             try:
                 settings = await self._client.reset_watchdog(
-                    sum_of_phases=self._coordinator.options.sum_of_phases, effort=account
+                    sum_of_phases=self._coordinator.options.sum_of_phases, stats=stats
                 )
             except NotAppliedError as error:
                 self._coordinator.show_settings(error.held)
                 raise
             except OutcomeUnknownError:
-                self._coordinator.forget_settings()
+                self._coordinator.invalidate_settings()
                 raise
             finally:
                 self._resetting = False
@@ -268,7 +270,7 @@ class ExportControl:
         is_wanted = coordinator.config_entry.options.get(CONF_PUT_BACK)
         if found is Drift.NONE or not is_wanted:
             ir.async_delete_issue(coordinator.hass, DOMAIN, drift_issue_id(entry_id))
-        if found is not Drift.LOOSER or not is_wanted:
+        if found is not Drift.LESS_STRICT or not is_wanted:
             return
         now = monotonic()
         if len(self._put_back_at) == PUT_BACKS_AN_HOUR and now - self._put_back_at[0] < HOUR:
@@ -282,8 +284,8 @@ class ExportControl:
                 translation_key=LIMIT_KEEPS_DRIFTING,
                 translation_placeholders={
                     "name": coordinator.name,
-                    "mode": mode_in_words(coordinator.hass, options.control_mode),
-                    "limit": power_in_words(limit),
+                    "mode": mode_name(coordinator.hass, options.control_mode),
+                    "limit": format_kw(limit),
                 },
             )
             return
@@ -293,29 +295,29 @@ class ExportControl:
         )
         with suppress(HomeAssistantError):
             # The feedback tells how it ended.
-            await self.put_back_now(limit)
+            await self.restore_baseline(limit)
 
-    async def put_back_now(self, limit: int) -> Outcome:
+    async def restore_baseline(self, limit: int) -> Outcome:
         """Make the device hold this limit (W), which was proven before, under the options."""
 
-        async def work(account: _Account) -> str:
-            return await self._apply(WantedLimit(limit), account)
+        async def work(stats: _ActionStats) -> str:
+            return await self._apply(WantedLimit(limit), stats)
 
         return await self._perform(Action.SET_EXPORT_LIMIT, work)
 
-    async def keep_held(self) -> Outcome:
+    async def accept_device_setting(self) -> Outcome:
         """Make what the device holds what should hold, and take mode and capacity over into the options.
 
         Deactivated, and a limit that is not within the options, is refused (128).
         """
 
-        async def work(account: _Account) -> str:
+        async def work(stats: _ActionStats) -> str:
             options = self._coordinator.options
-            held = await self._client.read_export_settings(urgent=True, effort=account)
-            if not may_be_kept(held, options):
+            held = await self._client.read_export_settings(urgent=True, stats=stats)
+            if not is_acceptable(held, options):
                 self._coordinator.show_settings(held)
-                raise NotToBeKeptError(f"the device holds {_in_words(held)}")
-            return await self._apply(WantedLimit(held.limit), account, adoptable(held, options))
+                raise SettingNotAcceptableError(f"the device holds {_in_words(held)}")
+            return await self._apply(WantedLimit(held.limit), stats, adoptable_options(held, options))
 
         return await self._perform(Action.SET_EXPORT_LIMIT, work)
 
@@ -329,13 +331,13 @@ class ExportControl:
         Where it cannot be restored in time the note stays, and the next start restores it.
         """
         self._unloaded = True
-        self._client.end_interruption("the end of the integration")
+        self._client.cut_reset_short("the end of the integration")
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 if self._running:
                     await asyncio.wait(self._running)
                 self._restorer.stop()
-                if self._client.unsettled:
+                if self._client.pending_target:
                     await self._restorer.try_once()
         self._restorer.stop()
         # What still runs must not come between the device and a newer setup of this entry.
@@ -345,33 +347,35 @@ class ExportControl:
             await asyncio.wait(self._running)
 
     async def _apply(
-        self, wanted: WantedLimit, account: _Account, changed: Mapping[str, Any] | None = None
+        self, wanted: WantedLimit, stats: _ActionStats, changed: Mapping[str, Any] | None = None
     ) -> str:
         """Apply this limit under the options, of which the changed ones are saved when it is proven."""
         if wanted.correction:
-            account.correction = wanted.correction
+            stats.correction = wanted.correction
             LOGGER.warning("%s: %s", self._coordinator.name, wanted.correction)
-        target = await self._target(wanted.limit, account, changed)
+        target = await self._target(wanted.limit, stats, changed)
         try:
-            settings = await self._client.apply(target, effort=account)
+            settings = await self._client.apply(target, stats=stats)
         except NotAppliedError as error:
             self._coordinator.show_settings(error.held)
             raise
         except OutcomeUnknownError:
-            self._coordinator.forget_settings()
+            self._coordinator.invalidate_settings()
             raise
         self._save(changed)
-        await self._coordinator.show_proven(settings, wanted.limit)
+        await self._coordinator.set_verified(settings, wanted.limit)
         message = f"Read back: {_in_words(settings)}."
-        if account.unacknowledged:
+        if stats.arming_unacknowledged:
             message += " The device did not acknowledge the arming: see by the meter whether it holds."
         if settings.mode is not ControlMode.VALUE:
-            message += f" {_who_decides(settings.mode)}"
-        if account.unacknowledged or settings.mode is not ControlMode.VALUE:
+            message += f" {_limit_not_binding(settings.mode)}"
+        if stats.arming_unacknowledged or settings.mode is not ControlMode.VALUE:
             LOGGER.warning("%s: %s", self._coordinator.name, message)
         return message
 
-    async def _target(self, limit: int, account: _Account, changed: Mapping[str, Any] | None) -> ExportTarget:
+    async def _target(
+        self, limit: int, stats: _ActionStats, changed: Mapping[str, Any] | None
+    ) -> ExportTarget:
         """Return what the device is to hold.
 
         Setting a limit takes no mode off: where the options say deactivated and the device limits all
@@ -380,7 +384,7 @@ class ExportControl:
         options = ExportOptions.of({**self._coordinator.config_entry.options, **(changed or {})})
         target = options.target(limit)
         if target.mode is ControlMode.DEACTIVATED and CONF_CONTROL_MODE not in (changed or {}):
-            held = await self._client.read_export_settings(urgent=True, effort=account)
+            held = await self._client.read_export_settings(urgent=True, stats=stats)
             target = replace(target, mode=held.mode)
         return target
 
@@ -392,7 +396,7 @@ class ExportControl:
                 entry, options={**entry.options, **changed}
             )
 
-    async def _perform(self, action: Action, work: _Work) -> Outcome:
+    async def _perform(self, action: Action, work: _ActionBody) -> Outcome:
         """Run the work in a task of its own, and wait for it through a shield."""
         turn = self._latest[action] = object()
         self._coordinator.show_feedback(action, FeedbackRecord.begun())
@@ -416,14 +420,14 @@ class ExportControl:
             raise ended
         return ended
 
-    async def _run(self, action: Action, turn: object, work: _Work) -> Outcome | HomeAssistantError:
+    async def _run(self, action: Action, turn: object, work: _ActionBody) -> Outcome | HomeAssistantError:
         """Do the work; an error is returned, since whoever called may be gone."""
-        account = _Account()
+        stats = _ActionStats()
         failure: Exception | None = None
         feedback = Feedback.OK
         try:
             try:
-                message = await work(account)
+                message = await work(stats)
             finally:
                 await self._see_to_the_note()
         except Exception as error:  # noqa: BLE001 - whatever it is, the feedback has to tell
@@ -432,18 +436,18 @@ class ExportControl:
             failure = error
             feedback = Feedback.of(error)
             message = _sentence(str(error))
-        if account.correction:
+        if stats.correction:
             feedback |= Feedback.INVALID_INPUT
-            message = f"{_sentence(account.correction)} {message}"
+            message = f"{_sentence(stats.correction)} {message}"
         # An older call of the same action must not speak for the newer one that still runs.
         if self._latest[action] is turn:
-            self._coordinator.show_feedback(action, FeedbackRecord.ended(feedback, message, account))
+            self._coordinator.show_feedback(action, FeedbackRecord.ended(feedback, message, stats))
         if failure:
             return self._translated(action, failure, feedback)
         return Outcome(feedback, message, self._coordinator.data.settings)
 
     def _translated(self, action: Action, error: Exception, feedback: Feedback) -> HomeAssistantError:
-        return translated(
+        return translated_error(
             self._coordinator.hass,
             ServiceValidationError if isinstance(error, InvalidValueError) else HomeAssistantError,
             next((key for kind, key in _ERROR_KEYS if isinstance(error, kind)), "unknown_error"),
@@ -454,7 +458,7 @@ class ExportControl:
 
     async def _see_to_the_note(self) -> None:
         """Drop the note of an action that left the limit on; restore where it may be off."""
-        if self._client.unsettled:
+        if self._client.pending_target:
             # Once unloaded, the note on disk is for the next setup.
             if not self._unloaded:
                 self._restorer.start()
@@ -462,7 +466,7 @@ class ExportControl:
             await self._restorer.settled()
 
 
-def _follow(held: int, old: ExportOptions, new: ExportOptions) -> int:
+def _limit_for_new_range(held: int, old: ExportOptions, new: ExportOptions) -> int:
     """Return the limit (W) that is to hold under new options where the device held this under the old.
 
     Who had export disabled has it disabled under the new minimum, and likewise enabled.
@@ -486,7 +490,7 @@ def _in_words(settings: ExportSettings) -> str:
     )
 
 
-def _who_decides(mode: ControlMode) -> str:
+def _limit_not_binding(mode: ControlMode) -> str:
     """Return who decides on the export where the limit does not."""
     if mode is ControlMode.DEACTIVATED:
         return "The control mode is deactivated: nothing limits the export, this limit does not bind."

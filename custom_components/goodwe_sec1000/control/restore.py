@@ -9,10 +9,10 @@ from homeassistant.helpers import issue_registry as ir
 
 from ..const import DOMAIN, LOGGER
 from ..coordinator import Sec1000Coordinator
-from ..messages import mode_in_words, power_in_words
+from ..messages import format_kw, mode_name
 from ..sec1000.errors import Sec1000Error
 from ..sec1000.setting_write import agrees
-from ..tracking.pending import Note
+from ..tracking.pending import PendingRestore
 
 LIMIT_IS_OFF: Final = "limit_is_off"
 
@@ -54,10 +54,10 @@ class Restorer:
         await self._limited_again()
 
     async def _restore(self) -> None:
-        wanted = self._coordinator.client.unsettled
+        wanted = self._coordinator.client.pending_target
         settings = await self._coordinator.client.restore()
         if wanted and agrees(settings, wanted):
-            await self._coordinator.show_proven(settings, wanted.limit)
+            await self._coordinator.set_verified(settings, wanted.limit)
         else:
             self._coordinator.show_settings(settings)
         await self.settled()
@@ -67,7 +67,7 @@ class Restorer:
         coordinator = self._coordinator
         if self._task and self._task is not asyncio.current_task():
             self._task.cancel()
-        await coordinator.drop_note()
+        await coordinator.clear_pending()
         ir.async_delete_issue(coordinator.hass, DOMAIN, issue_id(coordinator.config_entry.entry_id))
 
     @callback
@@ -92,7 +92,7 @@ class Restorer:
         await self._coordinator.async_refresh()
 
     @callback
-    def _raise_issue(self, note: Note) -> None:
+    def _raise_issue(self, note: PendingRestore) -> None:
         """Say in Repairs that the export may not be limited, and what should hold."""
         coordinator = self._coordinator
         ir.async_create_issue(
@@ -112,11 +112,11 @@ def issue_id(entry_id: str) -> str:
     return f"{LIMIT_IS_OFF}_{entry_id}"
 
 
-def placeholders(hass: HomeAssistant, name: str, note: Note) -> dict[str, str]:
+def placeholders(hass: HomeAssistant, name: str, note: PendingRestore) -> dict[str, str]:
     """Return what the issues' texts need."""
     return {
         "name": name,
-        "mode": mode_in_words(hass, note.target.mode),
-        "limit": power_in_words(note.target.limit),
-        "capacity": power_in_words(note.target.capacity),
+        "mode": mode_name(hass, note.target.mode),
+        "limit": format_kw(note.target.limit),
+        "capacity": format_kw(note.target.capacity),
     }

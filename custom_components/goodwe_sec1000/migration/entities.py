@@ -56,7 +56,7 @@ _KEYS: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 @callback
-def async_move_entities(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
+def async_migrate_entities(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
     """Give the entities of the older integration the unique ids of this one.
 
     To be done at every setup, where it finds nothing to do but once: the registry is written to disk
@@ -71,16 +71,18 @@ def async_move_entities(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
         if new_key is None or old_key == registered.unique_id:
             continue
         unique_id = f"{entry.entry_id}_{new_key}"
-        if not _async_make_way(registry, registered, unique_id):
+        if not _async_resolve_duplicate(registry, registered, unique_id):
             continue
         registry.async_update_entity(registered.entity_id, new_unique_id=unique_id)
         if registered.domain == Platform.SENSOR and old_key in POWER_SENSORS:
-            _async_keep_kilowatts(registry, registered)
-    _async_forget_older_version(hass, entry)
+            _async_keep_kw_unit(registry, registered)
+    _async_clear_device_version(hass, entry)
 
 
 @callback
-def _async_make_way(registry: er.EntityRegistry, registered: er.RegistryEntry, unique_id: str) -> bool:
+def _async_resolve_duplicate(
+    registry: er.EntityRegistry, registered: er.RegistryEntry, unique_id: str
+) -> bool:
     """Tell whether this entity may get the unique id; of two for the same thing the older one stays.
 
     There are two where files or a backup of the older integration were put back for a while. The one
@@ -97,7 +99,7 @@ def _async_make_way(registry: er.EntityRegistry, registered: er.RegistryEntry, u
 
 
 @callback
-def _async_keep_kilowatts(registry: er.EntityRegistry, registered: er.RegistryEntry) -> None:
+def _async_keep_kw_unit(registry: er.EntityRegistry, registered: er.RegistryEntry) -> None:
     """Let a power sensor go on in kW, for the sake of thresholds, unless the user chose a unit."""
     options: Mapping[str, Any] = registered.options.get(SENSOR_DOMAIN, {})
     if CONF_UNIT_OF_MEASUREMENT not in options:
@@ -109,7 +111,7 @@ def _async_keep_kilowatts(registry: er.EntityRegistry, registered: er.RegistryEn
 
 
 @callback
-def _async_forget_older_version(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
+def _async_clear_device_version(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
     """Take the version and the page of the older integration off the device."""
     registry = dr.async_get(hass)
     for device in dr.async_entries_for_config_entry(registry, entry.entry_id):

@@ -7,33 +7,33 @@ from homeassistant.core import HomeAssistant
 from ..address import address, address_of
 from ..const import DOMAIN, ENTRY_VERSION, LOGGER
 from ..data import Sec1000ConfigEntry
-from .follow_up import Rest
-from .report import async_in_words
+from .follow_up import MigrationFollowUp
+from .report import async_format_report
 from .settings import CONF_DEVICE_NAME, settings_from
 from .stored_limits import async_stored_limits
 
 
-async def async_move_in(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
+async def async_migrate_v1_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
     """Take over what the older integration kept, and raise the version last.
 
     Where this is cut off before, it is done once more: what it reads is not touched.
     """
     entries = hass.config_entries.async_entries(DOMAIN, include_ignore=False)
     stored = await async_stored_limits(hass)
-    settings = settings_from({**entry.data, **entry.options}, stored.limits, several=len(entries) > 1)
+    settings = settings_from({**entry.data, **entry.options}, stored.limits, shared_store=len(entries) > 1)
     here = address(settings.data)
     same_address = [
         _name(other)
         for other in entries
         if other.entry_id != entry.entry_id and not other.disabled_by and address_of(other) == here
     ]
-    corrections = await async_in_words(
+    corrections = await async_format_report(
         hass, settings, stored_damaged=stored.damaged, same_address=same_address
     )
     if corrections:
         name = settings.data[CONF_NAME]
         LOGGER.warning("%s moved in from the older integration:\n%s", name, corrections)
-    await Rest(hass, entry).write(corrections)
+    await MigrationFollowUp(hass, entry).write(corrections)
     hass.config_entries.async_update_entry(
         entry,
         data=settings.data,

@@ -29,7 +29,7 @@ class _Stored(TypedDict):
     corrections: str
 
 
-class Rest:
+class MigrationFollowUp:
     """Stands on disk from before the entry is version 2 until all has come to its end.
 
     The entry is written within a second, all else minutes later. Where Home Assistant is killed in

@@ -30,14 +30,14 @@ _WINDOWS: Final = {
 """Where each setting has its label."""
 
 
-async def async_in_words(
+async def async_format_report(
     hass: HomeAssistant, settings: Settings, *, stored_damaged: bool, same_address: Sequence[str]
 ) -> str:
     """Return what its owner should look at as a list in Markdown; empty where all was taken over as it was.
 
     `same_address` are the names of other entries for the same device.
     """
-    words = _Words({})
+    words = _ReportFormatter({})
     for category in ("common", "config", "options", "selector", "entity_component"):
         domain = "switch" if category == "entity_component" else DOMAIN
         words.texts |= await async_get_translations(hass, hass.config.language, category, {domain})
@@ -47,7 +47,7 @@ async def async_in_words(
     )
 
 
-class _Words:
+class _ReportFormatter:
     def __init__(self, texts: dict[str, str]) -> None:
         self.texts = texts
 
@@ -56,7 +56,7 @@ class _Words:
     ) -> Iterator[str]:
         for correction in settings.corrections:
             yield self._correction(correction)
-        if settings.lower_taken:
+        if settings.used_lower_limit:
             yield self._text("common.moved_lower_limit")
         if stored_damaged:
             yield self._text("common.moved_stored_damaged")

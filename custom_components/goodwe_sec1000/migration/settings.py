@@ -23,7 +23,7 @@ from ..const import (
     MAX_SCAN_INTERVAL,
     MIN_SCAN_INTERVAL,
 )
-from ..forms import MAX_NAME, checked
+from ..forms import MAX_NAME, validate
 from ..sec1000.model import ControlMode
 
 CONF_DEVICE_NAME: Final = "device_name"
@@ -59,11 +59,11 @@ class Settings:
     data: dict[str, Any]
     options: dict[str, Any]
     corrections: tuple[Correction, ...]
-    lower_taken: bool
+    used_lower_limit: bool
     """Whether a limit of this entry and the stored one, which all entries had in common, differed."""
 
 
-def settings_from(older: Mapping[str, Any], stored: Mapping[str, Any], *, several: bool) -> Settings:
+def settings_from(older: Mapping[str, Any], stored: Mapping[str, Any], *, shared_store: bool) -> Settings:
     """Return the settings of an older entry (data overridden by options) as version 2 keeps them.
 
     Limits in `stored` were set by actions and go before those of the entry. With several entries
@@ -72,13 +72,13 @@ def settings_from(older: Mapping[str, Any], stored: Mapping[str, Any], *, severa
     What is out of range is brought to the nearest allowed value, and what says nothing to the value
     that the older integration went by where there was none.
     """
-    reading = _Reading(older)
+    reading = _SettingsReader(older)
     name = reading.take(CONF_DEVICE_NAME, _name, setting=CONF_NAME)
     host = reading.take(CONF_HOST, _host)
     interval = reading.take(CONF_SCAN_INTERVAL, _interval)
     capacity = reading.take(CONF_TOTAL_CAPACITY, _power)
-    maximum = reading.take_limit(CONF_MAX_EXPORT_LIMIT, stored, capacity, several=several)
-    minimum = reading.take_limit(CONF_MIN_EXPORT_LIMIT, stored, maximum, several=several)
+    maximum = reading.take_limit(CONF_MAX_EXPORT_LIMIT, stored, capacity, shared_store=shared_store)
+    minimum = reading.take_limit(CONF_MIN_EXPORT_LIMIT, stored, maximum, shared_store=shared_store)
     mode = reading.take(CONF_CONTROL_MODE, _mode)
     return Settings(
         data={CONF_NAME: name, CONF_HOST: host, CONF_PORT: DEFAULT_PORT},
@@ -88,24 +88,24 @@ def settings_from(older: Mapping[str, Any], stored: Mapping[str, Any], *, severa
             CONF_MAX_EXPORT_LIMIT: maximum,
             CONF_TOTAL_CAPACITY: capacity,
             CONF_CONTROL_MODE: mode.key,
-            CONF_SUM_OF_PHASES: reading.take(CONF_SUM_OF_PHASES, _truth),
+            CONF_SUM_OF_PHASES: reading.take(CONF_SUM_OF_PHASES, _boolean),
             CONF_PUT_BACK: False,
             # Needed only to deactivate outside of the windows, which the older integration could not do:
             # an entry that is deactivated stays so without it.
             CONF_ALLOW_DEACTIVATING: False,
         },
         corrections=tuple(reading.corrections),
-        lower_taken=reading.lower_taken,
+        used_lower_limit=reading.used_lower_limit,
     )
 
 
-class _Reading:
+class _SettingsReader:
     """Takes over one setting after the other and notes what had to be corrected."""
 
     def __init__(self, older: Mapping[str, Any]) -> None:
         self._older = older
         self.corrections: list[Correction] = []
-        self.lower_taken = False
+        self.used_lower_limit = False
 
     def take[T](self, key: str, convert: Callable[[object], T], setting: str | None = None) -> T:
         """Return what `convert` makes of a setting; it raises ValueError for what says nothing."""
@@ -114,24 +114,24 @@ class _Reading:
             new = convert(old)
         except ValueError:
             new = convert(DEFAULTS[key])
-        self._note(setting or key, old, new)
+        self._record_error(setting or key, old, new)
         return new
 
-    def take_limit(self, key: str, stored: Mapping[str, Any], highest: float, *, several: bool) -> float:
+    def take_limit(self, key: str, stored: Mapping[str, Any], highest: float, *, shared_store: bool) -> float:
         """Return a limit (kW) that is no higher than this."""
         candidates = [stored[key]] if key in stored else []
-        if several or not _is_number(stored.get(key)):
+        if shared_store or not _is_number(stored.get(key)):
             candidates.append(self._older.get(key))
         old = candidates[0]
         numbers = sorted(_number(value) for value in candidates if _is_number(value))
         if len(set(numbers)) > 1:
-            self.lower_taken = True
+            self.used_lower_limit = True
             old = numbers[-1]
         new = min(_power(numbers[0] if numbers else DEFAULTS[key]), highest)
-        self._note(key, old, new)
+        self._record_error(key, old, new)
         return new
 
-    def _note(self, setting: str, old: object, new: object) -> None:
+    def _record_error(self, setting: str, old: object, new: object) -> None:
         if setting == CONF_HOST and isinstance(old, str) and old.strip() == new:
             # Nothing to look at, and the address would stand in a diagnostics file.
             return
@@ -170,7 +170,7 @@ def _mode(value: object) -> ControlMode:
     return ControlMode(_number(value))  # type: ignore[arg-type]
 
 
-def _truth(value: object) -> bool:
+def _boolean(value: object) -> bool:
     try:
         return cv.boolean(value)
     except vol.Invalid as error:
@@ -178,7 +178,7 @@ def _truth(value: object) -> bool:
 
 
 def _name(value: object) -> str:
-    values, errors = checked({CONF_NAME: value.strip()[:MAX_NAME] if isinstance(value, str) else ""})
+    values, errors = validate({CONF_NAME: value.strip()[:MAX_NAME] if isinstance(value, str) else ""})
     if errors:
         raise ValueError(f"{value!r} is no name")
     return str(values[CONF_NAME])

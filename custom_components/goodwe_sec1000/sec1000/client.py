@@ -11,23 +11,23 @@ from .errors import (
     ConnectionClosedError,
     ConnectionFailedError,
     HostNotFoundError,
+    InvalidAnswerError,
     NotLimitedError,
     Sec1000Error,
-    SenselessAnswerError,
     SupersededError,
     TelemetryNotServedError,
     UnexpectedAnswerError,
 )
-from .limit_queue import LimitGate
+from .limit_queue import LimitQueue
 from .model import LIMITING_MODES, ControlMode, ExportSettings, ExportTarget, Telemetry
-from .reset_window import Interruption
-from .setting_write import Change, Remember
-from .stats import Effort
-from .transport import Conversation, Line, Priority, line_to
+from .reset_window import ResetWindow
+from .setting_write import SavePending, SettingWrite
+from .stats import RequestStats
+from .transport import Priority, Transaction, Transport, transport_for
 
 TRIES: Final = 3
 """How often a read is tried."""
-CLOSED_FOR_GOOD: Final = 3
+TELEMETRY_REFUSALS: Final = 3
 """So many requests for telemetry closed in a row mean that the firmware does not serve it."""
 
 
@@ -39,24 +39,24 @@ class Sec1000Client:
     taken effect.
     """
 
-    def __init__(self, host: str, port: int, *, remember: Remember | None = None) -> None:
+    def __init__(self, host: str, port: int, *, remember: SavePending | None = None) -> None:
         """Speak to the device at this host and port.
 
         `remember` is awaited with what should hold before a limiting mode is taken off for a while,
-        and again whenever a newer command changes it; it is over once `unsettled` is None again.
+        and again whenever a newer command changes it; it is over once `pending_target` is None again.
         """
-        self.line: Final[Line] = line_to(host, port)
-        self.unsettled: ExportTarget | None = None
+        self.line: Final[Transport] = transport_for(host, port)
+        self.pending_target: ExportTarget | None = None
         """What should hold while the limit may be off; None where nothing was taken off, or all is back."""
-        self._remember = remember or _remember_nowhere
-        self._gate = LimitGate()
-        self._interruption: Interruption | None = None
+        self._remember = remember or _no_pending_store
+        self._queue = LimitQueue()
+        self._reset_window: ResetWindow | None = None
         self._mode: ControlMode | None = None
         """The mode last read, None where a write since then may have changed it."""
         self._telemetry_closed = 0
         """Requests for telemetry closed or refused in a row."""
 
-    async def read_telemetry(self, *, tries: int = TRIES, effort: Effort | None = None) -> Telemetry:
+    async def read_telemetry(self, *, tries: int = TRIES, stats: RequestStats | None = None) -> Telemetry:
         """Return a measurement.
 
         Raises TelemetryNotServedError where the firmware has none to give, and otherwise what the
@@ -78,33 +78,35 @@ class Sec1000Client:
             self._telemetry_closed = 0
             return telemetry
 
-        effort = effort or Effort()
+        stats = stats or RequestStats()
         try:
-            return await self._repeat(ask_once, tries, effort)
+            return await self._repeat(ask_once, tries, stats)
         except ConnectionFailedError as error:
-            if self._telemetry_closed >= CLOSED_FOR_GOOD and await self._settings_answer(effort):
+            if self._telemetry_closed >= TELEMETRY_REFUSALS and await self._settings_answer(stats):
                 raise TelemetryNotServedError(
                     "the device answers for its settings and closes requests for telemetry"
                 ) from error
             raise
 
-    async def _settings_answer(self, effort: Effort) -> bool:
+    async def _settings_answer(self, stats: RequestStats) -> bool:
         try:
-            await self.read_export_settings(tries=1, effort=effort)
+            await self.read_export_settings(tries=1, stats=stats)
         except Sec1000Error:
             return False
         return True
 
-    async def identify(self, *, effort: Effort | None = None) -> ExportSettings:
+    async def identify(self, *, stats: RequestStats | None = None) -> ExportSettings:
         """Ask for the settings, by which a SEC1000 is known, on behalf of somebody who waits.
 
         An odd answer is asked for again; silence and refusal are not. Raises as
         `read_export_settings`.
         """
-        return await self._read_settings(Priority.COMMAND, TRIES, effort or Effort(), repeat_only_odd=True)
+        return await self._read_settings(
+            Priority.COMMAND, TRIES, stats or RequestStats(), repeat_only_malformed=True
+        )
 
     async def read_export_settings(
-        self, *, tries: int = TRIES, urgent: bool = False, effort: Effort | None = None
+        self, *, tries: int = TRIES, urgent: bool = False, stats: RequestStats | None = None
     ) -> ExportSettings:
         """Return control mode, capacity, CT ratio and export limit, as the device says them.
 
@@ -112,21 +114,21 @@ class Sec1000Client:
         `read_telemetry` does, and SenselessAnswerError where the control mode is none.
         """
         priority = Priority.COMMAND if urgent else Priority.POLL
-        return await self._read_settings(priority, tries, effort or Effort())
+        return await self._read_settings(priority, tries, stats or RequestStats())
 
     async def _read_settings(
-        self, priority: Priority, tries: int, effort: Effort, *, repeat_only_odd: bool = False
+        self, priority: Priority, tries: int, stats: RequestStats, *, repeat_only_malformed: bool = False
     ) -> ExportSettings:
         settings = await self._repeat(
             lambda: self._ask_alone(READ_EXPORT_SETTINGS, priority),
             tries,
-            effort,
-            repeat_only_odd=repeat_only_odd,
+            stats,
+            repeat_only_malformed=repeat_only_malformed,
         )
         self._mode = settings.mode
         return settings
 
-    async def set_clock(self, now: Callable[[], datetime], *, effort: Effort | None = None) -> datetime:
+    async def set_clock(self, now: Callable[[], datetime], *, stats: RequestStats | None = None) -> datetime:
         """Set the clock to the local time that `now` gives when it is sent; return that time.
 
         The clock cannot be read back: the time is sent and acknowledged, never proven. Raises
@@ -134,17 +136,17 @@ class Sec1000Client:
         """
 
         async def send_once() -> datetime:
-            async with self.line.hold(Priority.COMMAND) as conversation:
-                await conversation.ready()
+            async with self.line.hold(Priority.COMMAND) as transaction:
+                await transaction.ready()
                 time = now()
-                status = await conversation.ask(set_clock(time))
+                status = await transaction.ask(set_clock(time))
             if status != Status.CLOCK_SET:
-                raise SenselessAnswerError(f"the device did not set its clock (status {status:#04x})")
+                raise InvalidAnswerError(f"the device did not set its clock (status {status:#04x})")
             return time
 
-        return await self._repeat(send_once, TRIES, effort or Effort())
+        return await self._repeat(send_once, TRIES, stats or RequestStats())
 
-    async def apply(self, target: ExportTarget, *, effort: Effort | None = None) -> ExportSettings:
+    async def apply(self, target: ExportTarget, *, stats: RequestStats | None = None) -> ExportSettings:
         """Make the device hold this and return what it says it holds then.
 
         Three requests where the mode stands, five where it is known to differ, at most 12 and
@@ -157,13 +159,15 @@ class Sec1000Client:
         ConnectionFailedError where nothing was sent, InvalidValueError for what the wire cannot
         carry.
         """
-        self.end_interruption("a newer command")
-        if self.unsettled is not None:
-            await self._must_hold(target)
-        async with self._gate.hold(self.line) as conversation:
-            return await self._change(conversation, target, effort or Effort(), known_mode=self._mode)
+        self.cut_reset_short("a newer command")
+        if self.pending_target is not None:
+            await self._set_pending(target)
+        async with self._queue.hold(self.line) as transaction:
+            return await self._change(transaction, target, stats or RequestStats(), known_mode=self._mode)
 
-    async def reset_watchdog(self, *, sum_of_phases: bool, effort: Effort | None = None) -> ExportSettings:
+    async def reset_watchdog(
+        self, *, sum_of_phases: bool, stats: RequestStats | None = None
+    ) -> ExportSettings:
         """Take the limit off for 5 s, put all back as it was, and return the read-back.
 
         The measurement cannot be read and is therefore given. Nothing else talks to the device in
@@ -172,63 +176,63 @@ class Sec1000Client:
         met instead of an acknowledgement that the limit was off, and SupersededError where the 5 s
         were cut short, both after a setting was put in force again.
         """
-        effort = effort or Effort()
-        interruption = self._interruption = Interruption()
+        stats = stats or RequestStats()
+        reset_window = self._reset_window = ResetWindow()
         try:
-            async with self.line.hold(Priority.COMMAND) as conversation:
-                before = await self._repeat(lambda: conversation.ask(READ_EXPORT_SETTINGS), TRIES, effort)
+            async with self.line.hold(Priority.COMMAND) as transaction:
+                before = await self._repeat(lambda: transaction.ask(READ_EXPORT_SETTINGS), TRIES, stats)
                 self._mode = before.mode
                 if before.mode is ControlMode.DEACTIVATED:
                     raise NotLimitedError("nothing limits the export (control mode deactivated)")
-                if interruption.ended_by:
+                if reset_window.cut_short_by:
                     raise SupersededError(
-                        f"the limit was not taken off, on account of {interruption.ended_by}"
+                        f"the limit was not taken off, on account of {reset_window.cut_short_by}"
                     )
                 target = ExportTarget(before.mode, before.capacity, before.limit, sum_of_phases)
-                await self._must_hold(target)
-                fault, off_since = await self._take_limit_off(conversation, before.mode, effort)
+                await self._set_pending(target)
+                fault, off_since = await self._take_limit_off(transaction, before.mode, stats)
                 pause = self.line.timing.watchdog_pause
-                await interruption.last(off_since + pause - asyncio.get_running_loop().time())
+                await reset_window.last(off_since + pause - asyncio.get_running_loop().time())
                 # By now a newer command may have said what should hold.
                 settings = await self._change(
-                    conversation, self.unsettled or target, effort, known_mode=ControlMode.DEACTIVATED
+                    transaction, self.pending_target or target, stats, known_mode=ControlMode.DEACTIVATED
                 )
         finally:
-            self._interruption = None
-        if interruption.ended_by:
-            raise SupersededError(f"the limit was put back early by {interruption.ended_by}")
+            self._reset_window = None
+        if reset_window.cut_short_by:
+            raise SupersededError(f"the limit was put back early by {reset_window.cut_short_by}")
         if fault:
             raise fault
         return settings
 
-    def end_interruption(self, by: str) -> None:
+    def cut_reset_short(self, by: str) -> None:
         """Let a limit that is off for a watchdog reset be put back at once; `by` tells whose wish it is."""
-        if self._interruption:
-            self._interruption.end(by)
+        if self._reset_window:
+            self._reset_window.end(by)
 
-    async def restore(self, *, effort: Effort | None = None) -> ExportSettings:
+    async def restore(self, *, stats: RequestStats | None = None) -> ExportSettings:
         """Bring back what should hold and return the read-back.
 
         A device that limits the export again, by whatever setting, is left as it is. Raises what
         the first read met, else as `apply`; then it is still to be done.
         """
-        effort = effort or Effort()
-        async with self.line.hold(Priority.COMMAND) as conversation:
-            effort.requests += 1
-            settings = await conversation.ask(READ_EXPORT_SETTINGS)
+        stats = stats or RequestStats()
+        async with self.line.hold(Priority.COMMAND) as transaction:
+            stats.requests += 1
+            settings = await transaction.ask(READ_EXPORT_SETTINGS)
             self._mode = settings.mode
             if settings.mode is not ControlMode.DEACTIVATED:
-                self.unsettled = None
-            if self.unsettled is None:
+                self.pending_target = None
+            if self.pending_target is None:
                 return settings
-            return await self._change(conversation, self.unsettled, effort, known_mode=settings.mode)
+            return await self._change(transaction, self.pending_target, stats, known_mode=settings.mode)
 
-    async def _must_hold(self, target: ExportTarget) -> None:
+    async def _set_pending(self, target: ExportTarget) -> None:
         await self._remember(target)
-        self.unsettled = target
+        self.pending_target = target
 
     async def _take_limit_off(
-        self, conversation: Conversation, limiting: ControlMode, effort: Effort
+        self, transaction: Transaction, limiting: ControlMode, stats: RequestStats
     ) -> tuple[Sec1000Error | None, float]:
         """Switch every mode off; return the fault and the moment of the limiting one's request."""
         self._mode = None
@@ -236,15 +240,15 @@ class Sec1000Client:
         sent_at = 0.0
         # The mode that limits goes last, so that the time without a limit begins with it.
         for mode in sorted(LIMITING_MODES, key=lambda mode: mode is limiting):
-            effort.requests += 1
-            await conversation.ready()
+            stats.requests += 1
+            await transaction.ready()
             sent_at = asyncio.get_running_loop().time()
             try:
-                await conversation.ask(
+                await transaction.ask(
                     switch_mode(mode, on=False), deadline=self.line.timing.unlimited_deadline
                 )
             except Sec1000Error as error:
-                effort.overcome.append(error)
+                stats.recovered_errors.append(error)
                 fault = error
             else:
                 fault = None
@@ -252,59 +256,59 @@ class Sec1000Client:
 
     async def _change(
         self,
-        conversation: Conversation,
+        transaction: Transaction,
         target: ExportTarget,
-        effort: Effort,
+        stats: RequestStats,
         *,
         known_mode: ControlMode | None,
     ) -> ExportSettings:
-        change = Change(conversation, target, effort, known_mode=known_mode, remember=self._must_hold)
-        before = self.unsettled
+        change = SettingWrite(transaction, target, stats, known_mode=known_mode, remember=self._set_pending)
+        before = self.pending_target
         self._mode = None
         try:
             return await change.run()
         finally:
-            if not change.reached:
-                self.unsettled = before
+            if not change.connected:
+                self.pending_target = before
             if change.held:
                 self._mode = change.held.mode
                 if change.held.mode is not ControlMode.DEACTIVATED or target.mode is ControlMode.DEACTIVATED:
-                    self.unsettled = None
+                    self.pending_target = None
 
     async def _ask_alone[T](self, command: Command[T], priority: Priority) -> T:
-        async with self.line.hold(priority) as conversation:
-            return await conversation.ask(command)
+        async with self.line.hold(priority) as transaction:
+            return await transaction.ask(command)
 
     async def _repeat[T](
         self,
         ask_once: Callable[[], Awaitable[T]],
         tries: int,
-        effort: Effort,
+        stats: RequestStats,
         *,
-        repeat_only_odd: bool = False,
+        repeat_only_malformed: bool = False,
     ) -> T:
         """Ask, and ask again after 1 s and 3 s, so that whoever is more urgent gets in between."""
         for pause in self.line.timing.retry_pauses[: tries - 1]:
-            effort.requests += 1
+            stats.requests += 1
             try:
                 return await ask_once()
             except HostNotFoundError:
                 raise
             except Sec1000Error as error:
-                if repeat_only_odd and not _is_odd(error):
+                if repeat_only_malformed and not _is_malformed(error):
                     raise
-                effort.overcome.append(error)
+                stats.recovered_errors.append(error)
             await asyncio.sleep(pause)
-        effort.requests += 1
+        stats.requests += 1
         return await ask_once()
 
 
-def _is_odd(error: Sec1000Error) -> bool:
+def _is_malformed(error: Sec1000Error) -> bool:
     """Tell whether something answered, if not in the way it should."""
     return isinstance(
-        error, UnexpectedAnswerError | ChecksumError | SenselessAnswerError | ConnectionClosedError
+        error, UnexpectedAnswerError | ChecksumError | InvalidAnswerError | ConnectionClosedError
     )
 
 
-async def _remember_nowhere(_target: ExportTarget) -> None:
+async def _no_pending_store(_target: ExportTarget) -> None:
     """Serve whoever has nothing to keep a target in: after a crash the limit may stay off."""

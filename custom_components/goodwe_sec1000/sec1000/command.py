@@ -10,7 +10,7 @@ from enum import IntEnum
 import struct
 from typing import Final
 
-from .errors import InvalidValueError, NegativeAnswerError, SenselessAnswerError, UnexpectedAnswerError
+from .errors import InvalidAnswerError, InvalidValueError, NegativeAnswerError, UnexpectedAnswerError
 from .frame import HEAD_SIZE, OVERHEAD, PREFIX_SIZE, Frame, answer_length, decode, encode
 from .model import ControlMode, ExportSettings, Phases, Telemetry
 
@@ -98,7 +98,7 @@ def _read_export_settings(data: bytes) -> ExportSettings:
     try:
         return ExportSettings(ControlMode(mode), capacity, ct_ratio, limit)
     except ValueError:
-        raise SenselessAnswerError(f"the device names a control mode {mode}; 0 to 3 are known") from None
+        raise InvalidAnswerError(f"the device names a control mode {mode}; 0 to 3 are known") from None
 
 
 def _read_status(data: bytes) -> int:

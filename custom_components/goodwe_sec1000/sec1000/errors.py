@@ -42,7 +42,7 @@ class ChecksumError(Sec1000Error):
     """A whole answer of the right length whose checksum is wrong."""
 
 
-class SenselessAnswerError(Sec1000Error):
+class InvalidAnswerError(Sec1000Error):
     """A well-formed answer whose content cannot be: an unknown control mode, a refused clock."""
 
 

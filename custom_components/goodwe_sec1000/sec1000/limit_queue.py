@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from .errors import SupersededError
-from .transport import Conversation, Line, Priority
+from .transport import Priority, Transaction, Transport
 
 
-class LimitGate:
+class LimitQueue:
     """Lets limit commands to the line, one waiting at the most."""
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class LimitGate:
         self._used_up_to = 0.0
 
     @asynccontextmanager
-    async def hold(self, line: Line) -> AsyncIterator[Conversation]:
+    async def hold(self, line: Transport) -> AsyncIterator[Transaction]:
         """Hold the line as soon as the flood limit and the line allow.
 
         Raises SupersededError as soon as a newer limit command comes while this one waits.
@@ -36,10 +36,10 @@ class LimitGate:
                 await asyncio.wait({turn}, timeout=wait)
                 if turn.done():
                     turn.result()
-            async with line.hold(Priority.COMMAND, turn) as conversation:
+            async with line.hold(Priority.COMMAND, turn) as transaction:
                 self._forget(turn)
                 self._used_up_to = max(self._used_up_to, loop.time()) + line.timing.limit_interval
-                yield conversation
+                yield transaction
         finally:
             self._forget(turn)
 

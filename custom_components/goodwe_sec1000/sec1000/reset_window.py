@@ -4,19 +4,19 @@ import asyncio
 from contextlib import suppress
 
 
-class Interruption:
+class ResetWindow:
     """The time between taking the limit off and putting it back."""
 
     def __init__(self) -> None:
         self._ended = asyncio.Event()
         self._over = False
-        self.ended_by: str | None = None
+        self.cut_short_by: str | None = None
         """What cut it short, in words; None where nothing did."""
 
     def end(self, by: str) -> None:
         """Have the limit put back now; once it is being put back, this changes nothing."""
         if not self._over:
-            self.ended_by = self.ended_by or by
+            self.cut_short_by = self.cut_short_by or by
             self._ended.set()
 
     async def last(self, seconds: float) -> None:

@@ -14,10 +14,10 @@ from .errors import (
     Sec1000Error,
 )
 from .model import LIMITING_MODES, ControlMode, ExportSettings, ExportTarget
-from .stats import Effort
-from .transport import Conversation
+from .stats import RequestStats
+from .transport import Transaction
 
-type Remember = Callable[[ExportTarget], Awaitable[None]]
+type SavePending = Callable[[ExportTarget], Awaitable[None]]
 """Keeps what should hold where it outlives this program, until a read-back agrees."""
 
 ROUNDS: Final = 3
@@ -36,17 +36,17 @@ def agrees(settings: ExportSettings, target: ExportTarget) -> bool:
     )
 
 
-class Change:
+class SettingWrite:
     """Brings a device to a target while the line is held."""
 
     def __init__(
         self,
-        conversation: Conversation,
+        transaction: Transaction,
         target: ExportTarget,
-        effort: Effort,
+        stats: RequestStats,
         *,
         known_mode: ControlMode | None,
-        remember: Remember,
+        remember: SavePending,
     ) -> None:
         """Prepare the change; `known_mode` is the mode last read, None where none was.
 
@@ -54,19 +54,19 @@ class Change:
         """
         self.held: ExportSettings | None = None
         """The read-back after the last write, None where it failed."""
-        self.reached = False
+        self.connected = False
         """Whether a connection was made at all; where none was, the device holds what it held."""
-        self._conversation = conversation
+        self._conversation = transaction
         self._remember = remember
         self._target = target
-        self._effort = effort
+        self._effort = stats
         self._switch_off = self._must_switch_off(known_mode)
         self._modes_off = self._is_off(known_mode)
-        self._mode_was_other = False
+        self._mode_changed = False
         """Whether the mode in a read-back proves that it was armed; where it stood before, it does not."""
         self._proven: ExportSettings | None = None
         self._fault: Sec1000Error | None = None
-        self._timing = conversation.timing
+        self._timing = transaction.timing
         # Arming may go beyond this by its own deadline, so that all stays within the command's.
         longest = self._timing.command_deadline - self._timing.unlimited_deadline
         self._until = asyncio.get_running_loop().time() + longest
@@ -80,7 +80,7 @@ class Change:
         stored = False
         for number in range(ROUNDS):
             steps = self._steps()
-            if number and not self._can_afford_round(steps):
+            if number and not self._round_within_budget(steps):
                 break
             acknowledged = await self._write(steps)
             at_once = await self._read_back_twice()
@@ -89,16 +89,16 @@ class Change:
             if agrees(self.held, self._target):
                 self._proven = self.held
                 # A limit that was taken over late may have come after its arming.
-                if (acknowledged or self._mode_was_other) and (at_once or stored):
+                if (acknowledged or self._mode_changed) and (at_once or stored):
                     return self.held
                 if number:
                     break
             stored = agrees(replace(self.held, mode=self._target.mode), self._target)
-            self._mode_was_other = self.held.mode is not self._target.mode
+            self._mode_changed = self.held.mode is not self._target.mode
             self._switch_off = self._must_switch_off(self.held.mode)
             self._modes_off = self._is_off(self.held.mode)
         if self._proven and (self.held is None or agrees(self.held, self._target)):
-            self._effort.unacknowledged = True
+            self._effort.arming_unacknowledged = True
             return self._proven
         if self.held:
             raise NotAppliedError(
@@ -106,7 +106,7 @@ class Change:
                 f"{_words(self._target.mode, self._target.limit, self._target.capacity)}",
                 self.held,
             )
-        if self._fault and not self.reached:
+        if self._fault and not self.connected:
             # No connection was ever made, so nothing can have been taken over.
             raise self._fault
         raise OutcomeUnknownError(f"no read-back succeeded after it was sent: {self._fault}") from self._fault
@@ -148,7 +148,7 @@ class Change:
                 status = await self._ask(step, must_be_sent=step is steps[-1])
             except Sec1000Error as error:
                 status = None
-                self._note(error)
+                self._record_error(error)
         return status in (Status.ACKNOWLEDGED, Status.NEGATIVE)
 
     async def _read_back_twice(self) -> bool:
@@ -159,40 +159,42 @@ class Change:
         await self._read_back()
         if self.held and agrees(self.held, self._target):
             return True
-        if not self._can_afford(1):
+        if not self._within_budget(1):
             return False
         await asyncio.sleep(self._timing.read_back_pause)
         await self._read_back()
         return False
 
     async def _read_back(self) -> None:
-        if not self._can_afford(1):
+        if not self._within_budget(1):
             return
         try:
             self.held = await self._ask(READ_EXPORT_SETTINGS)
         except Sec1000Error as error:
             self.held = None
-            self._note(error)
+            self._record_error(error)
 
-    def _note(self, error: Sec1000Error) -> None:
+    def _record_error(self, error: Sec1000Error) -> None:
         if not isinstance(error, ConnectionFailedError) or isinstance(error, ConnectionClosedError):
-            self.reached = True
+            self.connected = True
         self._fault = error
-        self._effort.overcome.append(error)
+        self._effort.recovered_errors.append(error)
 
     def _time_left(self) -> float:
         return self._until - asyncio.get_running_loop().time()
 
-    def _can_afford(self, requests: int, seconds: float = 0) -> bool:
+    def _within_budget(self, requests: int, seconds: float = 0) -> bool:
         """Tell whether so many more requests and so much more time are within what a command may cost."""
         return self._effort.requests + requests <= MAX_REQUESTS and self._time_left() > seconds
 
-    def _can_afford_round(self, steps: list[Command[int]]) -> bool:
+    def _round_within_budget(self, steps: list[Command[int]]) -> bool:
         """Tell whether another round can come to its end: with modes off it must reach its arming."""
         timing = self._timing
         if self._modes_off or self._switch_off:
-            return self._can_afford(len(steps) + 1, len(steps) * (timing.unlimited_deadline + timing.pacing))
-        return self._can_afford(len(steps) + 1, timing.deadline)
+            return self._within_budget(
+                len(steps) + 1, len(steps) * (timing.unlimited_deadline + timing.pacing)
+            )
+        return self._within_budget(len(steps) + 1, timing.deadline)
 
     async def _ask[T](self, command: Command[T], *, must_be_sent: bool = False) -> T:
         """Send one request; while nothing limits the export a lost answer is not waited for long.
@@ -203,10 +205,10 @@ class Change:
         await self._conversation.ready()
         deadline = self._time_left()
         if self._modes_off or self._switch_off:
-            hasty = self._timing.unlimited_deadline
-            deadline = hasty if must_be_sent else min(deadline, hasty)
+            short_deadline = self._timing.unlimited_deadline
+            deadline = short_deadline if must_be_sent else min(deadline, short_deadline)
         answer = await self._conversation.ask(command, deadline)
-        self.reached = True
+        self.connected = True
         return answer
 
 

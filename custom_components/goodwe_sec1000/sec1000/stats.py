@@ -6,11 +6,11 @@ from .errors import Sec1000Error
 
 
 @dataclass(slots=True)
-class Effort:
+class RequestStats:
     """The account of one read or command, filled in while it runs, whatever its end."""
 
     requests: int = 0
-    overcome: list[Sec1000Error] = field(default_factory=list)
+    recovered_errors: list[Sec1000Error] = field(default_factory=list)
     """Faults on the way that did not end it."""
-    unacknowledged: bool = False
+    arming_unacknowledged: bool = False
     """Whether no arming was acknowledged although all agrees: only the meter tells whether it holds."""

@@ -17,7 +17,7 @@ class Timing:
     """Of one request: connecting, sending and reading together."""
     unlimited_deadline: float = 4
     """Of one write while nothing limits the export: a lost answer must not keep the limit off."""
-    rest_of_odd_answer: float = 0.2
+    malformed_answer_drain: float = 0.2
     """How long the rest of an answer of the wrong length is waited for, to show it in diagnostics."""
     retry_pauses: tuple[float, ...] = (1, 3)
     """Before the second and the third try of a read."""
@@ -29,7 +29,7 @@ class Timing:
     """For each change of the limit, in the long run."""
     limit_burst: int = 3
     """Changes of the limit that pass at once after a quiet time."""
-    asked_by_hand: float = 5
+    manual_retry_interval: float = 5
     """Between two requests that somebody asks for by hand, one after the other."""
     watchdog_pause: float = 5
     """How long the limit stays off to reset the watchdog."""

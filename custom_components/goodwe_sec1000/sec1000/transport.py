@@ -62,7 +62,7 @@ class Exchange:
         return self.outcome not in (_OK, _CANCELLED)
 
 
-class Line:
+class Transport:
     """The only way to the device at one host and port."""
 
     def __init__(self, host: str, port: int, timing: Timing) -> None:
@@ -80,7 +80,7 @@ class Line:
     @asynccontextmanager
     async def hold(
         self, priority: Priority, turn: asyncio.Future[None] | None = None
-    ) -> AsyncIterator[Conversation]:
+    ) -> AsyncIterator[Transaction]:
         """Wait for the line and keep it, so that nothing else is said in between.
 
         Whoever gives `turn` can set an exception on it to call the waiting off.
@@ -88,20 +88,20 @@ class Line:
         turn = turn or asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (priority, next(self._order), turn))
         if not self._busy:
-            self._give_to_next()
+            self._release()
         try:
             await turn
         except BaseException:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
                 # Cancelled in the moment between being given the line and taking it.
-                self._give_to_next()
+                self._release()
             raise
         try:
-            yield Conversation(self)
+            yield Transaction(self)
         finally:
-            self._give_to_next()
+            self._release()
 
-    def _give_to_next(self) -> None:
+    def _release(self) -> None:
         self._busy = False
         while self._waiting and not self._busy:
             turn = heapq.heappop(self._waiting)[-1]
@@ -176,7 +176,7 @@ class Line:
         except UnexpectedAnswerError:
             # The answer is lost already; its rest tells what it was instead.
             try:
-                async with asyncio.timeout(self.timing.rest_of_odd_answer):
+                async with asyncio.timeout(self.timing.malformed_answer_drain):
                     answer += await reader.read(MAX_ANSWER_SIZE)
             except TimeoutError, OSError:
                 pass
@@ -184,10 +184,10 @@ class Line:
         answer += await reader.readexactly(rest)
 
 
-class Conversation:
+class Transaction:
     """The line while it is held: what is asked here is asked without anybody in between."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Transport) -> None:
         self._line = line
 
     @property
@@ -208,13 +208,15 @@ class Conversation:
         return await self._line.ask(command, longest if deadline is None else min(deadline, longest))
 
 
-_lines: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, int], Line]] = WeakKeyDictionary()
+_transports: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, int], Transport]] = (
+    WeakKeyDictionary()
+)
 
 
-def line_to(host: str, port: int) -> Line:
+def transport_for(host: str, port: int) -> Transport:
     """Return the line to this device: the same one for everybody in this event loop."""
-    lines = _lines.setdefault(asyncio.get_running_loop(), {})
+    lines = _transports.setdefault(asyncio.get_running_loop(), {})
     key = (host.casefold(), port)
     if key not in lines:
-        lines[key] = Line(host, port, manners.STANDARD)
+        lines[key] = Transport(host, port, manners.STANDARD)
     return lines[key]

@@ -22,7 +22,7 @@ class Drift(Enum):
     """How what the device holds compares with the baseline."""
 
     NONE = auto()
-    LOOSER = auto()
+    LESS_STRICT = auto()
     """It allows more: nothing limits any more, or the limit is higher."""
     OTHER = auto()
     """It holds something else, which allows less or cannot be compared."""
@@ -60,13 +60,13 @@ def drift(settings: ExportSettings, options: ExportOptions, limit: int) -> Drift
     if target.mode is ControlMode.DEACTIVATED:
         return Drift.OTHER
     if settings.mode is ControlMode.DEACTIVATED:
-        return Drift.LOOSER
+        return Drift.LESS_STRICT
     if settings.mode is target.mode and settings.limit >= target.limit + TOLERANCE:
-        return Drift.LOOSER
+        return Drift.LESS_STRICT
     return Drift.OTHER
 
 
-def may_be_kept(settings: ExportSettings, options: ExportOptions) -> bool:
+def is_acceptable(settings: ExportSettings, options: ExportOptions) -> bool:
     """Tell whether what the device holds may become what should hold: a limit within the options.
 
     Deactivated never does: it is chosen, not found.
@@ -75,7 +75,7 @@ def may_be_kept(settings: ExportSettings, options: ExportOptions) -> bool:
     return settings.mode is not ControlMode.DEACTIVATED and within
 
 
-def adoptable(settings: ExportSettings, options: ExportOptions) -> dict[str, Any]:
+def adoptable_options(settings: ExportSettings, options: ExportOptions) -> dict[str, Any]:
     """Return the options (kW) that follow what the device holds; empty where none is to change."""
     adopted: dict[str, Any] = {}
     if settings.mode not in (ControlMode.DEACTIVATED, options.control_mode):

@@ -12,7 +12,7 @@ from ..sec1000.errors import (
     Sec1000Error,
     UnexpectedAnswerError,
 )
-from ..sec1000.stats import Effort
+from ..sec1000.stats import RequestStats
 
 
 class Action(StrEnum):
@@ -80,7 +80,7 @@ class FeedbackRecord:
     message: str | None = None
     attempts: int = 0
     """Requests that were sent."""
-    overcome: tuple[str, ...] = ()
+    recovered_errors: tuple[str, ...] = ()
     """Faults on the way, in the order in which they were met."""
 
     @classmethod
@@ -89,6 +89,6 @@ class FeedbackRecord:
         return cls(message="Under way.")
 
     @classmethod
-    def ended(cls, feedback: Feedback, message: str, effort: Effort) -> FeedbackRecord:
+    def ended(cls, feedback: Feedback, message: str, stats: RequestStats) -> FeedbackRecord:
         """Return the record of an action that ended this way, at this cost."""
-        return cls(feedback, message, effort.requests, tuple(str(fault) for fault in effort.overcome))
+        return cls(feedback, message, stats.requests, tuple(str(fault) for fault in stats.recovered_errors))

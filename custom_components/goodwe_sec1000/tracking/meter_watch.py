@@ -5,7 +5,7 @@ from typing import Final
 from ..options import ExportOptions
 from ..sec1000.model import ControlMode, ExportSettings, Telemetry
 
-PATIENCE: Final = 60.0
+GRACE_PERIOD: Final = 60.0
 """s that the meter may stand above the limit; inverters take their time to follow."""
 MARGIN: Final = 100
 """W that it may stand above the limit at least, and 2 % of the capacity."""
@@ -42,4 +42,4 @@ class MeterWatch:
             return None
         if self._above_since is None:
             self._above_since = at
-        return settings.limit if at - self._above_since >= PATIENCE else None
+        return settings.limit if at - self._above_since >= GRACE_PERIOD else None

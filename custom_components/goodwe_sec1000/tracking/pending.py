@@ -17,7 +17,7 @@ _VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class PendingRestore:
     """What should hold, where, and since when."""
 
     target: ExportTarget
@@ -27,7 +27,7 @@ class Note:
     """When it was written, UTC, ISO 8601."""
 
     @classmethod
-    def of(cls, stored: Mapping[str, Any]) -> Note:
+    def of(cls, stored: Mapping[str, Any]) -> PendingRestore:
         """Return the note that was stored; raises KeyError, TypeError, ValueError where it is damaged."""
         return cls(
             ExportTarget(
@@ -52,12 +52,12 @@ class Note:
         }
 
 
-class NoteKeeper:
+class PendingRestoreStore:
     """Writes and drops the note of one entry; it outlives this program."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         self._hass = hass
-        self.note: Note | None = None
+        self.note: PendingRestore | None = None
         self.damaged = False
         """Whether a note stands that cannot be read."""
         self._entry_id = entry_id
@@ -68,7 +68,7 @@ class NoteKeeper:
             self._hass, _VERSION, f"{DOMAIN}.{self._entry_id}.note", private=True, atomic_writes=True
         )
 
-    async def load(self) -> Note | None:
+    async def load(self) -> PendingRestore | None:
         """Return the note that stands, if any does and can be read."""
         self.note = None
         stands = await self._hass.async_add_executor_job(Path(self._store.path).is_file)
@@ -83,7 +83,7 @@ class NoteKeeper:
         self.damaged = stands and not stored
         if stored:
             try:
-                self.note = Note.of(stored)
+                self.note = PendingRestore.of(stored)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 self.damaged = True
                 LOGGER.error("What the export limit should be cannot be read from disk: %r", error)
@@ -91,7 +91,7 @@ class NoteKeeper:
 
     async def write(self, target: ExportTarget, host: str, port: int) -> None:
         """Have this on disk before the limit is taken off; raises OSError where it is not."""
-        note = Note(target, host, port, dt_util.utcnow().isoformat())
+        note = PendingRestore(target, host, port, dt_util.utcnow().isoformat())
         stored = note.stored()
         await self._store.async_save(stored)
         # The store only logs what it could not write.

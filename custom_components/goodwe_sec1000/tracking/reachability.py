@@ -28,7 +28,7 @@ _ANSWERED_AT: Final[HassKey[dict[str, float]]] = HassKey(f"{DOMAIN}_answered_at"
 """By entry id: when (s, monotonic) its device last gave a good answer, or was first asked."""
 
 
-class Silence:
+class Reachability:
     """Keeps account of good answers and of their absence.
 
     Setup that is tried again makes a new one, and the device may have been silent all along: the
@@ -48,7 +48,7 @@ class Silence:
         """None before it is known whether an earlier setup told."""
 
     @property
-    def is_kept(self) -> bool:
+    def backing_off(self) -> bool:
         """Whether the device is to be left alone now."""
         return monotonic() < self._quiet_until
 
@@ -62,13 +62,13 @@ class Silence:
             ir.async_delete_issue(self._hass, DOMAIN, silence_issue_id(self._entry.entry_id))
 
     @callback
-    def well(self) -> None:
+    def reset_backoff(self) -> None:
         """Ask at the usual pace again."""
         self._failures = 0
         self._quiet_until = 0.0
 
     @callback
-    def lasts(self, interval: int) -> None:
+    def check_outage(self, interval: int) -> None:
         """Tell how to wake a device that has not given one good answer for too long."""
         silent_for = monotonic() - self._answered_at[self._entry.entry_id]
         if self._told or silent_for < SILENCE_BEFORE_ISSUE:
@@ -92,7 +92,7 @@ class Silence:
         Only silence and odd answers are what too many packets bring about; None for anything else.
         """
         if not isinstance(error, AnswerTimeoutError | UnexpectedAnswerError | ChecksumError):
-            self.well()
+            self.reset_backoff()
             return None
         self._failures += 1
         doublings = self._failures - FAILURES_BEFORE_BACKING_OFF + 1
@@ -104,7 +104,7 @@ class Silence:
 
 
 @callback
-def async_forget(hass: HomeAssistant, entry_id: str) -> None:
+def async_forget_entry(hass: HomeAssistant, entry_id: str) -> None:
     """Forget an entry that is unloaded or removed, and that its device was silent."""
     hass.data.get(_ANSWERED_AT, {}).pop(entry_id, None)
     ir.async_delete_issue(hass, DOMAIN, silence_issue_id(entry_id))
