@@ -4,13 +4,14 @@ from typing import Final
 
 from homeassistant.const import Platform
 from homeassistant.core import HassJob, HomeAssistant
-from homeassistant.helpers import config_validation as cv, issue_registry as ir
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
 from .const import DOMAIN, ENTRY_VERSION
-from .control.actions import ExportControl, drift_issue_id
+from .control.actions import ExportControl
 from .coordinator import Sec1000Coordinator
 from .data import Sec1000ConfigEntry, Sec1000Data
+from .issues import Issue
 from .migration.entities import async_migrate_entities
 from .migration.entry import async_migrate_v1_entry
 from .migration.follow_up import MigrationFollowUp
@@ -72,7 +73,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> 
     """Let the actions that run come to their end and put the limit back, then unload."""
     await entry.runtime_data.export.settle(SHUTDOWN_TIMEOUT)
     async_forget_entry(hass, entry.entry_id)
-    ir.async_delete_issue(hass, DOMAIN, drift_issue_id(entry.entry_id))
+    Issue.LIMIT_KEEPS_DRIFTING.async_clear(hass, entry.entry_id)
     await entry.runtime_data.coordinator.energy_totals.save()
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 

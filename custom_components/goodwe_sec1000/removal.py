@@ -1,16 +1,14 @@
 """What is left to do when an entry is removed: its limit, and its files."""
 
 import asyncio
-from typing import Final
 
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN, LOGGER
-from .control.actions import drift_issue_id
-from .control.restore import issue_id, placeholders
+from .control.restore import placeholders
 from .data import Sec1000ConfigEntry
-from .migration.follow_up import MigrationFollowUp, moved_in_issue_id
+from .issues import Issue
+from .migration.follow_up import MigrationFollowUp
 from .migration.stored_limits import async_remove_stored_limits
 from .sec1000.client import Sec1000Client
 from .sec1000.errors import Sec1000Error
@@ -20,15 +18,13 @@ from .tracking.energy import EnergyTotals
 from .tracking.pending import PendingRestore, PendingRestoreStore
 from .tracking.reachability import async_forget_entry
 
-LIMIT_WAS_LEFT_OFF: Final = "limit_was_left_off"
-
 
 async def async_clean_up_removed_entry(
     hass: HomeAssistant, entry: Sec1000ConfigEntry, seconds: float
 ) -> None:
     """Put back a limit that is off within this time, or leave a repair issue that stays."""
-    for issue in (drift_issue_id, issue_id, moved_in_issue_id):
-        ir.async_delete_issue(hass, DOMAIN, issue(entry.entry_id))
+    for issue in (Issue.LIMIT_KEEPS_DRIFTING, Issue.LIMIT_IS_OFF, Issue.MOVED_IN):
+        issue.async_clear(hass, entry.entry_id)
     async_forget_entry(hass, entry.entry_id)
     await Baseline(hass, entry.entry_id).remove()
     await EnergyTotals(hass, entry.entry_id).remove()
@@ -44,16 +40,11 @@ async def async_clean_up_removed_entry(
             await put_back(note)
     except (Sec1000Error, TimeoutError) as error:
         LOGGER.warning("%s: the export limit could not be put back: %s", entry.title, error)
-        ir.async_create_issue(
+        Issue.LIMIT_WAS_LEFT_OFF.async_raise(
             hass,
-            DOMAIN,
-            f"{LIMIT_WAS_LEFT_OFF}_{entry.entry_id}",
+            entry.entry_id,
+            {**placeholders(hass, entry.title, note), "host": note.host},
             data={**note.stored()},
-            is_fixable=True,
-            is_persistent=True,
-            severity=ir.IssueSeverity.CRITICAL,
-            translation_key=LIMIT_WAS_LEFT_OFF,
-            translation_placeholders={**placeholders(hass, entry.title, note), "host": note.host},
         )
     await notes.drop()
 

@@ -17,11 +17,11 @@ import voluptuous as vol
 
 from .address import address, address_of
 from .const import DOMAIN, LOGGER
-from .control.actions import LIMIT_KEEPS_DRIFTING
-from .control.restore import LIMIT_IS_OFF, placeholders
+from .control.restore import placeholders
 from .data import Sec1000ConfigEntry
+from .issues import Issue
 from .messages import format_settings, reason
-from .removal import LIMIT_WAS_LEFT_OFF, put_back
+from .removal import put_back
 from .sec1000 import timing
 from .sec1000.client import Sec1000Client
 from .sec1000.errors import Sec1000Error
@@ -29,7 +29,6 @@ from .sec1000.model import ExportSettings
 from .sec1000.setting_write import agrees
 from .tracking.baseline import Drift, drift, is_acceptable
 from .tracking.pending import PendingRestore
-from .tracking.reachability import DEVICE_SILENT
 
 if TYPE_CHECKING:
     # Not in the oldest Home Assistant that is supported.
@@ -320,10 +319,10 @@ class LimitWasLeftOffFlow(RepairFlowBase):
 
 
 _FLOWS: Final[Mapping[str | None, type[RepairFlowBase]]] = {
-    LIMIT_IS_OFF: LimitIsOffFlow,
-    DEVICE_SILENT: DeviceSilentFlow,
-    LIMIT_KEEPS_DRIFTING: LimitKeepsDriftingFlow,
-    LIMIT_WAS_LEFT_OFF: LimitWasLeftOffFlow,
+    Issue.LIMIT_IS_OFF: LimitIsOffFlow,
+    Issue.DEVICE_SILENT: DeviceSilentFlow,
+    Issue.LIMIT_KEEPS_DRIFTING: LimitKeepsDriftingFlow,
+    Issue.LIMIT_WAS_LEFT_OFF: LimitWasLeftOffFlow,
 }
 
 

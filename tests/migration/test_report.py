@@ -12,7 +12,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.goodwe_sec1000.const import DOMAIN
-from custom_components.goodwe_sec1000.migration.follow_up import MigrationFollowUp, moved_in_issue_id
+from custom_components.goodwe_sec1000.issues import Issue
+from custom_components.goodwe_sec1000.migration.follow_up import MigrationFollowUp
 from simulator import Simulator
 
 from .older import move_in, older_entry
@@ -20,7 +21,7 @@ from .older import move_in, older_entry
 
 def issue_of(hass: HomeAssistant, entry: MockConfigEntry) -> ir.IssueEntry | None:
     """Return what Repairs shows about an entry that moved in."""
-    return ir.async_get(hass).async_get_issue(DOMAIN, moved_in_issue_id(entry.entry_id))
+    return ir.async_get(hass).async_get_issue(DOMAIN, Issue.MOVED_IN.issue_id(entry.entry_id))
 
 
 async def start_again(hass: HomeAssistant, entry: MockConfigEntry) -> None:
@@ -39,7 +40,7 @@ async def test_the_owner_reads_it_and_submits_and_it_is_gone(
     entry = older_entry(min_export_limit=-5.0, scan_interval=1)
     await move_in(hass, entry)
     client = await hass_client()
-    body = {"handler": DOMAIN, "issue_id": moved_in_issue_id(entry.entry_id)}
+    body = {"handler": DOMAIN, "issue_id": Issue.MOVED_IN.issue_id(entry.entry_id)}
     window = await (await client.post("/api/repairs/issues/fix", json=body)).json()
     assert window["step_id"] == "confirm"
     texts = await async_get_translations(hass, "en", "issues", {DOMAIN})
@@ -66,7 +67,7 @@ async def test_while_the_device_is_away_it_is_told_once_and_not_at_every_try(
     await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_RETRY
     assert issue_of(hass, entry)
-    ir.async_delete_issue(hass, DOMAIN, moved_in_issue_id(entry.entry_id))
+    ir.async_delete_issue(hass, DOMAIN, Issue.MOVED_IN.issue_id(entry.entry_id))
     await hass.config_entries.async_reload(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_RETRY
     assert issue_of(hass, entry) is None
@@ -79,7 +80,7 @@ async def test_killed_before_repairs_were_written_it_is_told_again(
     await move_in(hass, entry)
     told = issue_of(hass, entry)
     assert told
-    ir.async_delete_issue(hass, DOMAIN, moved_in_issue_id(entry.entry_id))
+    ir.async_delete_issue(hass, DOMAIN, Issue.MOVED_IN.issue_id(entry.entry_id))
     await start_again(hass, entry)
     again = issue_of(hass, entry)
     assert again

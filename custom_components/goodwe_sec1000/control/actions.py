@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
 from ..const import (
@@ -24,6 +23,7 @@ from ..const import (
     LOGGER,
 )
 from ..coordinator import Sec1000Coordinator, export_is_on
+from ..issues import Issue
 from ..limit import WantedLimit, bound, wanted_limit
 from ..messages import format_kw, mode_name, translated_error
 from ..options import ExportOptions
@@ -42,7 +42,6 @@ from ..tracking.feedback import Action, Feedback, FeedbackRecord
 from .restore import Restorer
 
 _ADOPTED_NAMES: Final = {CONF_CONTROL_MODE: "control mode", CONF_TOTAL_CAPACITY: "total capacity"}
-LIMIT_KEEPS_DRIFTING: Final = "limit_keeps_drifting"
 PUT_BACKS_AN_HOUR: Final = 3
 HOUR: Final = 3600.0
 
@@ -269,20 +268,15 @@ class ExportControl:
         found = drift(snapshot.settings, options, limit)
         is_wanted = coordinator.config_entry.options.get(CONF_PUT_BACK)
         if found is Drift.NONE or not is_wanted:
-            ir.async_delete_issue(coordinator.hass, DOMAIN, drift_issue_id(entry_id))
+            Issue.LIMIT_KEEPS_DRIFTING.async_clear(coordinator.hass, entry_id)
         if found is not Drift.LESS_STRICT or not is_wanted:
             return
         now = monotonic()
         if len(self._put_back_at) == PUT_BACKS_AN_HOUR and now - self._put_back_at[0] < HOUR:
-            ir.async_create_issue(
+            Issue.LIMIT_KEEPS_DRIFTING.async_raise(
                 coordinator.hass,
-                DOMAIN,
-                drift_issue_id(entry_id),
-                data={"entry_id": entry_id},
-                is_fixable=True,
-                severity=ir.IssueSeverity.ERROR,
-                translation_key=LIMIT_KEEPS_DRIFTING,
-                translation_placeholders={
+                entry_id,
+                {
                     "name": coordinator.name,
                     "mode": mode_name(coordinator.hass, options.control_mode),
                     "limit": format_kw(limit),
@@ -495,8 +489,3 @@ def _limit_not_binding(mode: ControlMode) -> str:
     if mode is ControlMode.DEACTIVATED:
         return "The control mode is deactivated: nothing limits the export, this limit does not bind."
     return f"The control mode is {mode.name}: its receiver decides now, this limit may not bind."
-
-
-def drift_issue_id(entry_id: str) -> str:
-    """Return the id of the repair issue that tells that something else keeps changing the setting."""
-    return f"{LIMIT_KEEPS_DRIFTING}_{entry_id}"

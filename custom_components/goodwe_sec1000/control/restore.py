@@ -5,16 +5,14 @@ from itertools import chain, repeat
 from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import issue_registry as ir
 
-from ..const import DOMAIN, LOGGER
+from ..const import LOGGER
 from ..coordinator import Sec1000Coordinator
+from ..issues import Issue
 from ..messages import format_kw, mode_name
 from ..sec1000.errors import Sec1000Error
 from ..sec1000.setting_write import agrees
 from ..tracking.pending import PendingRestore
-
-LIMIT_IS_OFF: Final = "limit_is_off"
 
 PAUSES: Final = (1.0, 2.0, 5.0, 10.0)
 """s after the first tries."""
@@ -68,7 +66,7 @@ class Restorer:
         if self._task and self._task is not asyncio.current_task():
             self._task.cancel()
         await coordinator.clear_pending()
-        ir.async_delete_issue(coordinator.hass, DOMAIN, issue_id(coordinator.config_entry.entry_id))
+        Issue.LIMIT_IS_OFF.async_clear(coordinator.hass, coordinator.config_entry.entry_id)
 
     @callback
     def stop(self) -> None:
@@ -95,21 +93,11 @@ class Restorer:
     def _raise_issue(self, note: PendingRestore) -> None:
         """Say in Repairs that the export may not be limited, and what should hold."""
         coordinator = self._coordinator
-        ir.async_create_issue(
+        Issue.LIMIT_IS_OFF.async_raise(
             coordinator.hass,
-            DOMAIN,
-            issue_id(coordinator.config_entry.entry_id),
-            data={"entry_id": coordinator.config_entry.entry_id},
-            is_fixable=True,
-            severity=ir.IssueSeverity.CRITICAL,
-            translation_key=LIMIT_IS_OFF,
-            translation_placeholders=placeholders(coordinator.hass, coordinator.name, note),
+            coordinator.config_entry.entry_id,
+            placeholders(coordinator.hass, coordinator.name, note),
         )
-
-
-def issue_id(entry_id: str) -> str:
-    """Return the id of the repair issue that says that the limit is off."""
-    return f"{LIMIT_IS_OFF}_{entry_id}"
 
 
 def placeholders(hass: HomeAssistant, name: str, note: PendingRestore) -> dict[str, str]:

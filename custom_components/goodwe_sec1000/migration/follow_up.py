@@ -6,7 +6,7 @@ from typing import Final, TypedDict
 
 from homeassistant.const import CONF_NAME, Platform
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.recorder import DATA_INSTANCE
 from homeassistant.helpers.start import async_at_started
@@ -15,6 +15,7 @@ from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
 from ..data import Sec1000ConfigEntry
+from ..issues import Issue
 from .entities import FEEDBACK_SENSORS
 
 SAVED_AFTER: Final = 300.0
@@ -59,15 +60,10 @@ class MigrationFollowUp:
         if not corrections or self._entry.entry_id in told:
             return
         told.add(self._entry.entry_id)
-        ir.async_create_issue(
+        Issue.MOVED_IN.async_raise(
             self._hass,
-            DOMAIN,
-            moved_in_issue_id(self._entry.entry_id),
-            is_fixable=True,
-            is_persistent=True,
-            severity=ir.IssueSeverity.WARNING,
-            translation_key="moved_in",
-            translation_placeholders={"name": self._entry.data[CONF_NAME], "corrections": corrections},
+            self._entry.entry_id,
+            {"name": self._entry.data[CONF_NAME], "corrections": corrections},
         )
 
     @callback
@@ -110,8 +106,3 @@ class MigrationFollowUp:
 
         recorder.async_clear_statistics([entity_id for entity_id in found if entity_id], on_done=done)
         await cleared.wait()
-
-
-def moved_in_issue_id(entry_id: str) -> str:
-    """Return the id of the repair issue that tells what was corrected when an entry moved in."""
-    return f"moved_in_{entry_id}"

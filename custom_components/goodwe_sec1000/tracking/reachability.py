@@ -5,18 +5,16 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
+from ..issues import Issue
 from ..sec1000.errors import AnswerTimeoutError, ChecksumError, Sec1000Error, UnexpectedAnswerError
 
 if TYPE_CHECKING:
     # It holds a coordinator.
     from ..data import Sec1000ConfigEntry
-
-DEVICE_SILENT: Final = "device_silent"
 
 FAILURES_BEFORE_BACKING_OFF: Final = 3
 LONGEST_BACK_OFF: Final = 300
@@ -59,7 +57,7 @@ class Reachability:
         self.answered_at = dt_util.utcnow()
         if self._told is not False:
             self._told = False
-            ir.async_delete_issue(self._hass, DOMAIN, silence_issue_id(self._entry.entry_id))
+            Issue.DEVICE_SILENT.async_clear(self._hass, self._entry.entry_id)
 
     @callback
     def reset_backoff(self) -> None:
@@ -74,15 +72,8 @@ class Reachability:
         if self._told or silent_for < SILENCE_BEFORE_ISSUE:
             return
         self._told = True
-        ir.async_create_issue(
-            self._hass,
-            DOMAIN,
-            silence_issue_id(self._entry.entry_id),
-            data={"entry_id": self._entry.entry_id},
-            is_fixable=True,
-            severity=ir.IssueSeverity.ERROR,
-            translation_key=DEVICE_SILENT,
-            translation_placeholders={"name": self._entry.title, "interval": str(interval)},
+        Issue.DEVICE_SILENT.async_raise(
+            self._hass, self._entry.entry_id, {"name": self._entry.title, "interval": str(interval)}
         )
 
     @callback
@@ -107,9 +98,4 @@ class Reachability:
 def async_forget_entry(hass: HomeAssistant, entry_id: str) -> None:
     """Forget an entry that is unloaded or removed, and that its device was silent."""
     hass.data.get(_ANSWERED_AT, {}).pop(entry_id, None)
-    ir.async_delete_issue(hass, DOMAIN, silence_issue_id(entry_id))
-
-
-def silence_issue_id(entry_id: str) -> str:
-    """Return the id of the repair issue that tells how to wake the device."""
-    return f"{DEVICE_SILENT}_{entry_id}"
+    Issue.DEVICE_SILENT.async_clear(hass, entry_id)
