@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_HOST, CONF_PORT
 
 from .const import DEFAULT_HOST, DEFAULT_PORT
-from .data import Sec1000ConfigEntry
 
 
 def address(values: Mapping[str, Any]) -> tuple[str, int]:
@@ -14,7 +14,7 @@ def address(values: Mapping[str, Any]) -> tuple[str, int]:
     return str(values.get(CONF_HOST, DEFAULT_HOST)).strip().casefold(), values.get(CONF_PORT, DEFAULT_PORT)
 
 
-def address_of(entry: Sec1000ConfigEntry) -> tuple[str, int]:
+def address_of(entry: ConfigEntry) -> tuple[str, int]:
     """Return the address of an entry, also where it is one of the older integration.
 
     Those keep their host in the options once these were saved, and have no port of their own.

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, override
+from typing import Final, override
 
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later, async_track_time_interval
@@ -29,10 +29,6 @@ from .tracking.feedback import Action, Feedback, FeedbackRecord
 from .tracking.meter_watch import MeterWatch
 from .tracking.pending import PendingRestoreStore
 from .tracking.reachability import Reachability
-
-if TYPE_CHECKING:
-    # It holds a coordinator.
-    from .data import Sec1000ConfigEntry
 
 SETTINGS_INTERVAL: Final = timedelta(seconds=60)
 SETTINGS_LIFETIME: Final = 180.0
@@ -81,9 +77,9 @@ def export_is_on(snapshot: Snapshot, options: ExportOptions) -> bool | None:
 class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
     """Reads telemetry at the refresh interval and the export settings every minute."""
 
-    config_entry: Sec1000ConfigEntry
+    config_entry: ConfigEntry
 
-    def __init__(self, hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
         super().__init__(
             hass,
             LOGGER,

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_UNIT_OF_MEASUREMENT, Platform, UnitOfPower
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
 from ..const import DOMAIN, LOGGER
-from ..data import Sec1000ConfigEntry
 
 POWER_SENSORS: Final = {
     "p1": "power_l1",
@@ -56,7 +56,7 @@ _KEYS: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 @callback
-def async_migrate_entities(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
+def async_migrate_entities(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Give the entities of the older integration the unique ids of this one.
 
     To be done at every setup, where it finds nothing to do but once: the registry is written to disk
@@ -111,7 +111,7 @@ def _async_keep_kw_unit(registry: er.EntityRegistry, registered: er.RegistryEntr
 
 
 @callback
-def _async_clear_device_version(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
+def _async_clear_device_version(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Take the version and the page of the older integration off the device."""
     registry = dr.async_get(hass)
     for device in dr.async_entries_for_config_entry(registry, entry.entry_id):

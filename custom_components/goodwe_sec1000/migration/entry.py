@@ -6,14 +6,13 @@ from homeassistant.core import HomeAssistant
 
 from ..address import address, address_of
 from ..const import DOMAIN, ENTRY_VERSION, LOGGER
-from ..data import Sec1000ConfigEntry
 from .follow_up import MigrationFollowUp
 from .report import async_format_report
 from .settings import CONF_DEVICE_NAME, settings_from
 from .stored_limits import async_stored_limits
 
 
-async def async_migrate_v1_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
+async def async_migrate_v1_entry(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Take over what the older integration kept, and raise the version last.
 
     Where this is cut off before, it is done once more: what it reads is not touched.

@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime
 from typing import Final, TypedDict
 
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_NAME, Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
@@ -14,7 +15,6 @@ from homeassistant.helpers.storage import Store
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
-from ..data import Sec1000ConfigEntry
 from ..issues import Issue
 from .entities import FEEDBACK_SENSORS
 
@@ -37,7 +37,7 @@ class MigrationFollowUp:
     between, the next start does it once more.
     """
 
-    def __init__(self, hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
         self._hass = hass
         self._entry = entry
         self._store = Store[_Stored](hass, _VERSION, f"{DOMAIN}.{entry.entry_id}.moved_in")

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
@@ -11,10 +12,6 @@ from homeassistant.util.hass_dict import HassKey
 from ..const import DOMAIN
 from ..issues import Issue
 from ..sec1000.errors import AnswerTimeoutError, ChecksumError, Sec1000Error, UnexpectedAnswerError
-
-if TYPE_CHECKING:
-    # It holds a coordinator.
-    from ..data import Sec1000ConfigEntry
 
 FAILURES_BEFORE_BACKING_OFF: Final = 3
 LONGEST_BACK_OFF: Final = 300
@@ -33,7 +30,7 @@ class Reachability:
     last good answer is therefore kept for as long as Home Assistant runs and the entry is wanted.
     """
 
-    def __init__(self, hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
         self._hass = hass
         self._entry = entry
         self._answered_at = hass.data.setdefault(_ANSWERED_AT, {})
