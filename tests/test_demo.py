@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 import json
 from pathlib import Path
@@ -22,11 +22,12 @@ from demo.dashboard import dashboard
 from demo.errors import RefusedError
 from demo.folder import Folder
 from demo.home_assistant_api import HomeAssistantApi
-from demo.options import CHECKOUT, parse
+from demo.options import CHECKOUT, DEFAULT_DEVICE_PORT, parse
 from demo.past import TIME_ZONE, past
-from demo.ports import reason_against
+from demo.ports import LOOPBACK, reason_against
 
-LOOPBACK = "127.0.0.1"
+from .ports import reserved_port, withheld_port
+
 HAS_ENDED = 30
 
 
@@ -38,12 +39,18 @@ def taken() -> Iterator[int]:
 
 
 @pytest.fixture
-def free(taken: int) -> int:
+def free(taken: int) -> Iterator[int]:
     """Return a port on which nobody listens."""
-    with socket.create_server((LOOPBACK, 0)) as server:
-        port: int = server.getsockname()[1]
-    assert port != taken
-    return port
+    with reserved_port() as port:
+        assert port != taken
+        yield port
+
+
+@pytest.fixture
+def moving_device() -> Iterator[None]:
+    """Let the simulator have another port at every start; that of a device may be another demo's."""
+    with withheld_port(DEFAULT_DEVICE_PORT):
+        yield
 
 
 class TestCommandLine:
@@ -283,7 +290,7 @@ class TestPast:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_the_whole_demo(tmp_path: Path, free: int) -> None:
+async def test_the_whole_demo(tmp_path: Path, free: int, moving_device: None) -> None:
     beginning = datetime.now(UTC)
     async with _demo(tmp_path, free) as (first, api, control):
         entry = (await api.entries("goodwe_sec1000"))[0]["entry_id"]
@@ -305,18 +312,17 @@ async def test_the_whole_demo(tmp_path: Path, free: int) -> None:
         await asyncio.open_connection(LOOPBACK, control)
 
     between = datetime.now(UTC)
-    # The simulator has to move, and its entry with it.
-    with _held(1234):
-        async with _demo(tmp_path, free) as (second, api, control):
-            assert [item["entry_id"] for item in await api.entries("goodwe_sec1000")] == [entry]
-            await _numeric(api, "sensor.sec1000_meter_power")
-            history = await api.get(
-                f"/api/history/period/{beginning:%Y-%m-%dT%H:%M:%SZ}?filter_entity_id=sensor.sec1000_meter_power"
-            )
-            assert datetime.fromisoformat(history[0][0]["last_changed"]) < between
-            seen = {state["entity_id"] for state in await api.get("/api/states")}
-            second.send_signal(signal.SIGTERM)
-            assert await second.wait() == 0
+    # The simulator has moved, and its entry has to follow.
+    async with _demo(tmp_path, free) as (second, api, control):
+        assert [item["entry_id"] for item in await api.entries("goodwe_sec1000")] == [entry]
+        await _numeric(api, "sensor.sec1000_meter_power")
+        history = await api.get(
+            f"/api/history/period/{beginning:%Y-%m-%dT%H:%M:%SZ}?filter_entity_id=sensor.sec1000_meter_power"
+        )
+        assert datetime.fromisoformat(history[0][0]["last_changed"]) < between
+        seen = {state["entity_id"] for state in await api.get("/api/states")}
+        second.send_signal(signal.SIGTERM)
+        assert await second.wait() == 0
     log = (tmp_path / "simulator" / "config" / "home-assistant.log").read_text()
     assert "Traceback" not in log
     assert " ERROR " not in log
@@ -357,15 +363,6 @@ async def _demo(
             demo.terminate()
         async with asyncio.timeout(HAS_ENDED * 3):
             await demo.communicate()
-
-
-@contextmanager
-def _held(port: int) -> Iterator[None]:
-    """Keep a port from others, unless it is not to be had anyway; nobody answers there."""
-    with socket.socket() as holder:
-        with suppress(OSError):
-            holder.bind((LOOPBACK, port))
-        yield
 
 
 async def _numeric(api: HomeAssistantApi, entity_id: str) -> float:

@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 import os
 from pathlib import Path
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from demo.child import dies_with_parent
 from demo.home_assistant_api import HomeAssistantApi
 from demo.options import CHECKOUT, DEFAULT_DEVICE_PORT
 from demo.ports import LOOPBACK
+from tests.ports import reserved_port, withheld_port
 
 from .device import SimulatedDevice
 
@@ -85,17 +85,15 @@ class Home:
 @contextmanager
 def running_demo(folder: Path, *arguments: str, time_zone: str = "Europe/Prague") -> Iterator[Home]:
     """Run the demo in a folder until the block ends, on ports that are free, with further arguments."""
-    with socket.create_server((LOOPBACK, 0)) as server:
-        port: int = server.getsockname()[1]
     said = folder / "demo.log"
-    command = [sys.executable, "-m", "demo.run", "--folder", str(folder), "--port", str(port)]
-    command += arguments
     environment = {**os.environ, "DEMO_TIME_ZONE": time_zone}
     with (
         said.open("wb") as output,
-        _held(DEFAULT_DEVICE_PORT),
+        reserved_port() as port,
+        # Other demos on this computer look for it, and the device's port is to be its alone.
+        withheld_port(DEFAULT_DEVICE_PORT),
         subprocess.Popen(  # noqa: S603 - our own program
-            command,
+            [sys.executable, "-m", "demo.run", "--folder", str(folder), "--port", str(port), *arguments],
             cwd=CHECKOUT,
             env=environment,
             stdout=output,
@@ -111,15 +109,6 @@ def running_demo(folder: Path, *arguments: str, time_zone: str = "Europe/Prague"
                 demo.wait(_END)
             except subprocess.TimeoutExpired:
                 demo.kill()
-
-
-@contextmanager
-def _held(port: int) -> Iterator[None]:
-    """Keep a port from the demo: others on this computer look for it, and the device's is to be its alone."""
-    with socket.socket() as holder:
-        with suppress(OSError):
-            holder.bind((LOOPBACK, port))
-        yield
 
 
 def _device(demo: subprocess.Popen[bytes], said: Path) -> SimulatedDevice:

@@ -1,11 +1,12 @@
 """Adding the integration: three windows, and each error that they can show."""
 
-import socket
+from collections.abc import Iterator
 
 from playwright.sync_api import expect
 import pytest
 
 from demo.ports import LOOPBACK
+from tests.ports import reserved_port
 
 from .device import SimulatedDevice
 from .flow import FlowDialog
@@ -45,9 +46,16 @@ def test_three_windows_lead_to_the_device(device: SimulatedDevice, screen: Scree
     assert device.limit_in_force() == 10
 
 
-def test_each_window_tells_what_is_wrong(home: Home, device: SimulatedDevice, screen: Screen) -> None:
-    with socket.create_server((LOOPBACK, 0)) as server:
-        nobody = server.getsockname()[1]
+@pytest.fixture
+def nobody() -> Iterator[int]:
+    """Return a port on which nobody listens."""
+    with reserved_port() as port:
+        yield port
+
+
+def test_each_window_tells_what_is_wrong(
+    home: Home, device: SimulatedDevice, screen: Screen, nobody: int
+) -> None:
     window = FlowDialog.of_setup(screen)
     window.shows("Connection")
     window.fill(Name="!", Host="http://sec1000", Port=70000, Refresh_interval=4)

@@ -1,0 +1,27 @@
+"""Ports of this computer that nobody else is given while a test needs them, whatever runs beside it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+import socket
+
+from demo.ports import LOOPBACK
+
+
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """Yield a port that the system gives to nobody else, and on which a server may listen."""
+    with socket.socket() as holder:
+        # Two sockets that both allow it may have one port as long as not both listen.
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((LOOPBACK, 0))
+        port: int = holder.getsockname()[1]
+        yield port
+
+
+@contextmanager
+def withheld_port(port: int) -> Iterator[None]:
+    """Keep this port from others, unless somebody has it anyway; nobody answers there."""
+    with socket.socket() as holder:
+        with suppress(OSError):
+            holder.bind((LOOPBACK, port))
+        yield
