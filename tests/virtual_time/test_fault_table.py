@@ -69,9 +69,15 @@ async def test_every_cell_is_well(
 
 
 @pytest.mark.slow
-def test_the_page_shows_this_table(table: list[Measured]) -> None:
-    if [each.cell for each in table] != ALL_CELLS:
-        pytest.skip("only a part of the table was measured")
+def test_the_page_shows_this_table(table: list[Measured], request: pytest.FixtureRequest) -> None:
+    cell_tests = [
+        item
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.originalname == test_every_cell_is_well.__name__
+    ]
+    if len(cell_tests) < len(FAULTS) * len(Operation):
+        pytest.skip("only a part of the table was selected")
+    assert [each.cell for each in table] == ALL_CELLS, "a test failed, or another worker measured a part"
     page = PAGE.read_text(encoding="utf-8")
     if os.environ.get(WRITE_PAGE):
         PAGE.write_text(renewed(page, table), encoding="utf-8")
