@@ -12,6 +12,7 @@ from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
+from xdist.remote import Producer
 
 from custom_components.goodwe_sec1000.sec1000 import timing
 from custom_components.goodwe_sec1000.sec1000.timing import Timing
@@ -19,11 +20,24 @@ from simulator import Simulator
 
 from .entries import entry_of
 from .fast_timing import FAST_TIMING
+from .workers import UnitScheduling, longest_first
 
 
 def pytest_report_header() -> str:
     """Say on which Home Assistant the tests run."""
     return f"Home Assistant {__version__}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the files that take longest first."""
+    longest_first(items, float(config.getini("timeout")))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> UnitScheduling | None:
+    """Keep together with `--dist loadfile` what is to stay with one worker."""
+    return UnitScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(autouse=True)

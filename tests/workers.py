@@ -1,0 +1,45 @@
+"""How the tests are shared out among workers that run side by side."""
+
+from typing import Final, override
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+UNITS: Final = ("tests/e2e/",)
+"""Folders whose files stay with one worker: what they share takes longer to start than one of them to run."""
+
+
+def unit_of(nodeid: str) -> str:
+    """Return what stays with one worker: the file of a test, or a folder of UNITS."""
+    file = nodeid.split("::", 1)[0]
+    return next((folder for folder in UNITS if file.startswith(folder)), file)
+
+
+def longest_first(items: list[pytest.Item], default_timeout: float) -> None:
+    """Put first what may take longest, so that no worker begins it when the others are about to end.
+
+    That is what has tests marked slow, in the order of the time (s) that one of them may take.
+    """
+    longest: dict[str, float] = {}
+    for item in items:
+        unit, seconds = unit_of(item.nodeid), 0.0
+        if item.get_closest_marker("slow"):
+            timeout = item.get_closest_marker("timeout")
+            seconds = float(timeout.args[0]) if timeout else default_timeout
+        longest[unit] = max(seconds, longest.get(unit, 0.0))
+    items.sort(key=lambda item: -longest[unit_of(item.nodeid)])
+
+
+class UnitScheduling(LoadScopeScheduling):  # type: ignore[misc] # pytest-xdist has no types
+    """Give a worker whole units, in the order in which they were collected."""
+
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        """Share out nothing yet."""
+        super().__init__(config, log)
+        # Else those with the most tests come first, however short they are.
+        config.option.loadscopereorder = False
+
+    @override
+    def _split_scope(self, nodeid: str) -> str:
+        return unit_of(nodeid)
