@@ -54,7 +54,7 @@ class Snapshot:
     note: ExportTarget | None = None
     """What should hold while the limit may be off; None where nothing is to be restored."""
     energy: Energy | None = None
-    """What flowed since setup; None before the first measurement."""
+    """The totals since the entry was first set up; None before the first measurement."""
     limit_exceeded: bool = False
     """Whether the meter has been above the limit for too long."""
     feedback: Mapping[Action, FeedbackRecord] = field(
@@ -264,6 +264,13 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             LOGGER.warning("%s: the export limit cannot be read: %s", self.name, reason)
         self._show(replace(self.data, settings=None))
 
+    async def raise_energy(self, kind: str, total: int) -> None:
+        """Let a total of the energy be no less than this (Wh), also on disk."""
+        energy = self._energy_meter.raise_to(kind, total)
+        self._show(replace(self.data, energy=energy))
+        self.energy_totals.keep(energy)
+        await self.energy_totals.save()
+
     @callback
     def show_feedback(self, action: Action, record: FeedbackRecord) -> None:
         """Let an action's feedback sensor tell this."""
@@ -279,8 +286,9 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
     async def _async_setup(self) -> None:
         """Take over what is on disk, and ask what this is; the telemetry may answer where this does not."""
         await self.baseline.load()
-        await self.energy_totals.load()
-        self._show(replace(self.data, proven_limit=self.baseline.limit))
+        energy = await self.energy_totals.load()
+        self._energy_meter = EnergyMeter(energy)
+        self._show(replace(self.data, proven_limit=self.baseline.limit, energy=energy))
         if target := await self._load_pending():
             # Restoring goes before everything else that could be asked.
             self.client.pending_target = target
@@ -341,6 +349,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             await self._report_exceeded(telemetry, exceeded)
         shown = self._zero_glitch.filter(telemetry, monotonic())
         energy = self._energy_meter.add(shown, monotonic(), self.options.scan_interval)
+        self.energy_totals.keep(energy)
         return replace(
             self.data, telemetry=shown, energy=energy, limit_exceeded=exceeded is not None, answered=True
         )

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from operator import attrgetter
 from typing import Any, Final, override
 
 from homeassistant.components.sensor import (
-    RestoreSensor,
     SensorDeviceClass,
     SensorEntity,
     SensorEntityDescription,
+    SensorExtraStoredData,
     SensorStateClass,
 )
 from homeassistant.const import (
@@ -23,17 +22,17 @@ from homeassistant.const import (
     UnitOfEnergy,
     UnitOfPower,
 )
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.restore_state import RestoreEntity
 
 from .const import DOMAIN
 from .coordinator import Sec1000Coordinator, Snapshot, export_is_on
 from .data import Sec1000ConfigEntry
 from .entity import Sec1000Entity
 from .options import ExportOptions
-from .sec1000.model import ExportSettings, Phases, Telemetry, kilowatts
-from .tracking.energy import Energy
+from .sec1000.model import ExportSettings, Phases, Telemetry, kilowatts, watts
 from .tracking.feedback import Action
 
 PARALLEL_UPDATES = 0
@@ -53,9 +52,10 @@ class TelemetrySensorDescription(SensorEntityDescription):
 
 @dataclass(frozen=True, kw_only=True)
 class EnergySensorDescription(SensorEntityDescription):
-    """A sensor that shows what flowed (Wh since setup, added to what flowed before)."""
+    """A sensor that shows an energy total."""
 
-    value: Callable[[Energy], int]
+    kind: str
+    """The name of the total in `Energy`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +124,7 @@ ENERGY_SENSORS: Final = tuple(
         native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
         state_class=SensorStateClass.TOTAL,
         suggested_display_precision=2,
-        value=attrgetter(kind),
+        kind=kind,
     )
     for kind in ("exported", "imported", "produced", "consumed")
 )
@@ -166,12 +166,10 @@ class TelemetrySensor(Sec1000Entity, SensorEntity):
         return None if telemetry is None else self.entity_description.value(telemetry)
 
 
-class EnergySensor(Sec1000Entity, RestoreSensor):
-    """What flowed since the entry was first set up, carried on across restarts."""
+class EnergySensor(Sec1000Entity, RestoreEntity, SensorEntity):
+    """Energy total since setup; available from the first measurement on, whether or not the device is."""
 
     entity_description: EnergySensorDescription
-    _restored: float | None = None
-    """kWh."""
     _is_restored = False
 
     def __init__(self, coordinator: Sec1000Coordinator, description: EnergySensorDescription) -> None:
@@ -179,36 +177,33 @@ class EnergySensor(Sec1000Entity, RestoreSensor):
 
     @override
     async def async_added_to_hass(self) -> None:
+        """Take over what 0.1.0 left in Home Assistant's restored state, where that is more than on disk.
+
+        It saved its totals once a day: where it was killed, the file is older than the state. This class
+        stores nothing of its own there, so that it is found once.
+        """
         await super().async_added_to_hass()
         if self._is_restored:
-            # Added again under another entity id; what is stored under that one is not to be added.
+            # Added again under another entity id; what is stored under that one is another sensor's.
             return
         self._is_restored = True
-        last = await self.async_get_last_sensor_data()
+        if (extra := await self.async_get_last_extra_data()) is None:
+            return
+        last = SensorExtraStoredData.from_dict(extra.as_dict())
         if last and isinstance(last.native_value, int | float | Decimal):
-            self._restored = float(last.native_value)
-        else:
-            self._restored = self.coordinator.energy_totals.of(self.entity_description.key)
-
-    @callback
-    @override
-    def _handle_coordinator_update(self) -> None:
-        if (total := self.native_value) is not None:
-            self.coordinator.energy_totals.keep(self.entity_description.key, total)
-        super()._handle_coordinator_update()
+            total = watts(float(last.native_value))
+            await self.coordinator.raise_energy(self.entity_description.kind, total)
 
     @property
     @override
     def available(self) -> bool:
-        return self.native_value is not None
+        return self.coordinator.data.energy is not None
 
     @property
     @override
     def native_value(self) -> float | None:
         energy = self.coordinator.data.energy
-        if energy is None:
-            return self._restored
-        return round((self._restored or 0.0) + kilowatts(self.entity_description.value(energy)), 3)
+        return None if energy is None else kilowatts(getattr(energy, self.entity_description.kind))
 
 
 class SettingsSensor(Sec1000Entity, SensorEntity):

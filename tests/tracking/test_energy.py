@@ -4,11 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
-from homeassistant.helpers.restore_state import async_get
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, mock_restore_cache_with_extra_data
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Telemetry
@@ -80,7 +79,7 @@ async def test_energy_goes_on_where_it_stood_after_a_restart(
     assert await hass.config_entries.async_reload(loaded.entry_id)
     await hass.async_block_till_done()
     for kind, energy in before.items():
-        assert float(shown(hass, f"sensor.sec1000_energy_{kind}").state) >= energy
+        assert float(shown(hass, f"sensor.sec1000_energy_{kind}").state) == energy
     sim.hold(measured(12_000, 20_000))
     await pass_time(30)
     await pass_time(30)
@@ -135,24 +134,63 @@ def test_a_shorter_interval_loses_nothing_of_the_poll_before_it() -> None:
     assert meter.add(measured(6_000, 6_000), 60, 10) == Energy(exported=100, produced=100)
 
 
-async def test_energy_goes_on_after_more_than_a_week_of_absence(
+def stored_energy(hass_storage: dict[str, Any], entry: MockConfigEntry) -> dict[str, float]:
+    stored: dict[str, float] = hass_storage[f"{DOMAIN}.{entry.entry_id}.energy"]["data"]
+    return stored
+
+
+async def test_energy_is_on_disk_within_five_minutes(
     pass_time: PassTime,
     hass: HomeAssistant,
     hass_storage: dict[str, Any],
     loaded: MockConfigEntry,
     sim: Simulator,
 ) -> None:
-    """Home Assistant itself forgets the states of entities that are not there for a week."""
     sim.hold(measured(12_000, 20_000))
-    for _ in range(3):
-        await pass_time(30)
-    before = float(shown(hass, "sensor.sec1000_energy_exported").state)
-    assert before > 0
-    assert await hass.config_entries.async_unload(loaded.entry_id)
-    async_get(hass).last_states.clear()
-    assert await hass.config_entries.async_setup(loaded.entry_id)
+    saved = 0.0
+    for _ in range(2):
+        for _ in range(3):
+            await pass_time(30)
+        before = float(shown(hass, "sensor.sec1000_energy_exported").state)
+        assert before > saved
+        await pass_time(301)
+        saved = stored_energy(hass_storage, loaded)["energy_exported"]
+        assert saved == before
+
+
+@pytest.mark.parametrize(("on_disk", "expected"), [(12.5, 12.5), (9.0, 12.0)])
+async def test_greater_of_file_and_restored_state_is_taken(
+    hass: HomeAssistant, hass_storage: dict[str, Any], entry: MockConfigEntry, on_disk: float, expected: float
+) -> None:
+    """The file of 0.1.0 is up to a day old where Home Assistant was killed."""
+    entity_id = "sensor.sec1000_energy_exported"
+    hass_storage[f"{DOMAIN}.{entry.entry_id}.energy"] = {
+        "version": 1,
+        "minor_version": 1,
+        "key": f"{DOMAIN}.{entry.entry_id}.energy",
+        "data": {"energy_exported": on_disk, "energy_imported": 3.21},
+    }
+    restored = {"native_value": 12.0, "native_unit_of_measurement": "kWh"}
+    mock_restore_cache_with_extra_data(hass, [(State(entity_id, "12.0"), restored)])
+    assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
-    assert float(shown(hass, "sensor.sec1000_energy_exported").state) == before
+    assert float(shown(hass, entity_id).state) == expected
+    assert float(shown(hass, "sensor.sec1000_energy_imported").state) == 3.21
+    assert stored_energy(hass_storage, entry)["energy_exported"] == expected
+
+
+async def test_energy_is_shown_while_device_is_silent(
+    hass: HomeAssistant, hass_storage: dict[str, Any], entry: MockConfigEntry, sim: Simulator
+) -> None:
+    hass_storage[f"{DOMAIN}.{entry.entry_id}.energy"] = {
+        "version": 1,
+        "key": f"{DOMAIN}.{entry.entry_id}.energy",
+        "data": {"energy_exported": 12.345},
+    }
+    sim.inject("no-telemetry")
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert float(shown(hass, "sensor.sec1000_energy_exported").state) == 12.345
 
 
 async def test_energy_leaves_nothing_behind_when_its_entry_is_removed(

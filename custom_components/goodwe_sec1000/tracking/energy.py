@@ -1,25 +1,24 @@
 """Energy from measured power, from one good poll to the next, and its totals on disk."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 
 from ..const import DOMAIN
-from ..sec1000.model import Telemetry
+from ..sec1000.model import Telemetry, kilowatts, watts
 
 LONGEST_GAP: Final = 3
 """Refresh intervals between two good polls over which the power may be interpolated."""
+SAVE_INTERVAL_S: Final = 300.0
 SECONDS_PER_HOUR: Final = 3600.0
 _VERSION: Final = 1
-_SAVE_WITHIN: Final = 86_400.0
-"""s. Home Assistant itself restores what is younger; unload and stop save at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """Wh since setup."""
+    """Totals in Wh since the entry was first set up."""
 
     exported: int = 0
     imported: int = 0
@@ -33,13 +32,18 @@ class Energy:
 class EnergyMeter:
     """Adds up what flowed between good polls; nothing is invented across a long gap."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: Energy | None = None) -> None:
         self._last: tuple[float, Telemetry] | None = None
         self._interval = 0.0
-        self._exported = self._imported = self._produced = self._consumed = 0.0
+        self._totals: dict[str, float] = asdict(start or Energy())
+
+    @property
+    def energy(self) -> Energy:
+        """The totals up to the last measurement."""
+        return Energy(**{kind: round(total) for kind, total in self._totals.items()})
 
     def add(self, telemetry: Telemetry, at: float, interval: float) -> Energy:
-        """Return the energy up to this measurement; `at` (monotonic) and the interval of polls are in s."""
+        """Return the totals up to this measurement; `at` (monotonic) and the interval of polls are in s."""
         # Where the interval was shortened just now, the poll before came at the longer one.
         longest_gap = LONGEST_GAP * max(interval, self._interval)
         self._interval = interval
@@ -48,14 +52,17 @@ class EnergyMeter:
             exported, imported = _areas(before.meter_power, telemetry.meter_power, seconds)
             produced, _ = _areas(before.inverter_power, telemetry.inverter_power, seconds)
             gained, lost = _areas(before.load_power, telemetry.load_power, seconds)
-            self._exported += exported
-            self._imported += imported
-            self._produced += produced
-            self._consumed += gained - lost
+            self._totals["exported"] += exported
+            self._totals["imported"] += imported
+            self._totals["produced"] += produced
+            self._totals["consumed"] += gained - lost
         self._last = (at, telemetry)
-        return Energy(
-            round(self._exported), round(self._imported), round(self._produced), round(self._consumed)
-        )
+        return self.energy
+
+    def raise_to(self, kind: str, total: int) -> Energy:
+        """Let one of the totals be no less than this (Wh); return them all."""
+        self._totals[kind] = max(self._totals[kind], total)
+        return self.energy
 
 
 def _areas(first: float, last: float, seconds: float) -> tuple[float, float]:
@@ -72,7 +79,7 @@ def _areas(first: float, last: float, seconds: float) -> tuple[float, float]:
 
 
 class EnergyTotals:
-    """kWh by the key of the sensor, on disk.
+    """The totals on disk, in kWh by the key of the sensor that shows them.
 
     Home Assistant forgets the state of an entity that is absent for a week, such as that of a disabled entry
     or of a device under repair. In the Energy dashboard, a total that began anew would take back all that
@@ -80,38 +87,43 @@ class EnergyTotals:
     """
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
-        self._store = Store[dict[str, float]](hass, _VERSION, f"{DOMAIN}.{entry_id}.energy")
-        self._totals: dict[str, float] = {}
-        self._to_be_saved = False
+        self._store = Store[dict[str, float]](
+            hass, _VERSION, f"{DOMAIN}.{entry_id}.energy", atomic_writes=True
+        )
+        self._energy: Energy | None = None
+        self._is_save_due = False
 
-    async def load(self) -> None:
-        """Take over what was kept before."""
-        self._totals = await self._store.async_load() or {}
-
-    def of(self, key: str) -> float | None:
-        """Return where the sensor last stood; None where it never did."""
-        return self._totals.get(key)
+    async def load(self) -> Energy | None:
+        """Return the totals that were saved last; None where nothing was ever measured."""
+        if stored := await self._store.async_load():
+            self._energy = Energy(
+                **{kind: watts(stored.get(f"energy_{kind}", 0.0)) for kind in asdict(Energy())}
+            )
+        return self._energy
 
     @callback
-    def keep(self, key: str, total: float) -> None:
-        """Keep where a sensor stands."""
-        if self._totals.get(key) == total:
+    def keep(self, energy: Energy) -> None:
+        """Have these totals on disk within five minutes."""
+        if energy == self._energy:
             return
-        self._totals[key] = total
-        if not self._to_be_saved:
-            self._to_be_saved = True
-            self._store.async_delay_save(self._saved, _SAVE_WITHIN)
+        self._energy = energy
+        # A store that is asked again puts off what it was asked before.
+        if not self._is_save_due:
+            self._is_save_due = True
+            self._store.async_delay_save(self._stored, SAVE_INTERVAL_S)
 
     async def save(self) -> None:
-        """Have on disk what is kept."""
-        if self._to_be_saved:
-            await self._store.async_save(self._saved())
+        """Have on disk at once what is kept."""
+        if self._is_save_due:
+            await self._store.async_save(self._stored())
 
     async def remove(self) -> None:
-        """Forget it with its entry."""
+        """Remove the file, with its entry."""
         await self._store.async_remove()
 
     @callback
-    def _saved(self) -> dict[str, float]:
-        self._to_be_saved = False
-        return dict(self._totals)
+    def _stored(self) -> dict[str, float]:
+        self._is_save_due = False
+        return {
+            f"energy_{kind}": kilowatts(total) for kind, total in asdict(self._energy or Energy()).items()
+        }
