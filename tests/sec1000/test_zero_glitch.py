@@ -3,7 +3,7 @@
 import pytest
 
 from custom_components.goodwe_sec1000.sec1000.model import Phases, Telemetry
-from custom_components.goodwe_sec1000.sec1000.zero_glitch import HOLD, ZeroGlitchFilter
+from custom_components.goodwe_sec1000.sec1000.zero_glitch import HOLD_S, ZeroGlitchFilter
 
 
 def measured(inverters: int, meter: int) -> Telemetry:
@@ -22,7 +22,8 @@ def test_a_zero_that_stays_is_believed_after_a_minute() -> None:
     glitch = ZeroGlitchFilter()
     glitch.filter(measured(20_000, 15_000), 0)
     shown = [
-        glitch.filter(measured(0, 15_000), at).inverter_power for at in (5, 30, HOLD, HOLD + 5, HOLD + 10)
+        glitch.filter(measured(0, 15_000), at).inverter_power
+        for at in (5, 30, HOLD_S, HOLD_S + 5, HOLD_S + 10)
     ]
     assert shown == [20_000, 20_000, 20_000, 0, 0]
 

@@ -1,1 +1,1 @@
-"""The SEC1000/S on the wire: bytes, watts and good manners. Knows no Home Assistant."""
+"""Client library for the SEC1000/S protocol (docs/protocol.md). Imports nothing of Home Assistant."""

@@ -1,4 +1,4 @@
-"""Each request that a SEC1000 serves, and how its answer is read.
+"""The requests that a SEC1000 serves, and the decoding of their answers.
 
 Source: docs/protocol.md, "Commands".
 """
@@ -19,13 +19,13 @@ _EXPORT_SETTINGS: Final = struct.Struct(">Biii")
 _EXPORT_LIMIT: Final = struct.Struct(">iiB")
 
 MAX_ANSWER_SIZE: Final = HEAD_SIZE + OVERHEAD + _TELEMETRY.size
-"""Bytes of the largest known answer, the telemetry's; no length beyond it is believed."""
+"""Bytes of the largest known answer (telemetry); a longer one is rejected."""
 
 _NAK: Final = 0x15
 
 
 class Status(IntEnum):
-    """What a device says to a write. It never proves that the write took effect."""
+    """Status byte in the answer to a write. It does not prove that the write took effect."""
 
     ACKNOWLEDGED = 0x06
     NEGATIVE = _NAK
@@ -34,22 +34,22 @@ class Status(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command[T]:
-    """One request, and how to read what is answered."""
+    """A request and the decoder of its answer."""
 
     name: str
     request: Frame
     answer_size: int
-    """Bytes of data in a good answer."""
+    """Bytes of data in a valid answer."""
     _read: Callable[[bytes], T]
 
     def encode(self) -> bytes:
-        """Return the whole request."""
+        """Return the bytes of the request."""
         return encode(self.request)
 
     def check_head(self, head: bytes) -> int:
-        """Return how many bytes of a good answer follow its head.
+        """Return how many bytes of a valid answer follow its head.
 
-        Raises UnexpectedAnswerError where the head announces more or fewer.
+        Raises UnexpectedAnswerError where the head announces another length.
         """
         length = answer_length(head)
         if length != self.answer_size + OVERHEAD:
@@ -59,27 +59,27 @@ class Command[T]:
         return length
 
     def read(self, answer: bytes) -> T:
-        """Return what a whole answer, prefix included, says.
+        """Return the decoded data of a complete answer, prefix included.
 
         Raises UnexpectedAnswerError (length, address, command, size), NegativeAnswerError (NAK
-        instead of data), ChecksumError, and SenselessAnswerError where the content cannot be.
+        instead of data), ChecksumError, and InvalidAnswerError (impossible content).
         """
         if len(answer) < HEAD_SIZE:
-            raise UnexpectedAnswerError(f"{self.name}: {len(answer)} bytes are no answer")
+            raise UnexpectedAnswerError(f"{self.name}: an answer of only {len(answer)} bytes")
         if len(answer) == HEAD_SIZE + OVERHEAD + 1 != self.answer_size + HEAD_SIZE + OVERHEAD:
             self._raise_if_negative(answer)
         self.check_head(answer)
         frame = decode(answer[PREFIX_SIZE:])
         if frame.command != self.request.command:
             raise UnexpectedAnswerError(
-                f"{self.name}: command {frame.command:#04x} answers {self.request.command:#04x}"
+                f"{self.name}: answer to command {frame.command:#04x} instead of {self.request.command:#04x}"
             )
         return self._read(frame.data)
 
     def _raise_if_negative(self, answer: bytes) -> None:
         frame = decode(answer[PREFIX_SIZE:])
         if frame == Frame(self.request.command, bytes((_NAK,))):
-            raise NegativeAnswerError(f"{self.name}: the device refuses (NAK)")
+            raise NegativeAnswerError(f"{self.name}: the device refused (NAK)")
 
 
 def _read_telemetry(data: bytes) -> Telemetry:
@@ -98,7 +98,7 @@ def _read_export_settings(data: bytes) -> ExportSettings:
     try:
         return ExportSettings(ControlMode(mode), capacity, ct_ratio, limit)
     except ValueError:
-        raise InvalidAnswerError(f"the device names a control mode {mode}; 0 to 3 are known") from None
+        raise InvalidAnswerError(f"unknown control mode {mode}; 0 to 3 are known") from None
 
 
 def _read_status(data: bytes) -> int:
@@ -120,36 +120,36 @@ _MODE_CODES: Final = {ControlMode.VALUE: 0x40, ControlMode.DRED: 0x33, ControlMo
 def write_export_limit(*, capacity: int, limit: int, sum_of_phases: bool) -> Command[int]:
     """Return the command that stores total capacity (W), export limit (W) and measurement.
 
-    It binds nothing before the mode is switched on. Its answer carries a status byte. Raises
-    InvalidValueError for what four bytes cannot hold.
+    It takes effect only once the mode is switched on. Its answer is a status byte. Raises
+    InvalidValueError for values beyond 32 bits.
     """
     try:
         data = _EXPORT_LIMIT.pack(capacity, limit, 2 if sum_of_phases else 1)
     except struct.error:
-        raise InvalidValueError(f"capacity {capacity} W, limit {limit} W: not whole 32-bit numbers") from None
+        raise InvalidValueError(f"capacity {capacity} W, limit {limit} W: not 32-bit integers") from None
     return _write("write export limit", 0x42, data)
 
 
 def switch_mode(mode: ControlMode, *, on: bool) -> Command[int]:
     """Return the command that switches one limiting mode on or off.
 
-    Its answer carries a status byte. Raises InvalidValueError for DEACTIVATED, which is no switch
-    of its own but all the others off.
+    Its answer is a status byte. Raises InvalidValueError for DEACTIVATED, which has no switch: it is
+    the state with all modes off.
     """
     if mode not in _MODE_CODES:
-        raise InvalidValueError("deactivated is the state with every mode off; it cannot be switched")
+        raise InvalidValueError("deactivated cannot be switched; it is the state with all modes off")
     return _write(f"{mode.key} {'on' if on else 'off'}", _MODE_CODES[mode], bytes((1 if on else 2,)))
 
 
 def set_clock(local_time: datetime) -> Command[int]:
-    """Return the command that sets the device's clock; its answer carries a status byte.
+    """Return the command that sets the device's clock. Its answer is a status byte.
 
-    The local time is sent as it stands, to the second, without its time zone. Raises
-    InvalidValueError for years outside 2000–2255.
+    The local time is sent to the second, without its time zone. Raises InvalidValueError for years
+    outside 2000 to 2255.
     """
     year = local_time.year - 2000
     if year not in range(0x100):
-        raise InvalidValueError(f"the device's clock holds the years 2000 to 2255, not {local_time.year}")
+        raise InvalidValueError(f"the device's clock covers the years 2000 to 2255, not {local_time.year}")
     return _write(
         "set the clock",
         0x05,

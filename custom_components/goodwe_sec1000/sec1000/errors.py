@@ -1,4 +1,4 @@
-"""What can go wrong between us and a SEC1000: one tree of exceptions."""
+"""Exceptions of the client, all derived from Sec1000Error."""
 
 from typing import TYPE_CHECKING
 
@@ -7,27 +7,27 @@ if TYPE_CHECKING:
 
 
 class Sec1000Error(Exception):
-    """Anything that keeps a request or a command from its good end."""
+    """Base of every error of a request or command."""
 
 
 class AnswerTimeoutError(Sec1000Error):
-    """Connecting, sending and reading did not end within the deadline of one request."""
+    """Connecting, sending and receiving took longer than the deadline of one request."""
 
 
 class ConnectionFailedError(Sec1000Error):
-    """The connection could not be made (refused, unreachable) or did not hold."""
+    """The connection was refused, was closed early, or the host is unreachable."""
 
 
 class HostNotFoundError(ConnectionFailedError):
-    """The host name has no address."""
+    """The host name could not be resolved."""
 
 
 class ConnectionClosedError(ConnectionFailedError):
-    """The connection was made, and closed or reset before the answer was whole."""
+    """The connection was closed or reset before the answer was complete."""
 
 
 class TelemetryNotServedError(ConnectionClosedError):
-    """The device answers for its settings, but closes every request for telemetry."""
+    """The device serves its settings, but closes or refuses every request for telemetry."""
 
 
 class UnexpectedAnswerError(Sec1000Error):
@@ -35,37 +35,37 @@ class UnexpectedAnswerError(Sec1000Error):
 
 
 class NegativeAnswerError(UnexpectedAnswerError):
-    """A NAK where data was asked for."""
+    """A NAK instead of the requested data."""
 
 
 class ChecksumError(Sec1000Error):
-    """A whole answer of the right length whose checksum is wrong."""
+    """An answer of the right length with a wrong checksum."""
 
 
 class InvalidAnswerError(Sec1000Error):
-    """A well-formed answer whose content cannot be: an unknown control mode, a refused clock."""
+    """A well-formed answer with impossible content, such as an unknown control mode or a refused clock."""
 
 
 class NotAppliedError(Sec1000Error):
-    """The read-back after the last write disagrees with what was to be set."""
+    """The read-back after the last write does not match the target."""
 
     def __init__(self, message: str, held: ExportSettings) -> None:
         super().__init__(message)
         self.held = held
-        """What the device holds instead."""
+        """The settings that were read back."""
 
 
 class OutcomeUnknownError(Sec1000Error):
-    """Something was sent and could not be read back; `__cause__` is what the last read met."""
+    """A write was sent but could not be read back; `__cause__` is the last error."""
 
 
 class SupersededError(Sec1000Error):
-    """A newer limit arrived before this one was begun; nothing was sent for this one."""
+    """A newer limit command took the place of this one; nothing was written for this one."""
 
 
 class InvalidValueError(Sec1000Error, ValueError):
-    """A value that has no place on the wire; nothing was sent."""
+    """A value that the protocol cannot express; nothing was sent."""
 
 
 class NotLimitedError(InvalidValueError):
-    """The limit is to be interrupted, but nothing limits the export."""
+    """The limit cannot be suspended, because no mode that limits the export is on."""

@@ -1,4 +1,4 @@
-"""Bytes to frame and back: length, address, command, data, checksum.
+"""Encode and decode frames: length, address, command, data, checksum.
 
 Source: docs/protocol.md, "Frames".
 """
@@ -10,20 +10,20 @@ from .errors import ChecksumError, UnexpectedAnswerError
 
 ADDRESS: Final = b"\x01\x01"
 PREFIX_SIZE: Final = 5
-"""An answer is a frame behind this many bytes, whose content is not judged."""
+"""Bytes in front of the frame of an answer; their content varies and is ignored."""
 LENGTH_SIZE: Final = 2
 HEAD_SIZE: Final = PREFIX_SIZE + LENGTH_SIZE
-"""What has to be read of an answer before its length is known."""
+"""Bytes to receive before the length of an answer is known."""
 OVERHEAD: Final = 5
-"""Bytes that the length field counts besides the data: address, command, checksum."""
+"""Bytes that the length field counts in addition to the data: address, command, checksum."""
 MAX_LENGTH: Final = 0xFFFF
 KNOWN_PREFIX: Final = b"\x04REVO"
-"""The prefix of the one public capture; other firmware may send others."""
+"""The prefix in the public captures; other firmware may send another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One command with its data (no address, no checksum: those are the wire's)."""
+    """A command byte and its data; `encode` adds length, address and checksum."""
 
     command: int
     data: bytes = b""
@@ -35,37 +35,36 @@ def checksum(body: bytes) -> int:
 
 
 def encode(frame: Frame) -> bytes:
-    """Return the bytes of a frame: a whole request, or an answer without its prefix.
+    """Return the bytes of a frame: a complete request, or an answer without its prefix.
 
-    Raises ValueError where the command is no byte or the data does not fit the length field.
+    Raises ValueError where the command exceeds one byte or the data exceeds the length field.
     """
     body = ADDRESS + bytes((frame.command,)) + frame.data
     length = len(body) + 2
     if length > MAX_LENGTH:
-        raise ValueError(f"{len(frame.data)} bytes of data do not fit into one frame")
+        raise ValueError(f"{len(frame.data)} bytes of data do not fit in one frame")
     return length.to_bytes(2) + body + checksum(body).to_bytes(2)
 
 
 def encode_answer(frame: Frame, prefix: bytes = KNOWN_PREFIX) -> bytes:
-    """Return the bytes of an answer as a device sends it: the frame behind its prefix."""
+    """Return the bytes of an answer as a device sends it: prefix and frame."""
     return prefix + encode(frame)
 
 
 def answer_length(head: bytes) -> int:
-    """Return how many bytes follow the first HEAD_SIZE bytes of an answer, as the answer says."""
+    """Return how many bytes are to follow the head, the first HEAD_SIZE bytes of an answer."""
     return int.from_bytes(head[PREFIX_SIZE:HEAD_SIZE])
 
 
 def decode(encoded: bytes) -> Frame:
-    """Return the frame that these bytes are, whole and without a prefix.
+    """Return the frame in these bytes, which are complete and without a prefix.
 
-    Raises UnexpectedAnswerError where length or address is wrong and ChecksumError where only
-    the checksum is.
+    Raises UnexpectedAnswerError for a wrong length or address, and ChecksumError.
     """
     length = int.from_bytes(encoded[:LENGTH_SIZE])
     body = encoded[LENGTH_SIZE:-2]
     if length < OVERHEAD or len(encoded) != LENGTH_SIZE + length:
-        raise UnexpectedAnswerError(f"a frame of {len(encoded)} bytes says that {length} follow its length")
+        raise UnexpectedAnswerError(f"a frame of {len(encoded)} bytes has {length} in its length field")
     if checksum(body) != int.from_bytes(encoded[-2:]):
         raise ChecksumError(f"checksum {encoded[-2:].hex()} instead of {checksum(body):04x}")
     if body[: len(ADDRESS)] != ADDRESS:

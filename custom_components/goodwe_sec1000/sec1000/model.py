@@ -1,4 +1,4 @@
-"""What a SEC1000 measures and what it can be told: frozen values, watts and volts."""
+"""Measurements and settings of a SEC1000: power in W, positive to the grid (docs/protocol.md, "Signs")."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -9,7 +9,7 @@ from .errors import InvalidValueError
 
 
 class ControlMode(IntEnum):
-    """What decides on the export, as the device numbers it (docs/protocol.md, "Commands")."""
+    """What controls the export; the values are those of the `0x43` answer (docs/protocol.md, "Commands")."""
 
     DEACTIVATED = 0
     DRED = 1
@@ -18,12 +18,12 @@ class ControlMode(IntEnum):
 
     @property
     def key(self) -> str:
-        """The mode's name in options, states and translations."""
+        """Name of the mode in options, states and translations."""
         return self.name.lower()
 
     @classmethod
     def from_key(cls, key: str) -> ControlMode:
-        """Return the mode of that name; raises InvalidValueError for a name that is none."""
+        """Return the mode with this key; raises InvalidValueError where there is none."""
         try:
             return cls[key.upper()]
         except KeyError:
@@ -34,7 +34,7 @@ LIMITING_MODES: Final = (ControlMode.VALUE, ControlMode.DRED, ControlMode.RCR)
 
 
 class Phases[T: (int, float)](NamedTuple):
-    """One value of each of the three phases."""
+    """A value for each of the three phases."""
 
     l1: T
     l2: T
@@ -43,55 +43,53 @@ class Phases[T: (int, float)](NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """One measurement. Power is positive towards the grid (docs/protocol.md, "Signs")."""
+    """One answer to `0x0B`: voltage in V (steps of 0.1), current in A (steps of 0.01), power in W."""
 
     voltage: Phases[float]
-    """V, in steps of 0.1."""
     current: Phases[float]
-    """A, in steps of 0.01."""
     power: Phases[int]
-    """W at the meter, per phase."""
+    """Per phase, at the meter."""
     meter_power: int
-    """W; positive on export, negative on import."""
+    """Positive on export, negative on import."""
     inverter_power: int
-    """W; AC output of all inverters."""
+    """AC output of all inverters."""
 
     @property
     def load_power(self) -> int:
-        """W used behind the meter: what the inverters give and the grid does not get."""
+        """Consumption behind the meter: inverter power minus meter power."""
         return self.inverter_power - self.meter_power
 
 
 @dataclass(frozen=True, slots=True)
 class ExportSettings:
-    """What the device says that it holds."""
+    """One answer to `0x43`: the current value of each setting, capacity and limit in W."""
 
     mode: ControlMode
     capacity: int
-    """W; total capacity of the inverters."""
+    """Total capacity of the inverters."""
     ct_ratio: int
-    """Ratio of the current transformers; its unit is not known."""
+    """Ratio of the current transformers, in an unknown unit."""
     limit: int
-    """W; export limit."""
+    """Export limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportTarget:
-    """What the device is to hold."""
+    """The settings that the device should have, capacity and limit in W."""
 
     mode: ControlMode
     capacity: int
-    """W; total capacity of the inverters."""
+    """Total capacity of the inverters."""
     limit: int
-    """W; export limit."""
+    """Export limit."""
     sum_of_phases: bool
-    """Measurement: the sum of the three phases, or each phase on its own."""
+    """Measurement: whether the limit applies to the sum of the three phases, or to each phase."""
 
 
 def watts(kilowatts: float) -> int:
-    """Return kW as the nearest whole number of W: 1.15 kW is 1150 W.
+    """Return kW rounded to whole W: 1.15 kW is 1150 W.
 
-    Raises InvalidValueError for what is not finite.
+    Raises InvalidValueError for infinity and NaN.
     """
     if not math.isfinite(kilowatts):
         raise InvalidValueError(f"{kilowatts} is not a number of kW")

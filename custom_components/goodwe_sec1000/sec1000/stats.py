@@ -1,4 +1,4 @@
-"""What a read or a command cost so far."""
+"""Statistics of one read or command."""
 
 from dataclasses import dataclass, field
 
@@ -7,10 +7,10 @@ from .errors import Sec1000Error
 
 @dataclass(slots=True)
 class RequestStats:
-    """The account of one read or command, filled in while it runs, whatever its end."""
+    """Filled in while a read or command runs, and complete however it ends."""
 
     requests: int = 0
     recovered_errors: list[Sec1000Error] = field(default_factory=list)
-    """Faults on the way that did not end it."""
+    """Errors after which it went on."""
     arming_unacknowledged: bool = False
-    """Whether no arming was acknowledged although all agrees: only the meter tells whether it holds."""
+    """The read-back agrees but no arming was acknowledged: only the meter shows whether the limit binds."""

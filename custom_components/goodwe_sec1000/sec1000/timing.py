@@ -1,7 +1,7 @@
-"""How gently a device is treated: every pause and deadline, in one place.
+"""Pacing and deadlines: every pause between requests and every time limit.
 
-A device that gets many packets, or packets in quick succession, stops answering until somebody
-power-cycles it (docs/protocol.md, "What goes wrong on real devices").
+A device that receives many packets, or packets in quick succession, stops responding until it is
+power-cycled (docs/protocol.md, "What goes wrong on real devices").
 """
 
 from dataclasses import dataclass
@@ -14,25 +14,25 @@ class Timing:
     pacing: float = 0.5
     """From the end of one request to the start of the next."""
     deadline: float = 10
-    """Of one request: connecting, sending and reading together."""
+    """Of one request: connecting, sending and receiving together."""
     unlimited_deadline: float = 4
-    """Of one write while nothing limits the export: a lost answer must not keep the limit off."""
+    """Of one write while the limit is suspended, so that a lost answer does not keep it off for long."""
     malformed_answer_drain: float = 0.2
-    """How long the rest of an answer of the wrong length is waited for, to show it in diagnostics."""
+    """Time to receive the rest of an answer of the wrong length, for diagnostics."""
     retry_pauses: tuple[float, ...] = (1, 3)
-    """Before the second and the third try of a read."""
+    """Before the second and third attempt of a read."""
     read_back_pause: float = 2
-    """Before the setting is read once more; some devices take this long to show it."""
+    """Before a setting is read back again; some devices take this long to show it."""
     command_deadline: float = 45
-    """Of one whole change of the setting."""
+    """Of one change of the settings, all its requests together."""
     limit_interval: float = 5
-    """For each change of the limit, in the long run."""
+    """Between changes of the limit, on average."""
     limit_burst: int = 3
-    """Changes of the limit that pass at once after a quiet time."""
+    """Changes of the limit that may follow each other without this interval."""
     manual_retry_interval: float = 5
-    """Between two requests that somebody asks for by hand, one after the other."""
+    """Between two manual retries."""
     watchdog_pause: float = 5
-    """How long the limit stays off to reset the watchdog."""
+    """How long a watchdog reset suspends the limit."""
 
 
 STANDARD = Timing()

@@ -1,4 +1,4 @@
-"""The line to one device: one request at a time, paced and timed, the urgent ones first."""
+"""Transport to one device: one request at a time, with pacing, a deadline and priorities."""
 
 import asyncio
 from collections import Counter, deque
@@ -14,7 +14,7 @@ import socket
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from . import timing as manners
+from . import timing
 from .command import MAX_ANSWER_SIZE, Command
 from .errors import (
     AnswerTimeoutError,
@@ -30,14 +30,14 @@ from .timing import Timing
 _LOGGER: Final = logging.getLogger(__name__)
 
 STREAM_LIMIT: Final = 512
-"""Bytes; asyncio stops reading from a device that sends twice as much as this unasked."""
+"""Bytes of the stream's buffer; asyncio pauses reading at twice as many."""
 EXCHANGES_KEPT: Final = 50
 _OK: Final = "ok"
 _CANCELLED: Final = "cancelled"
 
 
 class Priority(IntEnum):
-    """Who goes first among those who wait."""
+    """Order in which waiting transactions start, lowest first."""
 
     COMMAND = 0
     POLL = 1
@@ -45,31 +45,31 @@ class Priority(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request and what came of it, kept for diagnostics."""
+    """One request with its answer and outcome, kept for diagnostics."""
 
     at: datetime
-    """When it ended, UTC."""
+    """Its end, in UTC."""
     command: str
     request: bytes
     answer: bytes
-    """All that was received, prefix included; empty where nothing was."""
+    """All bytes received, prefix included."""
     outcome: str
     """"ok", "cancelled", or the name of the error."""
 
     @property
     def failed(self) -> bool:
-        """Whether it came to an end, and not to a good one."""
+        """Whether the outcome is an error; a cancelled request has not failed."""
         return self.outcome not in (_OK, _CANCELLED)
 
 
 class Transport:
-    """The only way to the device at one host and port."""
+    """Sends every request to the device at one host and port, one after another."""
 
     def __init__(self, host: str, port: int, timing: Timing) -> None:
         self.timing = timing
         self.exchanges: deque[Exchange] = deque(maxlen=EXCHANGES_KEPT)
         self.outcomes: Counter[str] = Counter()
-        """How often each outcome came about, since this program was started."""
+        """Number of requests by outcome, since the program started."""
         self._host = host
         self._port = port
         self._busy = False
@@ -81,9 +81,9 @@ class Transport:
     async def hold(
         self, priority: Priority, turn: asyncio.Future[None] | None = None
     ) -> AsyncIterator[Transaction]:
-        """Wait for the line and keep it, so that nothing else is said in between.
+        """Wait for the transport and keep it for a transaction, which no other request interrupts.
 
-        Whoever gives `turn` can set an exception on it to call the waiting off.
+        The caller can set an exception on `turn` to cancel the wait.
         """
         turn = turn or asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (priority, next(self._order), turn))
@@ -93,7 +93,7 @@ class Transport:
             await turn
         except BaseException:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
-                # Cancelled in the moment between being given the line and taking it.
+                # Cancelled after its turn came and before it could run.
                 self._release()
             raise
         try:
@@ -110,11 +110,11 @@ class Transport:
                 self._busy = True
 
     async def ready(self) -> None:
-        """Wait until the device has had its pause since the request before."""
+        """Wait until the pause since the previous request has passed."""
         await asyncio.sleep(self._next_request_at - asyncio.get_running_loop().time())
 
     async def ask[T](self, command: Command[T], deadline: float) -> T:
-        """Send one request over a connection of its own and return its answer."""
+        """Send one request over its own connection and return the decoded answer."""
         loop = asyncio.get_running_loop()
         await self.ready()
         answer = bytearray()
@@ -145,7 +145,7 @@ class Transport:
             )
 
     async def _exchange(self, command: Command[object], answer: bytearray, deadline: float) -> None:
-        """Fill in the answer, as far as it comes; every way to fail is a Sec1000Error."""
+        """Append what is received to `answer`; every failure raises a Sec1000Error."""
         try:
             async with asyncio.timeout(deadline):
                 reader, writer = await asyncio.open_connection(self._host, self._port, limit=STREAM_LIMIT)
@@ -156,7 +156,7 @@ class Transport:
                 finally:
                     writer.close()
         except TimeoutError as error:
-            raise AnswerTimeoutError(f"{command.name}: no whole answer within {deadline:.3g} s") from error
+            raise AnswerTimeoutError(f"{command.name}: no complete answer within {deadline:.3g} s") from error
         except asyncio.IncompleteReadError as error:
             answer += error.partial
             raise ConnectionClosedError(f"{command.name}: closed after {len(answer)} bytes") from error
@@ -174,7 +174,7 @@ class Transport:
         try:
             rest = command.check_head(bytes(answer))
         except UnexpectedAnswerError:
-            # The answer is lost already; its rest tells what it was instead.
+            # The answer is invalid already; the rest of it is for diagnostics.
             try:
                 async with asyncio.timeout(self.timing.malformed_answer_drain):
                     answer += await reader.read(MAX_ANSWER_SIZE)
@@ -185,27 +185,28 @@ class Transport:
 
 
 class Transaction:
-    """The line while it is held: what is asked here is asked without anybody in between."""
+    """A sequence of requests to the device that no other request interrupts."""
 
-    def __init__(self, line: Transport) -> None:
-        self._line = line
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
 
     @property
     def timing(self) -> Timing:
-        """The manners of the line."""
-        return self._line.timing
+        """Pacing and deadlines of the transport."""
+        return self._transport.timing
 
     async def ready(self) -> None:
-        """Wait until a request would be sent at once."""
-        await self._line.ready()
+        """Wait until a request would be sent without a pause."""
+        await self._transport.ready()
 
     async def ask[T](self, command: Command[T], deadline: float | None = None) -> T:
-        """Send one request and return its answer, within the deadline (s) if it is the shorter one.
+        """Send one request and return the decoded answer.
 
-        Raises AnswerTimeoutError, ConnectionFailedError and its kin, and what `Command.read` raises.
+        The time limit is `deadline` in seconds, at most that of the transport. Raises
+        AnswerTimeoutError, ConnectionFailedError or a subclass, and what `Command.read` raises.
         """
-        longest = self._line.timing.deadline
-        return await self._line.ask(command, longest if deadline is None else min(deadline, longest))
+        longest = self._transport.timing.deadline
+        return await self._transport.ask(command, longest if deadline is None else min(deadline, longest))
 
 
 _transports: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, int], Transport]] = (
@@ -214,9 +215,9 @@ _transports: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, int], 
 
 
 def transport_for(host: str, port: int) -> Transport:
-    """Return the line to this device: the same one for everybody in this event loop."""
-    lines = _transports.setdefault(asyncio.get_running_loop(), {})
+    """Return the transport to this host and port, shared by all callers in this event loop."""
+    transports = _transports.setdefault(asyncio.get_running_loop(), {})
     key = (host.casefold(), port)
-    if key not in lines:
-        lines[key] = Transport(host, port, manners.STANDARD)
-    return lines[key]
+    if key not in transports:
+        transports[key] = Transport(host, port, timing.STANDARD)
+    return transports[key]

@@ -1,8 +1,8 @@
-"""The zero glitch: inverter power that reads 0 in full production, and how it is told from a trip.
+"""Filter inverter power that wrongly reads 0 in full production.
 
-Source: docs/protocol.md, "What goes wrong on real devices": the device refreshes the inverters'
-power about every 30 s and the meter's at once, and now and then shows one refresh of the former
-as 0.
+Source: docs/protocol.md, "What goes wrong on real devices": the device refreshes the inverter power
+about every 30 s and the meter power at once, and sometimes reports one refresh of the former as 0.
+A real trip of the inverters shows at the meter.
 """
 
 from collections import deque
@@ -11,12 +11,12 @@ from typing import Final
 
 from .model import Telemetry
 
-HOLD: Final = 60.0
-"""s after the last value that was not 0; a zero that is seen later is believed."""
-LOOK_BACK: Final = 40.0
-"""s; a little more than one refresh of the inverters' power."""
-SMALL: Final = 200
-"""W; inverters that gave no more than this may well have stopped (dusk)."""
+HOLD_S: Final = 60.0
+"""How long the last value that was not 0 is held; a zero after that is real."""
+LOOK_BACK_S: Final = 40.0
+"""A little more than one refresh of the inverter power."""
+NEGLIGIBLE_W: Final = 200
+"""Inverters that produced no more than this may really have stopped (dusk)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,39 +24,39 @@ class _Sample:
     at: float
     telemetry: Telemetry
     refreshed: bool
-    """Whether the inverters' power had changed since the sample before."""
+    """The inverter power differs from that of the previous sample."""
 
 
 class ZeroGlitchFilter:
-    """Holds the last inverter power while a zero is not confirmed by the meter."""
+    """Hold the last inverter power while the meter does not confirm a zero."""
 
     def __init__(self) -> None:
         self._producing: deque[_Sample] = deque()
 
     def filter(self, telemetry: Telemetry, at: float) -> Telemetry:
-        """Return what to show of a measurement taken at that moment (s, monotonic)."""
+        """Return the telemetry to show; `at` is when it was measured, in seconds of a monotonic clock."""
         if telemetry.inverter_power != 0:
             last = self._producing[-1].telemetry.inverter_power if self._producing else None
             self._producing.append(_Sample(at, telemetry, telemetry.inverter_power != last))
-            while len(self._producing) > 1 and self._producing[1].at <= at - LOOK_BACK:
+            while len(self._producing) > 1 and self._producing[1].at <= at - LOOK_BACK_S:
                 self._producing.popleft()
             return telemetry
         if not self._producing:
             return telemetry
         last_sample = self._producing[-1]
         held = last_sample.telemetry.inverter_power
-        if at - last_sample.at > HOLD or held <= SMALL or self._meter_confirms(telemetry, at):
+        if at - last_sample.at > HOLD_S or held <= NEGLIGIBLE_W or self._meter_confirms(telemetry, at):
             self._producing.clear()
             return telemetry
         return replace(telemetry, inverter_power=held)
 
     def _meter_confirms(self, telemetry: Telemetry, at: float) -> bool:
-        """Tell whether the meter lost at least half of what the inverters would have.
+        """Return whether the meter power fell by at least half of the inverter power.
 
-        It is compared with the meter at the last refresh that was not zero: when inverters trip
-        between two refreshes, later samples already carry the fallen meter beside the old power.
+        The reference is the meter power at the last refresh that was not zero: when inverters trip
+        between two refreshes, later samples already combine the fallen meter with the old inverter power.
         """
-        recent = [sample for sample in self._producing if at - sample.at <= LOOK_BACK]
+        recent = [sample for sample in self._producing if at - sample.at <= LOOK_BACK_S]
         if not recent:
             recent = [self._producing[-1]]
         reference = next((sample for sample in reversed(recent) if sample.refreshed), recent[0]).telemetry
