@@ -18,7 +18,7 @@ _TRANSLATIONS: Final = (
 TEXTS: Final = json.loads(_TRANSLATIONS.read_text("utf-8"))
 
 
-class Walk:
+class UserFlow:
     """One flow, and the window that it shows now."""
 
     def __init__(self, manager: Any, category: str) -> None:
@@ -26,15 +26,15 @@ class Walk:
         self._texts: Mapping[str, Any] = TEXTS[category]
         self.result: ConfigFlowResult
 
-    async def start(self, *arguments: Any, **more: Any) -> Walk:
+    async def start(self, *arguments: Any, **more: Any) -> UserFlow:
         """Open the first window."""
         return self._see(await self._manager.async_init(*arguments, **more))
 
-    async def submit(self, **user_input: Any) -> Walk:
+    async def submit(self, **user_input: Any) -> UserFlow:
         """Submit the window: what is not given is left as it stands there."""
         return self._see(await self._manager.async_configure(self.result["flow_id"], user_input))
 
-    def _see(self, result: ConfigFlowResult) -> Walk:
+    def _see(self, result: ConfigFlowResult) -> UserFlow:
         self.result = result
         if result["type"] is FlowResultType.ABORT:
             assert result["reason"] in self._texts["abort"]
@@ -80,7 +80,7 @@ class Walk:
         return text.format(**(self.result["description_placeholders"] or {}))
 
     @property
-    def ended(self) -> str:
+    def outcome(self) -> str:
         """Why the flow ended without an entry, or that it ended well."""
         if self.result["type"] is FlowResultType.ABORT:
             return self.result["reason"]
@@ -94,7 +94,7 @@ class Walk:
         return dict(schema.schema)
 
 
-async def setting_up(hass: HomeAssistant) -> Walk:
+async def start_setup(hass: HomeAssistant) -> UserFlow:
     """Open the first window of setup."""
-    walk = Walk(hass.config_entries.flow, "config")
+    walk = UserFlow(hass.config_entries.flow, "config")
     return await walk.start(DOMAIN, context={"source": SOURCE_USER})

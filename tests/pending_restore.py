@@ -7,7 +7,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.goodwe_sec1000.const import DOMAIN
 from simulator import Simulator
 
-NOTE: Final[dict[str, str | int | float | None]] = {
+PENDING: Final[dict[str, str | int | float | None]] = {
     "mode": "value",
     "capacity": 30_000,
     "limit": 4_320,
@@ -19,5 +19,5 @@ NOTE: Final[dict[str, str | int | float | None]] = {
 def store_pending(hass_storage: dict[str, Any], entry: MockConfigEntry, sim: Simulator) -> None:
     """Have the note on disk: what this device should hold again."""
     key = f"{DOMAIN}.{entry.entry_id}.note"
-    data = {**NOTE, "host": sim.host, "port": sim.port}
+    data = {**PENDING, "host": sim.host, "port": sim.port}
     hass_storage[key] = {"version": 1, "minor_version": 1, "key": key, "data": data}

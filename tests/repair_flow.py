@@ -45,7 +45,7 @@ class Repair:
         assert option in self.options
         return await self._post(self._flow, next_step_id=option)
 
-    async def look_again(self) -> Self:
+    async def reopen(self) -> Self:
         """Open the same window anew."""
         return await self._see(await self._client.get(self._url_of(self._flow)))
 
@@ -53,7 +53,7 @@ class Repair:
         """Close the window without an answer."""
         await self._client.delete(self._url_of(self._flow))
 
-    async def submit_to_a_flow_that_ended(self) -> None:
+    async def submit_finished_flow(self) -> None:
         """Submit although there is nothing to submit any more."""
         answer = await self._client.post(self._url_of(self._flow), json={})
         assert answer.status == HTTPStatus.NOT_FOUND
@@ -108,7 +108,7 @@ class Repair:
         return _filled_in(self._texts["error"][errors["base"]], self._placeholders) if errors else None
 
     @property
-    def ended_well(self) -> str:
+    def success_text(self) -> str:
         """What is told at the good end."""
         assert self.result["type"] == "create_entry", self.result
         key = self.result["description"] or "default"
@@ -116,7 +116,7 @@ class Repair:
         return _filled_in(self._texts["create_entry"][key], self.result["description_placeholders"])
 
     @property
-    def given_up(self) -> str:
+    def abort_reason(self) -> str:
         """Why the flow ended without mending."""
         assert self.result["type"] == "abort", self.result
         reason: str = self.result["reason"]

@@ -15,21 +15,21 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 
-from .flow_steps import Walk, setting_up
+from .flow_steps import UserFlow, start_setup
 
 READS = {0x0B, 0x43}
 
 
-async def connected(hass: HomeAssistant, sim: Simulator) -> Walk:
+async def connected(hass: HomeAssistant, sim: Simulator) -> UserFlow:
     """Return a setup whose first window is done."""
-    walk = await setting_up(hass)
+    walk = await start_setup(hass)
     await walk.submit(host=sim.host, port=sim.port)
     assert walk.step == "export_limits"
     return walk
 
 
-async def reconfiguring(hass: HomeAssistant, entry: MockConfigEntry) -> Walk:
-    walk = Walk(hass.config_entries.flow, "config")
+async def reconfiguring(hass: HomeAssistant, entry: MockConfigEntry) -> UserFlow:
+    walk = UserFlow(hass.config_entries.flow, "config")
     await walk.start(DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id})
     assert walk.step == "reconfigure"
     return walk
@@ -38,7 +38,7 @@ async def reconfiguring(hass: HomeAssistant, entry: MockConfigEntry) -> Walk:
 async def test_three_windows_set_up_a_device_and_write_nothing_to_it(
     hass: HomeAssistant, sim: Simulator
 ) -> None:
-    walk = await setting_up(hass)
+    walk = await start_setup(hass)
     assert walk.step == "user"
     assert walk.defaults == {"name": "SEC1000", "host": "192.168.1.200", "port": 1234, "scan_interval": 30}
     await walk.submit(name=" Roof ", host=f" {sim.host} ", port=float(sim.port), scan_interval="5")
@@ -46,7 +46,7 @@ async def test_three_windows_set_up_a_device_and_write_nothing_to_it(
     await walk.submit(min_export_limit=0.5, max_export_limit=7.5, total_capacity=12)
     assert walk.step == "control"
     await walk.submit(export_limit_control_mode="rcr", scan_three_phases=False)
-    assert walk.ended == "saved"
+    assert walk.outcome == "saved"
     await hass.async_block_till_done()
 
     (entry,) = hass.config_entries.async_entries(DOMAIN)
@@ -90,7 +90,7 @@ async def test_each_way_not_to_find_a_device_has_its_error_and_the_flow_goes_on(
     hass: HomeAssistant, sim: Simulator, caplog: pytest.LogCaptureFixture, fault: str, error: str
 ) -> None:
     sim.inject(fault)
-    walk = await setting_up(hass)
+    walk = await start_setup(hass)
     given = {"name": "Roof", "host": sim.host, "port": sim.port, "scan_interval": 60}
     await walk.submit(**given)
     assert walk.step == "user"
@@ -114,7 +114,7 @@ async def test_a_host_name_without_address_has_its_error(
     def nobody(*_arguments: Any, **_more: Any) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    walk = await setting_up(hass)
+    walk = await start_setup(hass)
     with monkeypatch.context() as patch:
         patch.setattr(socket, "getaddrinfo", nobody)
         await walk.submit(host="sec1000.invalid", port=sim.port)
@@ -129,7 +129,7 @@ async def test_what_nobody_thought_of_is_logged_and_the_flow_goes_on(
     def broken(*_arguments: Any, **_more: Any) -> None:
         raise LookupError("the resolver fell over")
 
-    walk = await setting_up(hass)
+    walk = await start_setup(hass)
     with monkeypatch.context() as patch:
         patch.setattr(socket, "getaddrinfo", broken)
         await walk.submit(host="sec1000.local", port=sim.port)
@@ -171,7 +171,7 @@ async def test_what_nobody_thought_of_is_logged_and_the_flow_goes_on(
 async def test_nonsense_about_the_connection_is_refused_at_its_field(
     hass: HomeAssistant, sim: Simulator, field: str, value: Any, error: str
 ) -> None:
-    walk = await setting_up(hass)
+    walk = await start_setup(hass)
     await walk.submit(**{"host": sim.host, "port": sim.port, field: value})
     assert walk.step == "user"
     assert walk.errors == {field: error}
@@ -181,7 +181,7 @@ async def test_nonsense_about_the_connection_is_refused_at_its_field(
 
 
 async def test_all_that_is_wrong_is_told_at_once(hass: HomeAssistant) -> None:
-    walk = await setting_up(hass)
+    walk = await start_setup(hass)
     await walk.submit(name="", host="a b", port=-1, scan_interval=1)
     assert walk.errors.keys() == {"name", "host", "port", "scan_interval"}
 
@@ -189,18 +189,18 @@ async def test_all_that_is_wrong_is_told_at_once(hass: HomeAssistant) -> None:
 async def test_the_same_host_and_port_is_not_set_up_twice(
     hass: HomeAssistant, sim: Simulator, entry: MockConfigEntry
 ) -> None:
-    walk = await setting_up(hass)
+    walk = await start_setup(hass)
     await walk.submit(name="Another", host=f" {sim.host}", port=sim.port)
-    assert walk.ended == "already_configured"
+    assert walk.outcome == "already_configured"
     assert sim.requests == []
 
 
 @pytest.mark.parametrize("host", ["sec1000.local", "SEC1000.LOCAL ", "Sec1000.Local"])
 async def test_case_and_blanks_make_no_other_host(hass: HomeAssistant, host: str) -> None:
     MockConfigEntry(domain=DOMAIN, version=2, data={"host": "Sec1000.local", "port": 1234}).add_to_hass(hass)
-    walk = await setting_up(hass)
+    walk = await start_setup(hass)
     await walk.submit(host=host, port=1234)
-    assert walk.ended == "already_configured"
+    assert walk.outcome == "already_configured"
 
 
 async def test_an_entry_of_the_older_integration_counts_although_it_waits_to_be_migrated(
@@ -213,9 +213,9 @@ async def test_an_entry_of_the_older_integration_counts_although_it_waits_to_be_
         options={"host": "192.168.1.8"},
         disabled_by=ConfigEntryDisabler.USER,
     ).add_to_hass(hass)
-    walk = await setting_up(hass)
+    walk = await start_setup(hass)
     await walk.submit(host="192.168.1.8", port=1234)
-    assert walk.ended == "already_configured"
+    assert walk.outcome == "already_configured"
 
 
 async def test_another_port_of_the_same_host_is_another_device(
@@ -225,7 +225,7 @@ async def test_another_port_of_the_same_host_is_another_device(
         walk = await connected(hass, other)
         await walk.submit()
         await walk.submit()
-        assert walk.ended == "saved"
+        assert walk.outcome == "saved"
         await hass.async_block_till_done()
         assert len(hass.config_entries.async_loaded_entries(DOMAIN)) == 2
 
@@ -237,8 +237,8 @@ async def test_who_is_overtaken_by_another_window_is_told_at_the_end(
     for walk in (first, second):
         await walk.submit()
         await walk.submit()
-    assert first.ended == "saved"
-    assert second.ended == "already_configured"
+    assert first.outcome == "saved"
+    assert second.outcome == "already_configured"
 
 
 @pytest.mark.parametrize(
@@ -332,7 +332,7 @@ async def test_the_windows_say_what_the_device_holds_and_what_differs(hass: Home
             assert "You answer for these settings" in walk.text
             assert "penalties from your grid operator" in walk.text
             await walk.submit()
-        assert walk.ended == "saved"
+        assert walk.outcome == "saved"
 
     async with Simulator(mode=ControlMode.RCR, limit=5000, capacity=12000) as sim:
         walk = await connected(hass, sim)
@@ -364,7 +364,7 @@ async def test_deactivated_is_asked_about_once_more(hass: HomeAssistant, sim: Si
     assert "goes to the grid at once" in walk.text
     assert hass.config_entries.async_entries(DOMAIN) == []
     await walk.submit()
-    assert walk.ended == "saved"
+    assert walk.outcome == "saved"
     (entry,) = hass.config_entries.async_entries(DOMAIN)
     assert entry.options["export_limit_control_mode"] == "deactivated"
     assert entry.options["allow_deactivating"] is False
@@ -380,7 +380,7 @@ async def test_from_the_confirmation_there_is_a_way_back(hass: HomeAssistant, si
     assert walk.step == "control"
     assert walk.defaults == {"export_limit_control_mode": "deactivated", "scan_three_phases": False}
     await walk.submit(export_limit_control_mode="dred")
-    assert walk.ended == "saved"
+    assert walk.outcome == "saved"
     (entry,) = hass.config_entries.async_entries(DOMAIN)
     assert entry.options["export_limit_control_mode"] == "dred"
     await hass.async_block_till_done()
@@ -404,7 +404,7 @@ async def test_a_choice_that_is_none_is_not_taken_for_one(
     with pytest.raises(InvalidData):
         await walk.submit(**given)
     await walk.submit()
-    assert walk.ended == "saved"
+    assert walk.outcome == "saved"
     await hass.async_block_till_done()
 
 
@@ -448,7 +448,7 @@ async def test_reconfigure_moves_an_entry_to_another_address(
     assert walk.defaults == {"host": loaded.data["host"], "port": loaded.data["port"]}
     async with Simulator(limit=4000) as other:
         await walk.submit(host=f"{other.host} ", port=other.port)
-        assert walk.ended == "reconfigure_successful"
+        assert walk.outcome == "reconfigure_successful"
         await hass.async_block_till_done()
         assert loaded.data == {"name": "SEC1000", "host": other.host, "port": other.port}
         assert loaded.options == options
@@ -464,7 +464,7 @@ async def test_reconfigure_to_where_it_is_already_loads_it_again(
     data = loaded.runtime_data
     walk = await reconfiguring(hass, loaded)
     await walk.submit()
-    assert walk.ended == "reconfigure_successful"
+    assert walk.outcome == "reconfigure_successful"
     await hass.async_block_till_done()
     assert loaded.state is ConfigEntryState.LOADED
     assert loaded.runtime_data is not data
@@ -483,7 +483,7 @@ async def test_reconfigure_refuses_what_setup_refuses(
         assert walk.defaults == {"host": other.host, "port": other.port}
     assert loaded.data["port"] == sim.port
     await walk.submit(host=sim.host, port=sim.port)
-    assert walk.ended == "reconfigure_successful"
+    assert walk.outcome == "reconfigure_successful"
     await hass.async_block_till_done()
 
 
@@ -493,7 +493,7 @@ async def test_reconfigure_refuses_the_address_of_another_entry(
     MockConfigEntry(domain=DOMAIN, version=2, data={"host": "sec1000.local", "port": 1234}).add_to_hass(hass)
     walk = await reconfiguring(hass, loaded)
     await walk.submit(host="SEC1000.local", port=1234)
-    assert walk.ended == "already_configured"
+    assert walk.outcome == "already_configured"
 
 
 async def test_reconfigure_looks_once_more_for_the_address_after_the_device_answered(
@@ -508,4 +508,4 @@ async def test_reconfigure_looks_once_more_for_the_address_after_the_device_answ
             hass
         )
         await submitted
-        assert walk.ended == "already_configured"
+        assert walk.outcome == "already_configured"

@@ -14,7 +14,7 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import CAPTURED, Simulator
 
-from .states import shown
+from .states import get_state
 
 SWITCH = "switch.sec1000_export_to_grid"
 NUMBER = "number.sec1000_export_limit"
@@ -30,21 +30,21 @@ async def do(hass: HomeAssistant, action: str, entity_id: str, **data: Any) -> N
 
 
 def feedback(hass: HomeAssistant, action: str) -> str:
-    return shown(hass, f"sensor.sec1000_{action}_feedback").state
+    return get_state(hass, f"sensor.sec1000_{action}_feedback").state
 
 
 async def test_the_switch_disables_and_enables_export(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
-    assert shown(hass, SWITCH).state == "on"
+    assert get_state(hass, SWITCH).state == "on"
     await do(hass, "switch.turn_off", SWITCH)
-    assert (sim.device.bound_limit, shown(hass, SWITCH).state, feedback(hass, "export_disable")) == (
+    assert (sim.device.bound_limit, get_state(hass, SWITCH).state, feedback(hass, "export_disable")) == (
         0,
         "off",
         "1",
     )
     await do(hass, "switch.turn_on", SWITCH)
-    assert (sim.device.bound_limit, shown(hass, SWITCH).state) == (10_000, "on")
+    assert (sim.device.bound_limit, get_state(hass, SWITCH).state) == (10_000, "on")
     assert feedback(hass, "export_enable") == "1"
 
 
@@ -54,7 +54,7 @@ async def test_a_switch_that_failed_shows_what_the_device_holds(
     sim.inject("ack-without-effect")
     with pytest.raises(HomeAssistantError):
         await do(hass, "switch.turn_off", SWITCH)
-    assert shown(hass, SWITCH).state == "on"
+    assert get_state(hass, SWITCH).state == "on"
     assert feedback(hass, "export_disable") == "2"
 
 
@@ -70,7 +70,7 @@ async def test_toggle_disables_export_where_its_state_is_not_known(
     sim.inject("silence", count=1, commands=(0x43,))
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
-    assert shown(hass, SWITCH).state == "unavailable"
+    assert get_state(hass, SWITCH).state == "unavailable"
     await hass.services.async_call(DOMAIN, "export_toggle", {}, blocking=True)
     assert sim.device.bound_limit == 0
 
@@ -78,7 +78,7 @@ async def test_toggle_disables_export_where_its_state_is_not_known(
 async def test_the_number_sets_the_limit_within_the_bounds_of_the_options(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
-    attributes = shown(hass, NUMBER).attributes
+    attributes = get_state(hass, NUMBER).attributes
     assert (attributes["min"], attributes["max"], attributes["step"], attributes["mode"]) == (
         0,
         10,
@@ -86,7 +86,7 @@ async def test_the_number_sets_the_limit_within_the_bounds_of_the_options(
         "box",
     )
     await do(hass, "number.set_value", NUMBER, value=7.25)
-    assert (sim.device.bound_limit, shown(hass, NUMBER).state) == (7_250, "7.25")
+    assert (sim.device.bound_limit, get_state(hass, NUMBER).state) == (7_250, "7.25")
     with pytest.raises(ServiceValidationError):
         await do(hass, "number.set_value", NUMBER, value=10.01)
     assert sim.device.bound_limit == 7_250
@@ -116,11 +116,11 @@ async def test_the_limit_follows_minimum_and_maximum(
     sim.device.limit = held
     await do(hass, "number.set_value", number, value=value)
     assert sim.device.bound_limit == expected
-    assert float(shown(hass, number).state) == value
+    assert float(get_state(hass, number).state) == value
     key = "min_export_limit" if number == MINIMUM else "max_export_limit"
     assert loaded.options[key] == value
     bound = "min" if number == MINIMUM else "max"
-    assert shown(hass, NUMBER).attributes[bound] == value
+    assert get_state(hass, NUMBER).attributes[bound] == value
 
 
 async def test_minimum_and_maximum_stand_where_the_device_did_not_follow(
@@ -130,7 +130,7 @@ async def test_minimum_and_maximum_stand_where_the_device_did_not_follow(
     with pytest.raises(HomeAssistantError):
         await do(hass, "number.set_value", MAXIMUM, value=20)
     assert loaded.options["max_export_limit"] == 10.0
-    assert shown(hass, MAXIMUM).state == "10.0"
+    assert get_state(hass, MAXIMUM).state == "10.0"
     assert feedback(hass, "set_export_limit") == "2"
 
 
@@ -158,10 +158,10 @@ async def test_bounds_that_cannot_be_are_refused_and_nothing_is_sent(
 async def test_the_select_chooses_the_mode_and_keeps_it(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
-    assert shown(hass, SELECT).state == "value"
+    assert get_state(hass, SELECT).state == "value"
     await do(hass, "select.select_option", SELECT, option="rcr")
     assert sim.device.mode is ControlMode.RCR
-    assert shown(hass, SELECT).state == loaded.options["export_limit_control_mode"] == "rcr"
+    assert get_state(hass, SELECT).state == loaded.options["export_limit_control_mode"] == "rcr"
 
 
 async def test_deactivating_needs_the_owners_leave(
@@ -174,7 +174,7 @@ async def test_deactivating_needs_the_owners_leave(
     hass.config_entries.async_update_entry(loaded, options={**loaded.options, "allow_deactivating": True})
     await do(hass, "select.select_option", SELECT, option="deactivated")
     assert sim.device.mode is ControlMode.DEACTIVATED
-    assert shown(hass, SELECT).state == "deactivated"
+    assert get_state(hass, SELECT).state == "deactivated"
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ async def test_whether_the_meter_stands_at_the_limit_is_shown_to_who_wants_it(
 ) -> None:
     sim.hold(replace(CAPTURED, meter_power=meter_power))
     assert await hass.config_entries.async_setup(wanted.entry_id)
-    assert shown(hass, EXPORT_LIMITED).state == expected
+    assert get_state(hass, EXPORT_LIMITED).state == expected
 
 
 async def test_a_meter_at_the_limit_of_another_control_mode_is_not_limited_by_it(
@@ -229,7 +229,7 @@ async def test_a_meter_at_the_limit_of_another_control_mode_is_not_limited_by_it
 ) -> None:
     sim.device.mode = ControlMode.DRED
     assert await hass.config_entries.async_setup(wanted.entry_id)
-    assert shown(hass, EXPORT_LIMITED).state == "off"
+    assert get_state(hass, EXPORT_LIMITED).state == "off"
 
 
 async def test_whether_a_meter_that_cannot_be_read_stands_at_the_limit_is_not_known(
@@ -237,7 +237,7 @@ async def test_whether_a_meter_that_cannot_be_read_stands_at_the_limit_is_not_kn
 ) -> None:
     sim.inject("silence", commands=(0x0B,))
     assert await hass.config_entries.async_setup(wanted.entry_id)
-    assert shown(hass, EXPORT_LIMITED).state == "unavailable"
+    assert get_state(hass, EXPORT_LIMITED).state == "unavailable"
 
 
 async def test_whether_the_meter_stands_at_the_limit_is_off_the_list_by_default(

@@ -18,7 +18,7 @@ from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 
 from .entries import entry_of
-from .states import shown
+from .states import get_state
 
 FOLDER: Final = Path(__file__).parent.parent / "docs" / "dashboards"
 DASHBOARD: Final = FOLDER / "goodwe_sec1000.yaml"
@@ -90,7 +90,7 @@ async def test_every_entity_exists(hass: HomeAssistant, text: str) -> None:
     entities = named(text)
     assert len(entities) >= 10
     assert entities == {entity for entity in entities if hass.states.get(entity)}
-    assert not [entity for entity in entities if shown(hass, entity).state == "unavailable"]
+    assert not [entity for entity in entities if get_state(hass, entity).state == "unavailable"]
 
 
 async def test_every_entity_exists_under_another_name(hass: HomeAssistant, sim: Simulator) -> None:
@@ -166,42 +166,42 @@ async def test_a_button_shows_ready_then_waiting_then_how_it_ended(
     hass: HomeAssistant, sim: Simulator
 ) -> None:
     status = "sensor.sec1000_disable_export_status"
-    assert shown(hass, status).state == "Ready"
+    assert get_state(hass, status).state == "Ready"
     sim.requests.clear()
     pressed = asyncio.create_task(press(hass, "disable_export"))
     await sim.wait_for_requests(1)
-    assert shown(hass, status).state == "Waiting"
+    assert get_state(hass, status).state == "Waiting"
     assert "Disable export: waiting" in in_words(hass)
     await pressed
-    assert shown(hass, status).state == "Done"
+    assert get_state(hass, status).state == "Done"
     sim.inject("refused")
     with pytest.raises(HomeAssistantError):
         await press(hass, "disable_export")
-    assert shown(hass, status).state == "Failed"
+    assert get_state(hass, status).state == "Failed"
 
 
 @pytest.mark.usefixtures("package")
 async def test_the_slider_sends_nothing_and_apply_sends_what_it_shows(
     hass: HomeAssistant, sim: Simulator
 ) -> None:
-    assert shown(hass, NEW_LIMIT).state == "10.0"
+    assert get_state(hass, NEW_LIMIT).state == "10.0"
     sim.requests.clear()
     await hass.services.async_call(
         "number", "set_value", {"entity_id": NEW_LIMIT, "value": 6.5}, blocking=True
     )
-    assert shown(hass, NEW_LIMIT).state == "6.5"
+    assert get_state(hass, NEW_LIMIT).state == "6.5"
     assert not sim.requests
     assert sim.device.bound_limit == 10_000
     await press(hass, "apply_export_limit")
     assert sim.device.bound_limit == 6_500
-    assert shown(hass, APPLY_STATUS).state == "Done"
+    assert get_state(hass, APPLY_STATUS).state == "Done"
     assert "Set export limit: done" in in_words(hass)
 
 
 @pytest.mark.usefixtures("package")
 async def test_the_slider_follows_the_device_and_its_bounds(hass: HomeAssistant) -> None:
     await press(hass, "disable_export")
-    assert shown(hass, NEW_LIMIT).state == "0.0"
+    assert get_state(hass, NEW_LIMIT).state == "0.0"
     await hass.services.async_call(
         "number",
         "set_value",
@@ -209,7 +209,7 @@ async def test_the_slider_follows_the_device_and_its_bounds(hass: HomeAssistant)
         blocking=True,
     )
     await hass.async_block_till_done()
-    attributes = shown(hass, NEW_LIMIT).attributes
+    attributes = get_state(hass, NEW_LIMIT).attributes
     assert (attributes["min"], attributes["max"]) == (0, 12)
 
 
@@ -218,12 +218,12 @@ async def test_the_graph_has_one_unit_and_shows_the_limit_only_where_it_decides(
     hass: HomeAssistant, sim: Simulator
 ) -> None:
     [graph] = [card for card in cards(load_yaml_dict(DASHBOARD)) if card["type"] == "history-graph"]
-    states = [shown(hass, entity["entity"]) for entity in graph["entities"]]
+    states = [get_state(hass, entity["entity"]) for entity in graph["entities"]]
     assert {state.attributes["unit_of_measurement"] for state in states} == {"W"}
-    assert shown(hass, LIMIT_IN_WATTS).state == "10000"
+    assert get_state(hass, LIMIT_IN_WATTS).state == "10000"
     sim.device.mode = ControlMode.RCR
     await press(hass, "read_export_limit")
-    assert shown(hass, LIMIT_IN_WATTS).state == "unavailable"
+    assert get_state(hass, LIMIT_IN_WATTS).state == "unavailable"
 
 
 @pytest.mark.usefixtures("package")

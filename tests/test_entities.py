@@ -10,7 +10,7 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 
-from .states import shown
+from .states import get_state
 
 FEEDBACKS = [
     "export_disable",
@@ -42,7 +42,7 @@ async def test_measured_values_suit_statistics(
     unit: str,
     precision: int,
 ) -> None:
-    state = shown(hass, f"sensor.sec1000_{key}")
+    state = get_state(hass, f"sensor.sec1000_{key}")
     registered = entity_registry.async_get(f"sensor.sec1000_{key}")
     assert registered
     assert state.attributes["device_class"] == device_class
@@ -56,7 +56,7 @@ async def test_measured_values_suit_statistics(
 async def test_each_action_has_a_feedback_that_no_statistics_collect(
     hass: HomeAssistant, loaded: MockConfigEntry, entity_registry: er.EntityRegistry, action: str
 ) -> None:
-    state = shown(hass, f"sensor.sec1000_{action}_feedback")
+    state = get_state(hass, f"sensor.sec1000_{action}_feedback")
     registered = entity_registry.async_get(f"sensor.sec1000_{action}_feedback")
     assert registered
     assert state.state == ("1" if action == "get_telemetry_data" else "0")
@@ -82,11 +82,11 @@ async def test_export_is_off_only_where_a_limit_holds_it_off(
     sim.device.limit = limit
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
-    assert shown(hass, "binary_sensor.sec1000_export_state").state == state
+    assert get_state(hass, "binary_sensor.sec1000_export_state").state == state
 
 
 async def test_the_integration_says_that_it_is_ready(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
-    state = shown(hass, "binary_sensor.sec1000_module_started")
+    state = get_state(hass, "binary_sensor.sec1000_module_started")
     assert (state.state, state.attributes["device_class"]) == ("on", "running")
 
 

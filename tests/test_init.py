@@ -14,7 +14,7 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from simulator import CAPTURED, Simulator
 
 from .entries import entry_of
-from .states import shown
+from .states import get_state
 
 READS = {0x0B, 0x43}
 
@@ -30,7 +30,7 @@ async def test_the_captured_frame_arrives_in_the_states(
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     states = {
-        key: shown(hass, f"sensor.sec1000_{key}").state
+        key: get_state(hass, f"sensor.sec1000_{key}").state
         for key in (
             *("voltage_l1", "voltage_l2", "voltage_l3", "current_l1", "current_l2", "current_l3"),
             *("power_l1", "power_l2", "power_l3", "meter_power", "inverter_power", "load_power"),
@@ -83,7 +83,7 @@ async def test_one_good_answer_of_either_kind_is_enough_for_setup(
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     for key in ("meter_power", "export_limit"):
-        state = shown(hass, f"sensor.sec1000_{key}")
+        state = get_state(hass, f"sensor.sec1000_{key}")
         assert (state.state == "unavailable") is (key == unavailable)
 
 
@@ -97,9 +97,9 @@ async def test_firmware_without_telemetry_is_set_up_and_asked_again_hourly(
     sim.inject("no-telemetry")
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
-    assert shown(hass, "sensor.sec1000_export_limit").state == "10.0"
-    assert shown(hass, "sensor.sec1000_meter_power").state == "unavailable"
-    assert shown(hass, "sensor.sec1000_get_telemetry_data_feedback").state == "64"
+    assert get_state(hass, "sensor.sec1000_export_limit").state == "10.0"
+    assert get_state(hass, "sensor.sec1000_meter_power").state == "unavailable"
+    assert get_state(hass, "sensor.sec1000_get_telemetry_data_feedback").state == "64"
     asked = sum(request.frame.command == 0x0B for request in sim.requests if request.frame)
     for _ in range(5):
         await pass_time(31)
@@ -110,7 +110,7 @@ async def test_firmware_without_telemetry_is_set_up_and_asked_again_hourly(
     assert caplog.text.count("it is asked again every hour") == 1
     sim.clear_faults()
     await pass_time(3600)
-    assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
+    assert get_state(hass, "sensor.sec1000_meter_power").state != "unavailable"
 
 
 async def test_a_device_that_goes_away_is_logged_once_and_comes_back_by_itself(
@@ -124,10 +124,10 @@ async def test_a_device_that_goes_away_is_logged_once_and_comes_back_by_itself(
     for _ in range(6):
         await pass_time(61)
     for key in ("meter_power", "voltage_l1", "load_power", "export_limit"):
-        assert shown(hass, f"sensor.sec1000_{key}").state == "unavailable"
-    assert shown(hass, "binary_sensor.sec1000_export_state").state == "unavailable"
-    assert shown(hass, "binary_sensor.sec1000_module_started").state == "on"
-    feedback = shown(hass, "sensor.sec1000_get_telemetry_data_feedback")
+        assert get_state(hass, f"sensor.sec1000_{key}").state == "unavailable"
+    assert get_state(hass, "binary_sensor.sec1000_export_state").state == "unavailable"
+    assert get_state(hass, "binary_sensor.sec1000_module_started").state == "on"
+    feedback = get_state(hass, "sensor.sec1000_get_telemetry_data_feedback")
     assert (feedback.state, feedback.attributes["flags"]) == ("64", ["socket_error"])
     ours = [
         record for record in caplog.records if "goodwe_sec1000" in record.name and record.levelname != "DEBUG"
@@ -137,8 +137,8 @@ async def test_a_device_that_goes_away_is_logged_once_and_comes_back_by_itself(
     await sim.start()
     await pass_time(61)
     for key in ("meter_power", "export_limit"):
-        assert shown(hass, f"sensor.sec1000_{key}").state != "unavailable"
-    assert shown(hass, "sensor.sec1000_get_telemetry_data_feedback").state == "1"
+        assert get_state(hass, f"sensor.sec1000_{key}").state != "unavailable"
+    assert get_state(hass, "sensor.sec1000_get_telemetry_data_feedback").state == "1"
     assert sum("recovered" in record.message for record in caplog.records) == 1
 
 
@@ -151,10 +151,10 @@ async def test_the_export_limit_stays_shown_for_three_minutes(
     sim.inject("silence", commands=(0x43,))
     for _ in range(2):
         await pass_time(61)
-    assert shown(hass, "sensor.sec1000_export_limit").state == "10.0"
+    assert get_state(hass, "sensor.sec1000_export_limit").state == "10.0"
     await pass_time(61)
-    assert shown(hass, "sensor.sec1000_export_limit").state == "unavailable"
-    assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
+    assert get_state(hass, "sensor.sec1000_export_limit").state == "unavailable"
+    assert get_state(hass, "sensor.sec1000_meter_power").state != "unavailable"
 
 
 async def test_the_export_limit_is_shown_no_longer_where_no_read_ends_just_then(
@@ -167,11 +167,11 @@ async def test_the_export_limit_is_shown_no_longer_where_no_read_ends_just_then(
     assert await hass.config_entries.async_reload(loaded.entry_id)
     await hass.async_block_till_done()
     await pass_time(179)
-    assert shown(hass, "sensor.sec1000_export_limit").state == "10.0"
+    assert get_state(hass, "sensor.sec1000_export_limit").state == "10.0"
     await pass_time(181)
-    assert shown(hass, "sensor.sec1000_export_limit").state == "unavailable"
+    assert get_state(hass, "sensor.sec1000_export_limit").state == "unavailable"
     await hass.services.async_call(DOMAIN, "get_export_limit", {}, blocking=True)
-    assert shown(hass, "sensor.sec1000_export_limit").state == "10.0"
+    assert get_state(hass, "sensor.sec1000_export_limit").state == "10.0"
 
 
 async def test_a_limit_changed_elsewhere_is_shown_within_a_minute(
@@ -182,7 +182,7 @@ async def test_a_limit_changed_elsewhere_is_shown_within_a_minute(
 ) -> None:
     sim.device.limit = 4_560
     await pass_time(61)
-    assert shown(hass, "sensor.sec1000_export_limit").state == "4.56"
+    assert get_state(hass, "sensor.sec1000_export_limit").state == "4.56"
 
 
 async def test_polling_goes_on_at_the_interval_and_one_try_while_the_device_is_away(
@@ -213,8 +213,8 @@ async def test_one_zero_in_full_production_is_not_shown(
     sim.inject("zero-inverters", count=1)
     await pass_time(31)
     assert not sim.faults
-    assert shown(hass, "sensor.sec1000_inverter_power").state == "3386"
-    assert shown(hass, "sensor.sec1000_load_power").state == "3737"
+    assert get_state(hass, "sensor.sec1000_inverter_power").state == "3386"
+    assert get_state(hass, "sensor.sec1000_load_power").state == "3737"
 
 
 async def test_a_fault_that_was_overcome_changes_no_state(
@@ -223,11 +223,11 @@ async def test_a_fault_that_was_overcome_changes_no_state(
     loaded: MockConfigEntry,
     sim: Simulator,
 ) -> None:
-    before = shown(hass, "sensor.sec1000_get_telemetry_data_feedback")
+    before = get_state(hass, "sensor.sec1000_get_telemetry_data_feedback")
     sim.inject("six-byte-answer", count=1)
     await pass_time(31)
     assert not sim.faults
-    assert shown(hass, "sensor.sec1000_get_telemetry_data_feedback") == before
+    assert get_state(hass, "sensor.sec1000_get_telemetry_data_feedback") == before
 
 
 async def test_several_devices_live_side_by_side(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
@@ -236,8 +236,8 @@ async def test_several_devices_live_side_by_side(hass: HomeAssistant, loaded: Mo
         other.add_to_hass(hass)
         assert await hass.config_entries.async_setup(other.entry_id)
         await hass.async_block_till_done()
-        assert shown(hass, "sensor.sec1000_export_limit").state == "10.0"
-        assert shown(hass, "sensor.barn_export_limit").state == "3.0"
+        assert get_state(hass, "sensor.sec1000_export_limit").state == "10.0"
+        assert get_state(hass, "sensor.barn_export_limit").state == "3.0"
         assert await hass.config_entries.async_unload(other.entry_id)
 
 
@@ -253,4 +253,4 @@ async def test_unloading_lets_a_command_come_to_its_end_and_leaves_nothing(
     await call
     assert sim.device.bound_limit == 2_000
     await sim.wait_until_idle()
-    assert shown(hass, "sensor.sec1000_meter_power").state == "unavailable"
+    assert get_state(hass, "sensor.sec1000_meter_power").state == "unavailable"

@@ -16,15 +16,15 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 
-from .flow_steps import Walk
+from .flow_steps import UserFlow
 
 GENERAL = ("scan_interval", "put_back", "allow_deactivating")
 WRITES = {0x42, 0x40, 0x33, 0x28}
 
 
-async def changing(hass: HomeAssistant, entry: MockConfigEntry, **general: Any) -> Walk:
+async def changing(hass: HomeAssistant, entry: MockConfigEntry, **general: Any) -> UserFlow:
     """Return the options with the first window done."""
-    walk = Walk(hass.config_entries.options, "options")
+    walk = UserFlow(hass.config_entries.options, "options")
     await walk.start(entry.entry_id)
     assert walk.step == "init"
     await walk.submit(**general)
@@ -38,14 +38,14 @@ def written(sim: Simulator) -> list[int]:
     return [command for command in commands if command in WRITES]
 
 
-def shown(hass: HomeAssistant, entity_id: str) -> str:
+def get_state(hass: HomeAssistant, entity_id: str) -> str:
     state = hass.states.get(entity_id)
     assert state
     return state.state
 
 
 async def test_the_windows_are_filled_with_the_options(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
-    walk = Walk(hass.config_entries.options, "options")
+    walk = UserFlow(hass.config_entries.options, "options")
     await walk.start(loaded.entry_id)
     filled = dict(walk.defaults)
     await walk.submit()
@@ -66,7 +66,7 @@ async def test_interval_and_switches_are_taken_over_in_place_and_nothing_is_writ
     await walk.submit()
     assert loaded.options == before
     await walk.submit()
-    assert walk.ended == "saved"
+    assert walk.outcome == "saved"
     await hass.async_block_till_done()
     assert loaded.options == before | {"scan_interval": 5, "put_back": True, "allow_deactivating": True}
     assert loaded.runtime_data is data
@@ -83,7 +83,7 @@ async def test_options_that_an_older_release_did_not_have_are_off(
 ) -> None:
     kept = {key: value for key, value in loaded.options.items() if key not in GENERAL}
     hass.config_entries.async_update_entry(loaded, options=kept)
-    walk = Walk(hass.config_entries.options, "options")
+    walk = UserFlow(hass.config_entries.options, "options")
     await walk.start(loaded.entry_id)
     assert walk.defaults == {"scan_interval": 30, "put_back": False, "allow_deactivating": False}
 
@@ -118,12 +118,12 @@ async def test_the_limit_follows_minimum_and_maximum(
     walk = await changing(hass, entry)
     await walk.submit(min_export_limit=minimum, max_export_limit=maximum)
     await walk.submit()
-    assert walk.ended == "saved"
+    assert walk.outcome == "saved"
     assert sim.device.bound_limit == limit
     assert entry.options["min_export_limit"] == minimum
     assert entry.options["max_export_limit"] == maximum
     await hass.async_block_till_done()
-    assert float(shown(hass, "sensor.sec1000_export_limit")) == limit / 1000
+    assert float(get_state(hass, "sensor.sec1000_export_limit")) == limit / 1000
 
 
 async def test_mode_capacity_and_measurement_are_applied_and_reported(
@@ -133,7 +133,7 @@ async def test_mode_capacity_and_measurement_are_applied_and_reported(
     walk = await changing(hass, loaded)
     await walk.submit(total_capacity=29.5)
     await walk.submit(export_limit_control_mode="rcr", scan_three_phases=False)
-    assert walk.ended == "saved"
+    assert walk.outcome == "saved"
     assert sim.device.mode is ControlMode.RCR
     assert sim.device.capacity == 29_500
     assert sim.device.limit == 10_000
@@ -143,7 +143,7 @@ async def test_mode_capacity_and_measurement_are_applied_and_reported(
     assert loaded.options["scan_three_phases"] is False
     await hass.async_block_till_done()
     assert loaded.runtime_data is data
-    assert shown(hass, "sensor.sec1000_set_export_limit_feedback") == "1"
+    assert get_state(hass, "sensor.sec1000_set_export_limit_feedback") == "1"
 
 
 async def test_each_changed_setting_alone_is_written(
@@ -152,7 +152,7 @@ async def test_each_changed_setting_alone_is_written(
     walk = await changing(hass, loaded)
     await walk.submit()
     await walk.submit(scan_three_phases=False)
-    assert walk.ended == "saved"
+    assert walk.outcome == "saved"
     assert written(sim) == [0x42, 0x40]
     assert sim.device.sum_of_phases is False
 
@@ -166,14 +166,14 @@ async def test_export_that_is_disabled_stays_so_in_every_state_while_the_minimum
     async_track_state_change_event(
         hass, "binary_sensor.sec1000_export_state", lambda event: states.append(event.data["new_state"])
     )
-    assert shown(hass, "binary_sensor.sec1000_export_state") == "off"
+    assert get_state(hass, "binary_sensor.sec1000_export_state") == "off"
     walk = await changing(hass, loaded)
     await walk.submit(min_export_limit=2)
     await walk.submit()
-    assert walk.ended == "saved"
+    assert walk.outcome == "saved"
     await hass.async_block_till_done()
     assert sim.device.bound_limit == 2000
-    assert shown(hass, "binary_sensor.sec1000_export_state") == "off"
+    assert get_state(hass, "binary_sensor.sec1000_export_state") == "off"
     assert states == []
 
 
@@ -221,11 +221,11 @@ async def test_what_the_device_does_not_take_is_not_saved_and_the_window_comes_b
     assert loaded.options == before | {"scan_interval": 60}
     assert loaded.runtime_data.coordinator.update_interval == timedelta(seconds=60)
     await hass.async_block_till_done()
-    assert shown(hass, "sensor.sec1000_set_export_limit_feedback") == "2"
+    assert get_state(hass, "sensor.sec1000_set_export_limit_feedback") == "2"
 
     sim.clear_faults()
     await walk.submit()
-    assert walk.ended == "saved"
+    assert walk.outcome == "saved"
     assert sim.device.mode is ControlMode.DRED
     assert loaded.options["max_export_limit"] == 7
 
@@ -261,7 +261,7 @@ async def test_what_the_device_holds_otherwise_is_said(
         assert "export limit is outside the limits set here (0.00 to 10.00 kW)" in walk.text
         assert "total capacity differs from the one set here (30.00 kW)" in walk.text
         await walk.submit()
-    assert walk.ended == "saved"
+    assert walk.outcome == "saved"
     assert written(sim) == []
 
 
@@ -281,7 +281,7 @@ async def test_without_a_connection_the_interval_is_saved_and_the_rest_waits(
     assert await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.LOADED
     await walk.submit()
-    assert walk.ended == "saved"
+    assert walk.outcome == "saved"
     assert sim.device.bound_limit == 7000
     assert entry.options["max_export_limit"] == 7
     await hass.async_block_till_done()
@@ -293,7 +293,7 @@ async def test_without_a_connection_what_needs_none_is_saved(
     walk = await changing(hass, entry, allow_deactivating=True)
     await walk.submit()
     await walk.submit()
-    assert walk.ended == "saved"
+    assert walk.outcome == "saved"
     assert entry.options["allow_deactivating"] is True
 
 
@@ -320,14 +320,14 @@ async def test_deactivated_is_asked_about_before_it_is_written(
 
     sim.clear_faults()
     await walk.submit()
-    assert walk.ended == "saved"
+    assert walk.outcome == "saved"
     assert sim.device.mode is ControlMode.DEACTIVATED
     assert sim.device.bound_limit is None
     assert loaded.options["export_limit_control_mode"] == "deactivated"
 
 
 async def test_nonsense_is_refused_at_its_field(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
-    walk = Walk(hass.config_entries.options, "options")
+    walk = UserFlow(hass.config_entries.options, "options")
     await walk.start(loaded.entry_id)
     await walk.submit(scan_interval=4)
     assert walk.step == "init"
@@ -368,7 +368,7 @@ async def test_a_new_interval_polls_nothing_for_an_owner_who_disabled_every_enti
     walk = await changing(hass, loaded, scan_interval=5)
     await walk.submit()
     await walk.submit()
-    assert walk.ended == "saved"
+    assert walk.outcome == "saved"
     sim.requests.clear()
     for _ in range(3):
         await pass_time(6)

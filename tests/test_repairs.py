@@ -21,9 +21,9 @@ from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import Simulator
 
 from .entries import entry_of
-from .pending_restore import NOTE, store_pending
+from .pending_restore import PENDING, store_pending
 from .repair_flow import Repair
-from .states import shown
+from .states import get_state
 
 READ: Final = 0x43
 WRITE: Final = 0x42
@@ -65,7 +65,7 @@ def commands(sim: Simulator) -> list[int]:
 async def submit_twice(repair: Repair) -> None:
     """Submit a second time before the first one is answered; what ends first ends the flow."""
     submits = await asyncio.gather(repair.submit(), repair.submit(), return_exceptions=True)
-    assert repair.ended_well
+    assert repair.success_text
     assert any(submit is repair for submit in submits)
 
 
@@ -110,12 +110,12 @@ class TestLimitIsOff:
         assert "may not be limited" in repair.text
         sim.clear_faults()
         await repair.submit()
-        assert "export limit 4.32 kW" in repair.ended_well
+        assert "export limit 4.32 kW" in repair.success_text
         assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_320)
         assert issue_of(hass, "limit_is_off", off) is None
-        assert shown(hass, "sensor.sec1000_export_limit").state == "4.32"
-        assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
-        assert shown(hass, "binary_sensor.sec1000_limit_differs").state == "off"
+        assert get_state(hass, "sensor.sec1000_export_limit").state == "4.32"
+        assert get_state(hass, "sensor.sec1000_meter_power").state != "unavailable"
+        assert get_state(hass, "binary_sensor.sec1000_limit_differs").state == "off"
 
     @pytest.mark.parametrize(
         ("fault", "told"),
@@ -145,7 +145,7 @@ class TestLimitIsOff:
         assert issue_of(hass, "limit_is_off", off)
         sim.clear_faults()
         await repair.submit()
-        assert repair.ended_well
+        assert repair.success_text
         assert sim.device.bound_limit == 4_320
         assert issue_of(hass, "limit_is_off", off) is None
 
@@ -157,7 +157,7 @@ class TestLimitIsOff:
         await hass.services.async_call(DOMAIN, "set_export_limit", {"limit": 3}, blocking=True)
         sim.requests.clear()
         await repair.submit()
-        assert repair.given_up == "solved"
+        assert repair.abort_reason == "solved"
         assert commands(sim) == []
         assert sim.device.bound_limit == 3_000
 
@@ -167,11 +167,11 @@ class TestLimitIsOff:
         repair = await open_repair(hass, client, "limit_is_off", off)
         with pytest.raises(Exception, match="not known"):
             await hass.services.async_call(DOMAIN, "export_disable", blocking=True)
-        await repair.look_again()
+        await repair.reopen()
         assert "export limit 0.00 kW" in repair.text
         sim.clear_faults()
         await repair.submit()
-        assert repair.ended_well
+        assert repair.success_text
         assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 0)
 
     async def test_submitted_twice_is_put_back_once(
@@ -183,7 +183,7 @@ class TestLimitIsOff:
         await submit_twice(repair)
         assert commands(sim).count(WRITE) == 1
         assert issue_of(hass, "limit_is_off", off) is None
-        await repair.submit_to_a_flow_that_ended()
+        await repair.submit_finished_flow()
 
     async def test_is_put_back_also_where_the_window_is_closed_meanwhile(
         self, hass: HomeAssistant, off: MockConfigEntry, sim: Simulator, client: Client
@@ -211,7 +211,7 @@ class TestLimitIsOff:
         await hass.config_entries.async_set_disabled_by(off.entry_id, ConfigEntryDisabler.USER)
         assert issue_of(hass, "limit_is_off", off)
         repair = await (repair.submit() if repair else open_repair(hass, client, "limit_is_off", off))
-        assert repair.given_up == "entry_not_loaded"
+        assert repair.abort_reason == "entry_not_loaded"
         sim.clear_faults()
         await hass.config_entries.async_set_disabled_by(off.entry_id, None)
         await until(lambda: issue_of(hass, "limit_is_off", off) is None)
@@ -223,7 +223,7 @@ class TestLimitIsOff:
         repair = await open_repair(hass, client, "limit_is_off", off)
         await hass.config_entries.async_remove(off.entry_id)
         await repair.submit()
-        assert repair.given_up == "entry_removed"
+        assert repair.abort_reason == "entry_removed"
         assert issue_of(hass, "limit_was_left_off", off)
 
     async def test_an_error_of_our_own_brings_the_window_back(
@@ -272,7 +272,7 @@ class TestDeviceIsSilent:
         assert "the checksum of the answer is wrong" in repair.error
         assert commands(sim) == [READ]
         assert issue_of(hass, "device_silent", silent)
-        assert shown(hass, "sensor.sec1000_meter_power").state == "unavailable"
+        assert get_state(hass, "sensor.sec1000_meter_power").state == "unavailable"
 
     async def test_that_answers_again_is_polled_as_usual(
         self,
@@ -287,10 +287,10 @@ class TestDeviceIsSilent:
         assert repair.error
         sim.clear_faults()
         await repair.submit()
-        assert "answers again" in repair.ended_well
+        assert "answers again" in repair.success_text
         assert issue_of(hass, "device_silent", silent) is None
-        assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
-        assert shown(hass, "sensor.sec1000_export_limit").state == "10.0"
+        assert get_state(hass, "sensor.sec1000_meter_power").state != "unavailable"
+        assert get_state(hass, "sensor.sec1000_export_limit").state == "10.0"
         sim.requests.clear()
         await pass_time(31)
         assert commands(sim) == [TELEMETRY]
@@ -312,9 +312,9 @@ class TestDeviceIsSilent:
         sim.clear_faults("wrong-checksum")
         sim.requests.clear()
         await repair.submit()
-        assert repair.ended_well
+        assert repair.success_text
         assert commands(sim) == [READ]
-        assert shown(hass, "sensor.sec1000_export_limit").state == "10.0"
+        assert get_state(hass, "sensor.sec1000_export_limit").state == "10.0"
 
     async def test_an_impatient_owner_does_not_flood_it(
         self,
@@ -346,7 +346,7 @@ class TestDeviceIsSilent:
         await pass_time(301)
         sim.requests.clear()
         await repair.submit()
-        assert repair.given_up == "solved"
+        assert repair.abort_reason == "solved"
         assert commands(sim) == []
 
     @pytest.mark.parametrize(("end", "told"), [("disable", "entry_not_loaded"), ("remove", "entry_removed")])
@@ -368,7 +368,7 @@ class TestDeviceIsSilent:
         assert issue_of(hass, "device_silent", silent) is None
         sim.requests.clear()
         await repair.submit()
-        assert repair.given_up == told
+        assert repair.abort_reason == told
         assert commands(sim) == []
 
 
@@ -404,17 +404,17 @@ class TestDeviceIsSilentAtSetup:
         assert waiting.state.recoverable
         sim.clear_faults()
         await repair.submit()
-        assert repair.ended_well
+        assert repair.success_text
         assert waiting.state is ConfigEntryState.LOADED
         assert issue_of(hass, "device_silent", waiting) is None
-        assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
+        assert get_state(hass, "sensor.sec1000_meter_power").state != "unavailable"
 
     async def test_of_an_entry_that_is_disabled_is_not_waited_for(
         self, hass: HomeAssistant, waiting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         await hass.config_entries.async_set_disabled_by(waiting.entry_id, ConfigEntryDisabler.USER)
         repair = await open_repair(hass, client, "device_silent", waiting)
-        assert repair.given_up == "entry_not_loaded"
+        assert repair.abort_reason == "entry_not_loaded"
         assert commands(sim) == []
         assert issue_of(hass, "device_silent", waiting) is None
 
@@ -427,7 +427,7 @@ class TestDeviceIsSilentAtSetup:
         await sim.wait_for_requests(1)
         assert await hass.config_entries.async_reload(waiting.entry_id)
         await submit
-        assert repair.ended_well
+        assert repair.success_text
         assert commands(sim) == [READ, READ, TELEMETRY]
 
     async def test_that_fails_again_in_the_middle_of_setup_is_told(
@@ -479,9 +479,9 @@ class TestLimitKeepsDrifting:
         await repair.choose("put_back")
         assert repair.step == "put_back"
         await repair.submit()
-        assert "export limit 3.00 kW" in repair.ended_well
+        assert "export limit 3.00 kW" in repair.success_text
         assert sim.device.bound_limit == 3_000
-        assert shown(hass, "sensor.sec1000_set_export_limit_feedback").state == "1"
+        assert get_state(hass, "sensor.sec1000_set_export_limit_feedback").state == "1"
         assert issue_of(hass, "limit_keeps_drifting", drifting) is None
 
     async def test_is_kept_where_that_is_wished(
@@ -496,8 +496,8 @@ class TestLimitKeepsDrifting:
         await repair.choose("keep")
         assert repair.step == "keep"
         await repair.submit()
-        assert "export limit 8.00 kW" in repair.ended_well
-        assert shown(hass, "binary_sensor.sec1000_limit_differs").state == "off"
+        assert "export limit 8.00 kW" in repair.success_text
+        assert get_state(hass, "binary_sensor.sec1000_limit_differs").state == "off"
         await pass_time(61)
         assert sim.device.bound_limit == 8_000
         assert issue_of(hass, "limit_keeps_drifting", drifting) is None
@@ -510,7 +510,7 @@ class TestLimitKeepsDrifting:
         sim.device.mode = ControlMode.RCR
         sim.device.capacity = 20_000
         await repair.submit()
-        assert repair.ended_well
+        assert repair.success_text
         assert drifting.options["export_limit_control_mode"] == "rcr"
         assert drifting.options["total_capacity"] == 20.0
         assert (sim.device.mode, sim.device.limit, sim.device.capacity) == (ControlMode.RCR, 8_000, 20_000)
@@ -532,7 +532,7 @@ class TestLimitKeepsDrifting:
         repair = await open_repair(hass, client, "limit_keeps_drifting", drifting)
         assert repair.step == "put_back"
         await repair.submit()
-        assert repair.ended_well
+        assert repair.success_text
         assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 3_000)
 
     async def test_what_must_not_be_kept_any_more_is_refused(
@@ -564,7 +564,7 @@ class TestLimitKeepsDrifting:
         sim.clear_faults()
         await sim.wait_until_listening()
         await repair.submit()
-        assert repair.ended_well
+        assert repair.success_text
         assert sim.device.bound_limit == 3_000
 
     async def test_that_holds_what_it_should_meanwhile_needs_nothing(
@@ -575,7 +575,7 @@ class TestLimitKeepsDrifting:
         await hass.services.async_call(DOMAIN, "set_export_limit", {"limit": 5}, blocking=True)
         sim.requests.clear()
         await repair.submit()
-        assert repair.given_up == "solved"
+        assert repair.abort_reason == "solved"
         assert commands(sim) == []
         assert sim.device.bound_limit == 5_000
         assert issue_of(hass, "limit_keeps_drifting", drifting) is None
@@ -611,7 +611,7 @@ class TestLimitKeepsDrifting:
             await hass.config_entries.async_set_disabled_by(drifting.entry_id, ConfigEntryDisabler.USER)
         assert issue_of(hass, "limit_keeps_drifting", drifting) is None
         await repair.submit()
-        assert repair.given_up == told
+        assert repair.abort_reason == told
         assert sim.device.limit == 8_000
 
 
@@ -651,7 +651,7 @@ class TestLimitWasLeftOff:
         assert commands(sim) == []
         sim.clear_faults()
         await repair.submit()
-        assert "export limit 4.32 kW" in repair.ended_well
+        assert "export limit 4.32 kW" in repair.success_text
         assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_320)
         assert sim.device.sum_of_phases is False
         assert issue_of(hass, "limit_was_left_off", left) is None
@@ -669,7 +669,7 @@ class TestLimitWasLeftOff:
         assert issue_of(hass, "limit_was_left_off", left)
         sim.clear_faults()
         await repair.submit()
-        assert repair.ended_well
+        assert repair.success_text
         assert sim.device.bound_limit == 4_320
 
     async def test_all_that_is_needed_to_put_it_back_outlives_a_restart(
@@ -682,7 +682,7 @@ class TestLimitWasLeftOff:
         await flush_store(ir.async_get(hass)._store)
         (stored,) = hass_storage[ir.STORAGE_KEY]["data"]["issues"]
         assert stored["issue_id"] == f"limit_was_left_off_{left.entry_id}"
-        assert stored["data"] == {**NOTE, "host": sim.host, "port": sim.port}
+        assert stored["data"] == {**PENDING, "host": sim.host, "port": sim.port}
 
     async def test_a_device_that_holds_it_already_is_not_written_to(
         self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
@@ -692,7 +692,7 @@ class TestLimitWasLeftOff:
         repair = await open_repair(hass, client, "limit_was_left_off", left)
         await repair.choose("put_back")
         await repair.submit()
-        assert repair.ended_well
+        assert repair.success_text
         assert commands(sim) == [READ]
 
     async def test_another_setting_that_limits_is_overwritten_only_after_a_question(
@@ -707,7 +707,7 @@ class TestLimitWasLeftOff:
         assert repair.result["errors"] is None
         assert "RCR" in repair.text
         assert commands(sim) == [READ]
-        await repair.look_again()
+        await repair.reopen()
         assert repair.step == "overwrite"
         assert issue_of(hass, "limit_was_left_off", left)
         sim.inject("refused")
@@ -717,7 +717,7 @@ class TestLimitWasLeftOff:
         sim.clear_faults()
         await sim.wait_until_listening()
         await repair.submit()
-        assert repair.ended_well
+        assert repair.success_text
         assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_320)
         assert issue_of(hass, "limit_was_left_off", left) is None
 
@@ -729,7 +729,7 @@ class TestLimitWasLeftOff:
         assert repair.step == "confirm"
         assert SHOULD_HOLD in repair.text
         await repair.submit()
-        assert "Nothing was sent" in repair.ended_well
+        assert "Nothing was sent" in repair.success_text
         assert commands(sim) == []
         assert issue_of(hass, "limit_was_left_off", left) is None
 
@@ -747,7 +747,7 @@ class TestLimitWasLeftOff:
         assert await hass.config_entries.async_setup(again.entry_id)
         sim.requests.clear()
         await repair.submit()
-        assert repair.given_up == "set_up_again"
+        assert repair.abort_reason == "set_up_again"
         assert repair.result["description_placeholders"]["entry"] == "Barn"
         assert commands(sim) == []
         assert issue_of(hass, "limit_was_left_off", left)
@@ -781,9 +781,9 @@ class TestLimitWasLeftOff:
         await second.choose("put_back")
         await first.choose("confirm")
         await first.submit()
-        assert first.ended_well
+        assert first.success_text
         await second.submit()
-        assert second.given_up == "solved"
+        assert second.abort_reason == "solved"
         assert commands(sim) == []
 
 
@@ -795,7 +795,7 @@ async def test_without_the_integration_only_its_owner_can_say_that_a_limit_is_se
         hass,
         DOMAIN,
         "limit_was_left_off_1",
-        data={**NOTE, "host": sim.host, "port": sim.port},
+        data={**PENDING, "host": sim.host, "port": sim.port},
         is_fixable=True,
         is_persistent=True,
         severity=ir.IssueSeverity.CRITICAL,

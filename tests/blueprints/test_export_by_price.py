@@ -10,7 +10,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 from tests.entries import entry_of
-from tests.states import shown
+from tests.states import get_state
 
 from .home import Home
 
@@ -42,17 +42,17 @@ async def test_export_is_off_while_the_price_is_negative_and_on_otherwise(
     automation = await home.automate(BLUEPRINT, inputs())
     await asyncio.sleep(300)
     assert home.calls == []
-    assert shown(hass, automation).attributes["last_triggered"] is None
+    assert get_state(hass, automation).attributes["last_triggered"] is None
     price(hass, -0.01)
     await settle()
-    assert (sim.device.bound_limit, shown(hass, SWITCH).state) == (0, "off")
+    assert (sim.device.bound_limit, get_state(hass, SWITCH).state) == (0, "off")
     for value in (-0.02, -0.5, -0.01):
         price(hass, value)
         await asyncio.sleep(900)
     assert home.calls == ["export_disable"]
     price(hass, 0)
     await settle()
-    assert (sim.device.bound_limit, shown(hass, SWITCH).state) == (10_000, "on")
+    assert (sim.device.bound_limit, get_state(hass, SWITCH).state) == (10_000, "on")
     assert home.calls == ["export_disable", "export_enable"]
 
 
@@ -363,7 +363,7 @@ async def test_a_price_that_fell_while_the_device_was_away_is_followed_when_it_i
     await home.automate(BLUEPRINT, inputs(enforce=enforce))
     await sim.stop()
     await asyncio.sleep(300)
-    assert shown(hass, SWITCH).state == "unavailable"
+    assert get_state(hass, SWITCH).state == "unavailable"
     price(hass, -1)
     await asyncio.sleep(1800)
     assert home.calls == []

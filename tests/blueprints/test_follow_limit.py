@@ -9,7 +9,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from simulator import Simulator
 from tests.entries import entry_of
-from tests.states import shown
+from tests.states import get_state
 
 from .home import Home
 
@@ -42,7 +42,7 @@ async def test_the_limit_follows_and_nothing_is_sent_twice(
     automation = await home.automate(BLUEPRINT, inputs())
     await asyncio.sleep(300)
     assert home.calls == []
-    assert shown(hass, automation).attributes["last_triggered"] is None
+    assert get_state(hass, automation).attributes["last_triggered"] is None
     for value in (7, 0, 3.21, 9.99):
         signal(hass, value)
         await settle()
@@ -86,7 +86,7 @@ async def test_the_unit_is_that_of_the_entity_or_the_one_that_was_chosen(
     await asyncio.sleep(300)
     assert sim.device.bound_limit == limit
     assert home.calls == ["set_export_limit"]
-    assert shown(hass, "sensor.sec1000_set_export_limit_feedback").state == "1"
+    assert get_state(hass, "sensor.sec1000_set_export_limit_feedback").state == "1"
 
 
 async def test_percent_may_refer_to_the_rated_power(
@@ -286,7 +286,7 @@ async def test_a_value_that_changed_while_the_device_was_away_is_followed_when_i
     await home.automate(BLUEPRINT, inputs(enforce=False))
     await sim.stop()
     await asyncio.sleep(300)
-    assert shown(hass, NUMBER).state == "unavailable"
+    assert get_state(hass, NUMBER).state == "unavailable"
     signal(hass, 4)
     await asyncio.sleep(1800)
     assert home.calls == []

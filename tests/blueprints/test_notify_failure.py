@@ -13,7 +13,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from simulator import Simulator
 from tests.entries import entry_of
-from tests.states import shown
+from tests.states import get_state
 
 from .home import Home
 
@@ -104,7 +104,7 @@ async def test_a_failure_is_told_in_words_and_forgotten_when_the_action_succeeds
     await set_limit(hass, limit)
     ((told_title, told_message),) = notifications(hass)
     assert told_title == f"SEC1000 Set export limit feedback: {title}"
-    assert told_message.startswith(shown(hass, SET_LIMIT).attributes["message"])
+    assert told_message.startswith(get_state(hass, SET_LIMIT).attributes["message"])
     assert message in told_message
     await set_limit(hass, limit)
     assert len(notifications(hass)) == 1
@@ -176,10 +176,10 @@ async def test_the_actions_of_the_user_know_what_happened(
     assert event.data["entity_id"] == SET_LIMIT
     assert event.data["feedback"] == 128
     assert event.data["flags"] == ["invalid_input"]
-    triggered = shown(hass, automation).attributes["last_triggered"]
+    triggered = get_state(hass, automation).attributes["last_triggered"]
     await set_limit(hass, 5)
     assert len(told) == 1
-    assert shown(hass, automation).attributes["last_triggered"] == triggered
+    assert get_state(hass, automation).attributes["last_triggered"] == triggered
 
 
 async def test_an_action_of_the_user_that_fails_takes_nothing_else_with_it(

@@ -13,7 +13,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import CAPTURED, Simulator
-from tests.states import shown
+from tests.states import get_state
 
 from .home import Home
 
@@ -71,7 +71,7 @@ async def test_the_throttling_after_a_step_of_the_load_is_ended(
     """In a house that lives: 9 kW are switched on."""
     automation = await home.automate(BLUEPRINT, inputs())
     await asyncio.sleep(120)
-    assert shown(hass, automation).attributes["last_triggered"] is None
+    assert get_state(hass, automation).attributes["last_triggered"] is None
     sim.event("heater-on")
     await asyncio.sleep(5)
     assert sim.house.inverter_power < 2_000
@@ -79,7 +79,7 @@ async def test_the_throttling_after_a_step_of_the_load_is_ended(
     assert sim.house.inverter_power > 15_000
     assert resets(sim) == 1
     assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 10_000)
-    assert shown(hass, "sensor.sec1000_reset_export_watchdog_feedback").state == "1"
+    assert get_state(hass, "sensor.sec1000_reset_export_watchdog_feedback").state == "1"
 
 
 @pytest.mark.parametrize(
@@ -145,10 +145,10 @@ async def test_a_device_that_went_silent_is_none(
     await fall(sim, seconds=35)
     sim.inject("reset")
     await asyncio.sleep(60)
-    assert shown(hass, INVERTERS).state == "unavailable"
+    assert get_state(hass, INVERTERS).state == "unavailable"
     sim.clear_faults()
     await asyncio.sleep(600)
-    assert shown(hass, INVERTERS).state == "900"
+    assert get_state(hass, INVERTERS).state == "900"
     assert resets(sim) == 0
 
 
@@ -253,7 +253,7 @@ async def test_sensors_may_show_kilowatts(
     for key in ("inverter_power", "load_power"):
         registry.async_update_entity_options(f"sensor.sec1000_{key}", "sensor", {"unit_of_measurement": "kW"})
     await asyncio.sleep(35)
-    assert shown(hass, INVERTERS).attributes["unit_of_measurement"] == "kW"
+    assert get_state(hass, INVERTERS).attributes["unit_of_measurement"] == "kW"
     await home.automate(BLUEPRINT, inputs())
     await fall(sim, to=1_850)
     assert resets(sim) == 0
@@ -314,14 +314,14 @@ async def test_the_daily_maximum_holds_until_midnight(
     for _ in range(8):
         await fall(sim)
     assert resets(sim) == 3
-    assert shown(hass, COUNTER).state == ("3" if counted else "0")
-    assert shown(hass, automation).attributes["current"] == (0 if counted else 3)
+    assert get_state(hass, COUNTER).state == ("3" if counted else "0")
+    assert get_state(hass, automation).attributes["current"] == (0 if counted else 3)
     await asyncio.sleep(2.7 * HOUR)
-    assert shown(hass, automation).attributes["current"] == 0
+    assert get_state(hass, automation).attributes["current"] == 0
     for _ in range(8):
         await fall(sim)
     assert resets(sim) == 6
-    assert shown(hass, COUNTER).state == ("3" if counted else "0")
+    assert get_state(hass, COUNTER).state == ("3" if counted else "0")
 
 
 @pytest.mark.parametrize("warp", ["2026-06-21 22:00:00"], indirect=True)
@@ -381,8 +381,8 @@ async def test_a_reset_that_fails_counts_and_is_not_repeated(
     await fall(sim, seconds=35)
     sim.inject("close-before-answer", commands=[READ_SETTINGS])
     await asyncio.sleep(60)
-    assert shown(hass, "sensor.sec1000_reset_export_watchdog_feedback").state == "64"
-    assert shown(hass, automation).attributes["current"] == 1
+    assert get_state(hass, "sensor.sec1000_reset_export_watchdog_feedback").state == "64"
+    assert get_state(hass, automation).attributes["current"] == 1
     sim.clear_faults()
     await fall(sim)
     assert resets(sim) == 0

@@ -18,7 +18,7 @@ from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 
 from ..entries import entry_of
-from ..states import shown
+from ..states import get_state
 
 LIMIT_ACTIONS = ("export_disable", "export_enable", "set_export_limit")
 FEEDBACK_SENSORS = {
@@ -39,7 +39,7 @@ async def act(hass: HomeAssistant, action: str, **data: Any) -> dict[str, Any]:
 
 
 def feedback(hass: HomeAssistant, action: str) -> int:
-    return int(shown(hass, f"sensor.sec1000_{FEEDBACK_SENSORS[action]}").state)
+    return int(get_state(hass, f"sensor.sec1000_{FEEDBACK_SENSORS[action]}").state)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def at_limit(hass: HomeAssistant) -> Callable[[str], None]:
     """Return a check of what is shown after an action."""
 
     def check(limit: str) -> None:
-        assert shown(hass, "sensor.sec1000_export_limit").state == limit
+        assert get_state(hass, "sensor.sec1000_export_limit").state == limit
 
     return check
 
@@ -64,8 +64,8 @@ async def test_disable_sends_the_minimum(
         "export_limit": 0.0,
         "control_mode": "value",
     }
-    assert shown(hass, "binary_sensor.sec1000_export_state").state == "off"
-    assert shown(hass, "sensor.sec1000_export_limit").state == "0.0"
+    assert get_state(hass, "binary_sensor.sec1000_export_state").state == "off"
+    assert get_state(hass, "sensor.sec1000_export_limit").state == "0.0"
     assert feedback(hass, "export_disable") == 1
 
 
@@ -73,7 +73,7 @@ async def test_enable_sends_the_maximum(hass: HomeAssistant, loaded: MockConfigE
     sim.device.limit = 0
     assert (await act(hass, "export_enable"))["export_limit"] == 10.0
     assert sim.device.bound_limit == 10_000
-    assert shown(hass, "binary_sensor.sec1000_export_state").state == "on"
+    assert get_state(hass, "binary_sensor.sec1000_export_state").state == "on"
 
 
 async def test_the_measurement_goes_with_every_limit(
@@ -163,7 +163,7 @@ async def test_the_limit_is_read_on_request(
     sim.requests.clear()
     response = await act(hass, "get_export_limit")
     assert (response["export_limit"], response["control_mode"]) == (2.34, "value")
-    assert shown(hass, "sensor.sec1000_export_limit").state == "2.34"
+    assert get_state(hass, "sensor.sec1000_export_limit").state == "2.34"
     assert len(sim.requests) == 1
 
 
@@ -236,7 +236,7 @@ async def test_a_read_back_that_disagrees_is_a_general_error(
     with pytest.raises(HomeAssistantError, match=r"limit 4\.00 kW.* instead of .*limit 3\.00 kW"):
         await act(hass, "set_export_limit", limit=3)
     assert feedback(hass, "set_export_limit") == 2
-    assert shown(hass, "sensor.sec1000_export_limit").state == "4.0"
+    assert get_state(hass, "sensor.sec1000_export_limit").state == "4.0"
 
 
 async def test_nothing_old_is_shown_after_a_command_that_could_not_be_read_back(
@@ -246,8 +246,8 @@ async def test_nothing_old_is_shown_after_a_command_that_could_not_be_read_back(
     with pytest.raises(HomeAssistantError, match="not known"):
         await act(hass, "set_export_limit", limit=3)
     assert sim.device.bound_limit == 3_000
-    assert shown(hass, "sensor.sec1000_export_limit").state == "unavailable"
-    assert shown(hass, "binary_sensor.sec1000_export_state").state == "unavailable"
+    assert get_state(hass, "sensor.sec1000_export_limit").state == "unavailable"
+    assert get_state(hass, "binary_sensor.sec1000_export_state").state == "unavailable"
 
 
 async def test_a_clock_that_is_refused_is_a_general_error(
@@ -279,28 +279,28 @@ async def test_a_poll_that_fails_by_an_error_of_our_own_is_told_and_logged_and_t
     coordinator = loaded.runtime_data.coordinator
     with patch.object(coordinator.client, "read_telemetry", side_effect=RuntimeError("bug")):
         await coordinator.async_refresh()
-    assert shown(hass, "sensor.sec1000_get_telemetry_data_feedback").state == "4"
-    assert shown(hass, "sensor.sec1000_meter_power").state == "unavailable"
+    assert get_state(hass, "sensor.sec1000_get_telemetry_data_feedback").state == "4"
+    assert get_state(hass, "sensor.sec1000_meter_power").state == "unavailable"
     assert any(record.exc_info for record in caplog.records)
     await coordinator.async_refresh()
-    assert shown(hass, "sensor.sec1000_get_telemetry_data_feedback").state == "1"
-    assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
+    assert get_state(hass, "sensor.sec1000_get_telemetry_data_feedback").state == "1"
+    assert get_state(hass, "sensor.sec1000_meter_power").state != "unavailable"
 
 
 async def test_feedback_waits_while_an_action_runs_and_tells_what_it_overcame(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
-    never_ran = shown(hass, "sensor.sec1000_export_enable_feedback")
+    never_ran = get_state(hass, "sensor.sec1000_export_enable_feedback")
     assert (never_ran.state, never_ran.attributes["message"]) == ("0", None)
     sim.inject("wrong-checksum", count=1, commands=(0x42,))
     sim.requests.clear()
     call = asyncio.create_task(act(hass, "export_enable"))
     await sim.wait_for_requests(1)
-    waiting = shown(hass, "sensor.sec1000_export_enable_feedback")
+    waiting = get_state(hass, "sensor.sec1000_export_enable_feedback")
     assert (waiting.state, waiting.attributes["flags"]) == ("0", ["waiting"])
     assert waiting.attributes["message"] == "Under way."
     await call
-    ended = shown(hass, "sensor.sec1000_export_enable_feedback")
+    ended = get_state(hass, "sensor.sec1000_export_enable_feedback")
     assert ended.state == "1"
     assert ended.attributes["attempts"] == 3
     assert [text for text in ended.attributes["overcome"] if "checksum" in text]
@@ -352,7 +352,7 @@ async def test_nothing_is_claimed_where_a_receiver_decides(
     assert sim.device.limit == 0
     assert response["feedback"] == 1
     assert "receiver decides" in response["message"]
-    assert shown(hass, "binary_sensor.sec1000_export_state").state == "on"
+    assert get_state(hass, "binary_sensor.sec1000_export_state").state == "on"
 
 
 async def test_export_cannot_be_disabled_where_nothing_would_hold_it(

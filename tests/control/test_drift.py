@@ -13,7 +13,7 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 
-from ..states import shown
+from ..states import get_state
 
 type PassTime = Callable[[float], Awaitable[None]]
 
@@ -21,7 +21,7 @@ WRITES = {0x42, 0x40, 0x33, 0x28}
 
 
 def differs(hass: HomeAssistant) -> bool:
-    return shown(hass, "binary_sensor.sec1000_limit_differs").state == "on"
+    return get_state(hass, "binary_sensor.sec1000_limit_differs").state == "on"
 
 
 def choose(hass: HomeAssistant, entry: MockConfigEntry, **options: Any) -> None:
@@ -91,7 +91,7 @@ async def test_a_device_that_allows_more_is_put_back(
     await hass.async_block_till_done()
     assert sim.device.bound_limit == 10_000
     assert not differs(hass)
-    assert shown(hass, "sensor.sec1000_set_export_limit_feedback").state == "1"
+    assert get_state(hass, "sensor.sec1000_set_export_limit_feedback").state == "1"
 
 
 @pytest.mark.parametrize(("mode", "limit"), [(ControlMode.VALUE, 3_000), (ControlMode.RCR, 10_000)])
@@ -198,4 +198,4 @@ async def test_reading_the_limit_takes_over_mode_and_a_capacity_that_suffices(
     sim.device.capacity = capacity
     await hass.services.async_call(DOMAIN, "get_export_limit", {}, blocking=True)
     assert dict(loaded.options) == {**before, **adopted}
-    assert shown(hass, "binary_sensor.sec1000_module_started").state == "on"
+    assert get_state(hass, "binary_sensor.sec1000_module_started").state == "on"

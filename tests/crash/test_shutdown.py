@@ -20,7 +20,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
-from tests.states import shown
+from tests.states import get_state
 from tests.virtual_time.timewarp import TimeWarp
 
 from .commands import CHANGE, OLD, RESET, WISHED, Command
@@ -170,8 +170,8 @@ class TestAnEndInTheMiddle:
         assert issue(hass, "limit_was_left_off", loaded) is None
         await ended(call)
         if end == "reload":
-            assert shown(hass, POWER).state != "unavailable"
-            assert shown(hass, "sensor.sec1000_export_limit").state == str(OLD / 1000)
+            assert get_state(hass, POWER).state != "unavailable"
+            assert get_state(hass, "sensor.sec1000_export_limit").state == str(OLD / 1000)
 
     @pytest.mark.parametrize("answered", [1, 2, 3, 4])
     @pytest.mark.parametrize("end", ENDS)
@@ -218,13 +218,13 @@ async def test_a_limit_that_a_reset_cannot_put_back_is_told_as_the_device_holds_
     with pytest.raises(HomeAssistantError) as raised:
         await call
     assert raised.value.translation_key == "not_applied"
-    assert shown(hass, "select.sec1000_control_mode").state == "deactivated"
-    assert shown(hass, "sensor.sec1000_reset_export_watchdog_feedback").state == "2"
+    assert get_state(hass, "select.sec1000_control_mode").state == "deactivated"
+    assert get_state(hass, "sensor.sec1000_reset_export_watchdog_feedback").state == "2"
     assert issue(hass, "limit_is_off", loaded)
     sim.clear_faults()
     await until(lambda: sim.device.mode is ControlMode.VALUE, NOTICED)
     await asyncio.sleep(1)
-    assert shown(hass, "select.sec1000_control_mode").state == "value"
+    assert get_state(hass, "select.sec1000_control_mode").state == "value"
     assert sim.device.bound_limit == OLD
 
 
@@ -249,7 +249,7 @@ class TestWithADeadDevice:
         elif end == "unload":
             await load(hass, loaded)
         assert loaded.state is ConfigEntryState.LOADED
-        assert shown(hass, EXPORT_STATE).state == "on"
+        assert get_state(hass, EXPORT_STATE).state == "on"
         assert issue(hass, "limit_is_off", loaded)
         sim.clear_faults()
         await until(lambda: note_key not in hass_storage, NOTICED)
@@ -412,8 +412,8 @@ class TestInTheWindow:
         await hass.async_block_till_done()
         assert sim.device.bound_limit == 0
         assert note_key not in hass_storage
-        assert shown(hass, EXPORT_STATE).state == "off"
-        assert shown(hass, LIMIT_DIFFERS).state == "off"
+        assert get_state(hass, EXPORT_STATE).state == "off"
+        assert get_state(hass, LIMIT_DIFFERS).state == "off"
 
     @pytest.mark.parametrize("answered", [5, 6])
     @pytest.mark.usefixtures("loaded")
@@ -462,11 +462,11 @@ class TestInTheWindow:
     @pytest.mark.usefixtures("loaded")
     async def test_export_counts_as_enabled(self, hass: HomeAssistant, sim: Simulator) -> None:
         await act(hass, "export_disable")
-        assert shown(hass, EXPORT_STATE).state == "off"
+        assert get_state(hass, EXPORT_STATE).state == "off"
         call = await begin(hass, sim, RESET, 4)
-        assert shown(hass, EXPORT_STATE).state == "on"
+        assert get_state(hass, EXPORT_STATE).state == "on"
         await call
-        assert shown(hass, EXPORT_STATE).state == "off"
+        assert get_state(hass, EXPORT_STATE).state == "off"
 
 
 class TestAnOutage:
@@ -483,9 +483,9 @@ class TestAnOutage:
         await _outage(hass, loaded, sim, RESET, lost)
         await until(lambda: note_key not in hass_storage, NOTICED)
         assert (sim.device.mode, sim.device.bound_limit) == RESET.target
-        await until(lambda: shown(hass, POWER).state != "unavailable", 60)
+        await until(lambda: get_state(hass, POWER).state != "unavailable", 60)
         assert issue(hass, "limit_is_off", loaded) is None
-        assert shown(hass, LIMIT_DIFFERS).state == "off"
+        assert get_state(hass, LIMIT_DIFFERS).state == "off"
 
     @pytest.mark.parametrize("lost", range(1, 1 + len(CHANGE.sent)))
     async def test_of_60_s_from_any_request_of_a_change_on_leaves_the_old_mode_or_the_new_one(
@@ -502,7 +502,7 @@ class TestAnOutage:
         await _outage(hass, entry, sim, CHANGE, lost)
         await until(lambda: note_key not in hass_storage, NOTICED)
         assert (sim.device.mode, sim.device.bound_limit) in {CHANGE.target, (CHANGE.held, None)}
-        await until(lambda: shown(hass, POWER).state != "unavailable", 60)
+        await until(lambda: get_state(hass, POWER).state != "unavailable", 60)
         assert issue(hass, "limit_is_off", entry) is None
 
     async def test_that_lasts_is_told_in_repairs_until_it_is_over(
@@ -521,8 +521,8 @@ class TestAnOutage:
         told_issue = issue(hass, "limit_is_off", loaded)
         assert told_issue
         assert told_issue.severity is ir.IssueSeverity.CRITICAL
-        assert shown(hass, EXPORT_STATE).state == "on"
-        assert shown(hass, "sensor.sec1000_export_limit").state == "unavailable"
+        assert get_state(hass, EXPORT_STATE).state == "on"
+        assert get_state(hass, "sensor.sec1000_export_limit").state == "unavailable"
         with pytest.raises(ServiceValidationError, match="off already"):
             await act(hass, "reset_export_watchdog")
         sim.clear_faults()
@@ -541,7 +541,7 @@ class TestAnOutage:
         await _wish_while_restoring_fails(hass, loaded, sim)
         await until(lambda: note_key not in hass_storage, NOTICED)
         assert sim.device.bound_limit == 0
-        assert shown(hass, EXPORT_STATE).state == "off"
+        assert get_state(hass, EXPORT_STATE).state == "off"
         assert issue(hass, "limit_is_off", loaded) is None
 
     async def test_is_told_with_the_newest_wish(
@@ -570,7 +570,7 @@ class TestAnOutage:
         await _wish_while_restoring_fails(hass, loaded, sim)
         await until(lambda: note_key not in hass_storage, NOTICED)
         assert sim.device.bound_limit == 0
-        assert shown(hass, LIMIT_DIFFERS).state == "off"
+        assert get_state(hass, LIMIT_DIFFERS).state == "off"
 
     @pytest.mark.parametrize("later", [4, 28, 48])
     async def test_and_a_reload_do_not_let_an_old_target_win(
@@ -637,15 +637,15 @@ class TestANoteFoundAtSetup:
         sim.inject("silence")
         await load(hass, entry)
         for _ in range(3):
-            assert shown(hass, POWER).state == "unavailable"
-            assert shown(hass, EXPORT_STATE).state == "on"
+            assert get_state(hass, POWER).state == "unavailable"
+            assert get_state(hass, EXPORT_STATE).state == "on"
             assert issue(hass, "limit_is_off", entry)
             await asyncio.sleep(70)
         sim.clear_faults()
         await until(lambda: note_key not in hass_storage, NOTICED)
         assert (sim.device.mode, sim.device.bound_limit) == RESET.target
         assert issue(hass, "limit_is_off", entry) is None
-        await until(lambda: shown(hass, POWER).state != "unavailable", 60)
+        await until(lambda: get_state(hass, POWER).state != "unavailable", 60)
 
     async def test_of_a_device_that_refuses_connections_is_made_true_when_it_is_back(
         self,
@@ -718,7 +718,7 @@ class TestANoteFoundAtSetup:
         hass_storage[note_key] = {"version": 2 if damage == "a newer version" else 1, "data": damaged}
         sim.device.mode = ControlMode.DEACTIVATED
         await load(hass, entry)
-        assert shown(hass, EXPORT_STATE).state == "on"
+        assert get_state(hass, EXPORT_STATE).state == "on"
         assert issue(hass, "limit_is_off", entry)
         await until(lambda: note_key not in hass_storage, NOTICED)
         assert (sim.device.mode, sim.device.bound_limit) == RESET.target
@@ -737,7 +737,7 @@ class TestANoteFoundAtSetup:
         await load(hass, entry)
         assert note_key not in hass_storage
         assert issue(hass, "limit_is_off", entry) is None
-        assert shown(hass, "select.sec1000_control_mode").state == "rcr"
+        assert get_state(hass, "select.sec1000_control_mode").state == "rcr"
         assert {told(request) for request in sim.requests} == {"read", "telemetry"}
 
 
@@ -759,7 +759,7 @@ async def _outage(
     await asyncio.sleep(0)
     if sim.device.mode is ControlMode.DEACTIVATED:
         assert issue(hass, "limit_is_off", entry)
-        assert shown(hass, EXPORT_STATE).state == "on"
+        assert get_state(hass, EXPORT_STATE).state == "on"
     await over
 
 

@@ -4,16 +4,16 @@ from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.core import HomeAssistant
 
 from simulator import Simulator
-from tests.flow_steps import setting_up
+from tests.flow_steps import start_setup
 
 from .older import move_in, older_entry
 
 
 async def test_a_device_that_moved_in_is_not_set_up_twice(hass: HomeAssistant, device: Simulator) -> None:
     await move_in(hass, older_entry())
-    walk = await setting_up(hass)
+    walk = await start_setup(hass)
     await walk.submit(name="Again", host=" 127.0.0.1 ", port=device.port)
-    assert walk.ended == "already_configured"
+    assert walk.outcome == "already_configured"
 
 
 async def test_nor_is_one_that_is_disabled_and_has_not_moved_in_yet(
@@ -22,16 +22,16 @@ async def test_nor_is_one_that_is_disabled_and_has_not_moved_in_yet(
     entry = older_entry({"host": "127.0.0.1"}, host="192.0.2.1")
     entry.add_to_hass(hass)
     await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
-    walk = await setting_up(hass)
+    walk = await start_setup(hass)
     await walk.submit(name="Again", host="127.0.0.1", port=device.port)
-    assert walk.ended == "already_configured"
+    assert walk.outcome == "already_configured"
 
 
 async def test_an_entry_without_a_host_keeps_nobody_out(hass: HomeAssistant, sim: Simulator) -> None:
     entry = older_entry(host=None)
     entry.add_to_hass(hass)
     await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
-    walk = await setting_up(hass)
+    walk = await start_setup(hass)
     await walk.submit(name="Another", host="127.0.0.1", port=sim.port)
     assert walk.step == "export_limits"
 
@@ -40,6 +40,6 @@ async def test_another_device_can_be_set_up_beside_one_that_moved_in(
     hass: HomeAssistant, device: Simulator
 ) -> None:
     await move_in(hass, older_entry())
-    walk = await setting_up(hass)
+    walk = await start_setup(hass)
     await walk.submit(name="Other", host="localhost", port=device.port)
     assert walk.step == "export_limits"

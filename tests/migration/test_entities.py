@@ -15,7 +15,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 from simulator import CAPTURED, Simulator
-from tests.states import shown
+from tests.states import get_state
 
 from .older import move_in, older_entry, older_unique_id, register
 from .older_entities import ENTITIES, FEEDBACKS, POWERS
@@ -68,7 +68,7 @@ async def test_every_entity_keeps_its_id_and_goes_on_living(
         entity_id = entity.entity_id(prefix)
         assert after[entity_id].id == before[entity_id].id
         assert after[entity_id].unique_id == f"{entry.entry_id}_{entity.becomes}"
-        state = shown(hass, entity_id)
+        state = get_state(hass, entity_id)
         assert state.state != "unavailable", entity_id
         assert "restored" not in state.attributes
     added = after.keys() - before.keys()
@@ -80,7 +80,7 @@ async def test_measured_values_read_as_they_did(hass: HomeAssistant, device: Sim
     await move_in(hass, entry)
     for entity in ENTITIES:
         if entity.state_class and entity not in FEEDBACKS:
-            state = shown(hass, entity.entity_id())
+            state = get_state(hass, entity.entity_id())
             assert float(state.state) == float(entity.state), entity.key
             assert state.attributes.items() >= entity.attributes.items()
 
@@ -89,13 +89,13 @@ async def test_powers_stay_in_kilowatts_with_three_decimals(hass: HomeAssistant,
     entry = older(hass)
     await move_in(hass, entry)
     for power in POWERS:
-        assert shown(hass, power.entity_id()).state == power.state
+        assert get_state(hass, power.entity_id()).state == power.state
         options = registered(hass, entry)[power.entity_id()].options["sensor"]
         assert options["unit_of_measurement"] == "kW"
         assert options["suggested_display_precision"] == 3
     assert await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
-    assert shown(hass, "sensor.sec1000_device_1_meters_power").state == "-0.351"
+    assert get_state(hass, "sensor.sec1000_device_1_meters_power").state == "-0.351"
 
 
 @pytest.mark.parametrize(("unit", "state"), [("W", "-351"), ("MW", "-0.000351"), ("kW", "-0.351")])
@@ -109,7 +109,7 @@ async def test_a_unit_that_the_user_chose_stays(
         {"unit_of_measurement": unit, "display_precision": 1},
     )
     await move_in(hass, entry)
-    after = shown(hass, "sensor.sec1000_device_1_meters_power")
+    after = get_state(hass, "sensor.sec1000_device_1_meters_power")
     assert float(after.state) == float(state)
     assert after.attributes["unit_of_measurement"] == unit
     options = registered(hass, entry)["sensor.sec1000_device_1_meters_power"].options["sensor"]
@@ -124,8 +124,8 @@ async def test_the_user_can_choose_watts_afterwards(hass: HomeAssistant, device:
     )
     assert await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
-    assert float(shown(hass, "sensor.sec1000_device_1_p1").state) == 295
-    assert shown(hass, "sensor.sec1000_device_1_p1").attributes["unit_of_measurement"] == "W"
+    assert float(get_state(hass, "sensor.sec1000_device_1_p1").state) == 295
+    assert get_state(hass, "sensor.sec1000_device_1_p1").attributes["unit_of_measurement"] == "W"
 
 
 async def test_a_threshold_in_kilowatts_still_holds(hass: HomeAssistant, device: Simulator) -> None:
@@ -161,8 +161,8 @@ async def test_a_threshold_in_kilowatts_still_holds(hass: HomeAssistant, device:
     await coordinator.async_refresh()
     await hass.async_block_till_done()
     assert device.device.limit == 0
-    assert shown(hass, "sensor.sec1000_device_1_export_state").state == "off"
-    assert shown(hass, "binary_sensor.device_1_export_state").state == "off"
+    assert get_state(hass, "sensor.sec1000_device_1_export_state").state == "off"
+    assert get_state(hass, "binary_sensor.device_1_export_state").state == "off"
 
 
 async def test_on_and_off_sensors_live_on_beside_the_binary_ones(
@@ -171,10 +171,10 @@ async def test_on_and_off_sensors_live_on_beside_the_binary_ones(
     entry = older(hass)
     device.device.limit = 0
     await move_in(hass, entry)
-    assert shown(hass, "sensor.sec1000_device_1_export_state").state == "off"
-    assert shown(hass, "binary_sensor.device_1_export_state").state == "off"
-    assert shown(hass, "sensor.sec1000_device_1_modul_started").state == "on"
-    assert shown(hass, "binary_sensor.device_1_module_started").state == "on"
+    assert get_state(hass, "sensor.sec1000_device_1_export_state").state == "off"
+    assert get_state(hass, "binary_sensor.device_1_export_state").state == "off"
+    assert get_state(hass, "sensor.sec1000_device_1_modul_started").state == "on"
+    assert get_state(hass, "binary_sensor.device_1_module_started").state == "on"
 
 
 async def test_they_do_not_come_where_they_were_not_or_were_deleted(
@@ -184,7 +184,7 @@ async def test_they_do_not_come_where_they_were_not_or_were_deleted(
     entry = older(hass, device_name="Barn", host="localhost")
     er.async_get(hass).async_remove("sensor.sec1000_device_1_modul_started")
     await move_in(hass, entry)
-    assert shown(hass, "sensor.sec1000_device_1_export_state")
+    assert get_state(hass, "sensor.sec1000_device_1_export_state")
     unique_ids = {
         entity.unique_id for entity in registered(hass, entry).values() if entity.domain == "sensor"
     }
@@ -203,9 +203,9 @@ async def test_they_are_unavailable_when_the_binary_ones_are(
     await device.stop()
     for _ in range(4):
         await pass_time(61)
-    assert shown(hass, "sensor.sec1000_device_1_export_state").state == "unavailable"
-    assert shown(hass, "binary_sensor.device_1_export_state").state == "unavailable"
-    assert shown(hass, "sensor.sec1000_device_1_modul_started").state == "on"
+    assert get_state(hass, "sensor.sec1000_device_1_export_state").state == "unavailable"
+    assert get_state(hass, "binary_sensor.device_1_export_state").state == "unavailable"
+    assert get_state(hass, "sensor.sec1000_device_1_modul_started").state == "on"
 
 
 async def test_a_device_that_is_away_at_the_first_start_loses_no_entity(
@@ -221,7 +221,7 @@ async def test_a_device_that_is_away_at_the_first_start_loses_no_entity(
     await device.start()
     assert await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
-    assert shown(hass, "sensor.sec1000_device_1_p1").state == "0.295"
+    assert get_state(hass, "sensor.sec1000_device_1_p1").state == "0.295"
 
 
 async def test_what_the_user_changed_on_entities_and_device_stays(
@@ -244,8 +244,8 @@ async def test_what_the_user_changed_on_entities_and_device_stays(
     entities = registered(hass, entry)
     grid = entities["sensor.grid"]
     assert (grid.name, grid.icon, grid.area_id) == ("Grid", "mdi:home", "cellar")
-    assert shown(hass, "sensor.grid").state == "-0.351"
-    assert shown(hass, "sensor.grid").name == "Grid"
+    assert get_state(hass, "sensor.grid").state == "-0.351"
+    assert get_state(hass, "sensor.grid").name == "Grid"
     disabled = entities["sensor.sec1000_device_1_p2"]
     assert disabled.disabled_by is er.RegistryEntryDisabler.USER
     assert disabled.unique_id == f"{entry.entry_id}_power_l2"
@@ -277,7 +277,7 @@ async def test_two_entries_move_in_side_by_side(hass: HomeAssistant, device: Sim
     assert before.keys() <= after.keys()
     for prefix in ("sec1000_device_1", "sec1000_barn"):
         for entity in ENTITIES:
-            assert shown(hass, entity.entity_id(prefix)).state != "unavailable"
+            assert get_state(hass, entity.entity_id(prefix)).state != "unavailable"
             assert after[entity.entity_id(prefix)].id == before[entity.entity_id(prefix)].id
 
 
@@ -310,8 +310,8 @@ async def test_killed_before_the_registry_was_written_the_next_start_loses_nothi
     await move_in(hass, entry)
     assert before.keys() <= registered(hass, entry).keys()
     for power in POWERS:
-        assert shown(hass, power.entity_id()).state == power.state
-    assert shown(hass, "sensor.sec1000_device_1_export_state").state == "on"
+        assert get_state(hass, power.entity_id()).state == power.state
+    assert get_state(hass, "sensor.sec1000_device_1_export_state").state == "on"
 
 
 async def test_killed_before_the_entry_was_written_the_next_start_does_the_rest(
@@ -355,4 +355,4 @@ async def test_of_two_entities_for_one_thing_the_one_with_the_history_stays(
     kept, gone = ("by_the_older", "by_this") if older_first else ("by_this", "by_the_older")
     assert after[f"sensor.{kept}"].unique_id == f"{entry.entry_id}_power_l1"
     assert f"sensor.{gone}" not in after
-    assert shown(hass, f"sensor.{kept}").state in {"0.295", "295"}
+    assert get_state(hass, f"sensor.{kept}").state in {"0.295", "295"}

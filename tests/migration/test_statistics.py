@@ -25,7 +25,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.migration.follow_up import SAVED_AFTER, MigrationFollowUp
 from simulator import Simulator
-from tests.states import shown
+from tests.states import get_state
 
 from .older import move_in, older_entry, register
 from .older_entities import ENTITIES, FEEDBACKS, OTHER_MEASURED, POWERS
@@ -144,7 +144,7 @@ async def test_statistics_go_on_where_the_user_chose_watts(
         "sensor.sec1000_device_1_p1", "sensor", {"unit_of_measurement": "W"}
     )
     await move_in(hass, older)
-    assert float(shown(hass, "sensor.sec1000_device_1_p1").state) == 295
+    assert float(get_state(hass, "sensor.sec1000_device_1_p1").state) == 295
     await compiled(hass, AFTER)
     rows = await in_recorder(
         hass,

@@ -16,7 +16,7 @@ from simulator import CAPTURED, House, Simulator
 from simulator.device import Restriction
 from simulator.house import Orders
 
-from ..states import shown
+from ..states import get_state
 
 type PassTime = Callable[[float], Awaitable[None]]
 
@@ -72,18 +72,18 @@ async def test_energy_goes_on_where_it_stood_after_a_restart(
     for _ in range(4):
         await pass_time(30)
     before = {
-        kind: float(shown(hass, f"sensor.sec1000_energy_{kind}").state)
+        kind: float(get_state(hass, f"sensor.sec1000_energy_{kind}").state)
         for kind in ("exported", "imported", "produced", "consumed")
     }
     assert before["exported"] == pytest.approx(0.4, abs=0.15)
     assert await hass.config_entries.async_reload(loaded.entry_id)
     await hass.async_block_till_done()
     for kind, energy in before.items():
-        assert float(shown(hass, f"sensor.sec1000_energy_{kind}").state) == energy
+        assert float(get_state(hass, f"sensor.sec1000_energy_{kind}").state) == energy
     sim.hold(measured(12_000, 20_000))
     await pass_time(30)
     await pass_time(30)
-    assert float(shown(hass, "sensor.sec1000_energy_exported").state) > before["exported"]
+    assert float(get_state(hass, "sensor.sec1000_energy_exported").state) > before["exported"]
 
 
 async def test_energy_is_not_counted_twice_where_its_entity_id_is_changed_and_changed_back(
@@ -93,17 +93,17 @@ async def test_energy_is_not_counted_twice_where_its_entity_id_is_changed_and_ch
     for _ in range(4):
         await pass_time(30)
     usual, other = "sensor.sec1000_energy_produced", "sensor.other"
-    before = float(shown(hass, usual).state)
+    before = float(get_state(hass, usual).state)
     assert before > 0
     for old, new in ((usual, other), (other, usual)):
         er.async_get(hass).async_update_entity(old, new_entity_id=new)
         await hass.async_block_till_done()
-        assert float(shown(hass, new).state) == before
+        assert float(get_state(hass, new).state) == before
 
 
 async def test_energy_suits_the_energy_dashboard(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     for kind in ("exported", "imported", "produced", "consumed"):
-        attributes = shown(hass, f"sensor.sec1000_energy_{kind}").attributes
+        attributes = get_state(hass, f"sensor.sec1000_energy_{kind}").attributes
         assert attributes["device_class"] == "energy"
         assert attributes["state_class"] == "total"
         assert attributes["unit_of_measurement"] == "kWh"
@@ -151,7 +151,7 @@ async def test_energy_is_on_disk_within_five_minutes(
     for _ in range(2):
         for _ in range(3):
             await pass_time(30)
-        before = float(shown(hass, "sensor.sec1000_energy_exported").state)
+        before = float(get_state(hass, "sensor.sec1000_energy_exported").state)
         assert before > saved
         await pass_time(301)
         saved = stored_energy(hass_storage, loaded)["energy_exported"]
@@ -174,8 +174,8 @@ async def test_greater_of_file_and_restored_state_is_taken(
     mock_restore_cache_with_extra_data(hass, [(State(entity_id, "12.0"), restored)])
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
-    assert float(shown(hass, entity_id).state) == expected
-    assert float(shown(hass, "sensor.sec1000_energy_imported").state) == 3.21
+    assert float(get_state(hass, entity_id).state) == expected
+    assert float(get_state(hass, "sensor.sec1000_energy_imported").state) == 3.21
     assert stored_energy(hass_storage, entry)["energy_exported"] == expected
 
 
@@ -190,7 +190,7 @@ async def test_energy_is_shown_while_device_is_silent(
     sim.inject("no-telemetry")
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
-    assert float(shown(hass, "sensor.sec1000_energy_exported").state) == 12.345
+    assert float(get_state(hass, "sensor.sec1000_energy_exported").state) == 12.345
 
 
 async def test_energy_leaves_nothing_behind_when_its_entry_is_removed(

@@ -12,7 +12,7 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import CAPTURED, Simulator
 
-from ..states import shown
+from ..states import get_state
 
 type PassTime = Callable[[float], Awaitable[None]]
 
@@ -33,15 +33,15 @@ async def test_a_device_that_stores_a_limit_and_does_not_obey_it_is_told(
     export(sim, 10_601)
     await pass_time(31)
     await pass_time(31)
-    assert shown(hass, EXCEEDED).state == "off"
+    assert get_state(hass, EXCEEDED).state == "off"
     caplog.clear()
     for _ in range(3):
         await pass_time(31)
-        assert shown(hass, EXCEEDED).state == "on"
+        assert get_state(hass, EXCEEDED).state == "on"
     assert sum("flow to the grid" in record.message for record in caplog.records) == 1
     export(sim, 10_599)
     await pass_time(31)
-    assert shown(hass, EXCEEDED).state == "off"
+    assert get_state(hass, EXCEEDED).state == "off"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ async def test_what_the_meter_cannot_judge_is_not_accused(
         await loaded.runtime_data.coordinator.read_settings()
     for _ in range(5):
         await pass_time(31)
-    assert shown(hass, EXCEEDED).state == "off"
+    assert get_state(hass, EXCEEDED).state == "off"
 
 
 async def test_a_new_limit_gives_the_inverters_time_to_follow(
@@ -73,9 +73,9 @@ async def test_a_new_limit_gives_the_inverters_time_to_follow(
     await hass.services.async_call(DOMAIN, "set_export_limit", {"limit": 5}, blocking=True)
     await pass_time(31)
     await pass_time(31)
-    assert shown(hass, EXCEEDED).state == "off"
+    assert get_state(hass, EXCEEDED).state == "off"
     await pass_time(31)
-    assert shown(hass, EXCEEDED).state == "on"
+    assert get_state(hass, EXCEEDED).state == "on"
 
 
 async def test_while_the_device_is_away_nobody_is_accused(
@@ -87,8 +87,8 @@ async def test_while_the_device_is_away_nobody_is_accused(
     await pass_time(31)
     sim.clear_faults()
     await pass_time(31)
-    assert shown(hass, "sensor.sec1000_meter_power").state == "20000"
-    assert shown(hass, EXCEEDED).state == "off"
+    assert get_state(hass, "sensor.sec1000_meter_power").state == "20000"
+    assert get_state(hass, EXCEEDED).state == "off"
 
 
 async def test_firmware_without_telemetry_is_neither_silent_nor_left_alone(
@@ -99,4 +99,4 @@ async def test_firmware_without_telemetry_is_neither_silent_nor_left_alone(
     for _ in range(8):
         await pass_time(61)
     assert ir.async_get(hass).async_get_issue(DOMAIN, f"device_silent_{entry.entry_id}") is None
-    assert shown(hass, "sensor.sec1000_export_limit").state == "10.0"
+    assert get_state(hass, "sensor.sec1000_export_limit").state == "10.0"

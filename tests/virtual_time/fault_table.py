@@ -30,7 +30,7 @@ from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Phases, 
 from simulator import FAULTS, Fault, Simulator
 from simulator.faults import Reach
 from tests.entries import entry_of
-from tests.states import shown
+from tests.states import get_state
 
 from .timewarp import TimeWarp
 
@@ -258,7 +258,7 @@ async def _measure(
     requests = [exchange for exchange in exchanges if exchange not in before]
     if cell.operation is not Operation.TELEMETRY:
         requests = [exchange for exchange in requests if exchange.command != "read telemetry"]
-    feedback = shown(hass, f"sensor.sec1000_{FEEDBACKS[cell.operation]}")
+    feedback = get_state(hass, f"sensor.sec1000_{FEEDBACKS[cell.operation]}")
     held, seen = _held(sim), _seen(hass, entry)
     exhausted = sim.patience.exhausted and cell.fault != "exhausted"
 
@@ -286,7 +286,7 @@ async def _operate(hass: HomeAssistant, operation: Operation) -> str:
     """Do what a user would, and return "ok" or the name of the error that the user is told."""
     if operation is Operation.TELEMETRY:
         await async_update_entity(hass, "sensor.sec1000_meter_power")
-        feedback = shown(hass, f"sensor.sec1000_{FEEDBACKS[operation]}")
+        feedback = get_state(hass, f"sensor.sec1000_{FEEDBACKS[operation]}")
         return "ok" if feedback.state == "1" else "unavailable"
     action, data = ACTIONS[operation]
     try:
@@ -314,7 +314,7 @@ def _held(sim: Simulator) -> Held:
 
 def _seen(hass: HomeAssistant, entry: MockConfigEntry) -> Seen:
     def number(key: str) -> float | None:
-        state = shown(hass, f"sensor.sec1000_{key}").state
+        state = get_state(hass, f"sensor.sec1000_{key}").state
         return None if state == STATE_UNAVAILABLE else float(state)
 
     keys = [f"{kind}_l{phase}" for kind in ("voltage", "current", "power") for phase in (1, 2, 3)]

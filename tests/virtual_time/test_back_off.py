@@ -9,7 +9,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 from simulator import Simulator
-from tests.states import shown
+from tests.states import get_state
 
 
 @pytest.mark.parametrize("fault", ["silence", "garbage", "wrong-checksum"])
@@ -25,7 +25,7 @@ async def test_a_device_that_has_had_enough_is_left_alone_until_it_answers(
     told = issues.async_get_issue(*issue)
     assert told is not None
     assert told.translation_placeholders == {"name": "SEC1000", "interval": "30"}
-    assert shown(hass, "sensor.sec1000_export_limit").state == "unavailable"
+    assert get_state(hass, "sensor.sec1000_export_limit").state == "unavailable"
     sim.requests.clear()
     await asyncio.sleep(3600)
     # At 30 s it would be 120 polls and 60 reads of the settings.
@@ -33,9 +33,9 @@ async def test_a_device_that_has_had_enough_is_left_alone_until_it_answers(
     sim.clear_faults()
     await asyncio.sleep(320)
     assert issues.async_get_issue(*issue) is None
-    assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
+    assert get_state(hass, "sensor.sec1000_meter_power").state != "unavailable"
     await asyncio.sleep(61)
-    assert shown(hass, "sensor.sec1000_export_limit").state == "10.0"
+    assert get_state(hass, "sensor.sec1000_export_limit").state == "10.0"
 
 
 async def test_a_device_that_is_switched_off_is_told_and_found_again_at_the_interval(
@@ -48,7 +48,7 @@ async def test_a_device_that_is_switched_off_is_told_and_found_again_at_the_inte
     assert issues.async_get_issue(*issue) is not None
     await sim.start()
     await asyncio.sleep(35)
-    assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
+    assert get_state(hass, "sensor.sec1000_meter_power").state != "unavailable"
     assert issues.async_get_issue(*issue) is None
 
 
@@ -58,5 +58,5 @@ async def test_a_single_fault_in_between_changes_nothing(
     for _ in range(20):
         sim.inject("six-byte-answer", count=1)
         await asyncio.sleep(30)
-        assert shown(hass, "sensor.sec1000_meter_power").state != "unavailable"
+        assert get_state(hass, "sensor.sec1000_meter_power").state != "unavailable"
     assert ir.async_get(hass).async_get_issue(DOMAIN, f"device_silent_{loaded.entry_id}") is None

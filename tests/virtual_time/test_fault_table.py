@@ -13,7 +13,7 @@ from homeassistant.core import HomeAssistant
 import pytest
 
 from simulator import FAULTS, Simulator
-from tests.states import shown
+from tests.states import get_state
 
 from .fault_table import (
     ARM,
@@ -96,6 +96,6 @@ async def test_the_meter_tells_what_no_answer_can(hass: HomeAssistant, warp: Tim
         await set_up(hass, sim)
         sim.inject(fault, commands=None if fault == "disobedient" else (ARM,))
         await hass.services.async_call("goodwe_sec1000", "set_export_limit", {"limit": 2}, blocking=True)
-        assert shown(hass, "sensor.sec1000_export_limit").state == "2.0"
+        assert get_state(hass, "sensor.sec1000_export_limit").state == "2.0"
         await asyncio.sleep(150)
-        assert shown(hass, "binary_sensor.sec1000_limit_exceeded").state == "on"
+        assert get_state(hass, "binary_sensor.sec1000_limit_exceeded").state == "on"

@@ -25,7 +25,7 @@ from custom_components.goodwe_sec1000.sec1000.errors import NotAppliedError, Sec
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTarget
 from custom_components.goodwe_sec1000.sec1000.transport import Transaction, Transport
 from simulator import Simulator
-from tests.states import shown
+from tests.states import get_state
 
 from .timewarp import TimeWarp
 
@@ -72,8 +72,8 @@ async def test_a_wish_every_second_for_ten_minutes_leaves_the_device_well(
     assert sim.patience.level < 12
     assert most_in_a_minute(sim) <= 3 * (60 / timing.STANDARD.limit_interval + 3)
     assert sim.device.bound_limit == round(wishes[-1] * 1000)
-    assert shown(hass, "sensor.sec1000_export_limit").state == str(wishes[-1])
-    assert shown(hass, FEEDBACK).state == "1"
+    assert get_state(hass, "sensor.sec1000_export_limit").state == str(wishes[-1])
+    assert get_state(hass, FEEDBACK).state == "1"
     done = [answer for answer in answers if isinstance(answer, dict)]
     superseded = [answer for answer in answers if isinstance(answer, HomeAssistantError)]
     assert len(done) + len(superseded) == 600
@@ -122,7 +122,7 @@ async def test_an_automation_turned_off_in_the_middle_of_a_set_does_not_stop_it(
     await asyncio.sleep(20)
     assert commands(sim)[:3] == [LIMIT, VALUE, READ]
     assert sim.device.bound_limit == 6_000
-    assert shown(hass, FEEDBACK).state == "1"
+    assert get_state(hass, FEEDBACK).state == "1"
 
 
 @pytest.mark.parametrize("so_far", [1, 2, 3, 4, 5])
@@ -139,8 +139,8 @@ async def test_an_automation_turned_off_in_the_middle_of_a_mode_change_does_not_
     await asyncio.sleep(20)
     assert commands(sim)[:5] == [LIMIT, DRED, RCR, VALUE, READ]
     assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 6_000)
-    assert shown(hass, FEEDBACK).state == "1"
-    assert shown(hass, "binary_sensor.sec1000_limit_differs").state == "off"
+    assert get_state(hass, FEEDBACK).state == "1"
+    assert get_state(hass, "binary_sensor.sec1000_limit_differs").state == "off"
 
 
 @pytest.mark.parametrize("so_far", [1, 2, 3, 4, 5, 6, 7])
@@ -156,7 +156,7 @@ async def test_an_automation_turned_off_in_the_middle_of_a_reset_does_not_leave_
     await asyncio.sleep(20)
     assert commands(sim)[:7] == [READ, DRED, RCR, VALUE, LIMIT, VALUE, READ]
     assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_320)
-    assert shown(hass, "sensor.sec1000_reset_export_watchdog_feedback").state == "1"
+    assert get_state(hass, "sensor.sec1000_reset_export_watchdog_feedback").state == "1"
 
 
 @pytest.mark.parametrize("so_far", [1, 2, 3])
@@ -174,7 +174,7 @@ async def test_an_automation_that_restarts_in_the_middle_of_a_set_gets_its_last_
     written = [request for request in sim.requests if request.frame and request.frame.command == LIMIT]
     assert len(written) == 4
     assert sim.device.bound_limit == 4_000
-    assert shown(hass, FEEDBACK).state == "1"
+    assert get_state(hass, FEEDBACK).state == "1"
     assert not sim.patience.exhausted
 
 
@@ -190,8 +190,8 @@ async def test_an_automation_that_restarts_in_the_middle_of_a_mode_change_gets_i
         await sim.wait_for_requests(2 + number % 3)
     await asyncio.sleep(60)
     assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_000)
-    assert shown(hass, FEEDBACK).state == "1"
-    assert shown(hass, "select.sec1000_control_mode").state == "value"
+    assert get_state(hass, FEEDBACK).state == "1"
+    assert get_state(hass, "select.sec1000_control_mode").state == "value"
 
 
 @pytest.mark.parametrize("so_far", [1, 3, 4, 5, 6])
@@ -209,7 +209,7 @@ async def test_an_automation_that_restarts_in_the_middle_of_a_reset_does_not_lea
     off = [request for request in sim.requests if request.raw.hex() == "0006010140020044"]
     assert len(off) == 1
     assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_320)
-    assert shown(hass, "sensor.sec1000_reset_export_watchdog_feedback").state == "1"
+    assert get_state(hass, "sensor.sec1000_reset_export_watchdog_feedback").state == "1"
 
 
 class OtherProgram:
@@ -259,7 +259,7 @@ async def test_another_program_that_reads_is_not_noticed(
         limit = number % 10
         response = await set_limit(hass, limit)
         assert (response["feedback"], sim.device.bound_limit) == (1, 1000 * limit)
-        assert shown(hass, FEEDBACK).attributes["attempts"] == 3
+        assert get_state(hass, FEEDBACK).attributes["attempts"] == 3
         await asyncio.sleep(other.random.uniform(5, 20))
     meddling.cancel()
     assert not sim.patience.exhausted
@@ -285,7 +285,7 @@ async def test_another_program_that_writes_costs_nothing_worse_than_a_retry(
         met += bool([at for at in other.wrote_at if at >= began])
         assert response["feedback"] == 1
         assert response["export_limit"] == limit / 1000
-        assert shown(hass, FEEDBACK).attributes["attempts"] <= 12
+        assert get_state(hass, FEEDBACK).attributes["attempts"] <= 12
         last_read = max(request.time for request in sim.requests if request.raw[4] == READ)
         if not [at for at in other.wrote_at if at >= began]:
             assert sim.device.bound_limit == limit

@@ -30,7 +30,7 @@ from simulator.delivery import Answer
 from simulator.faults import Fault
 from simulator.house import House
 from simulator.requests import Request
-from tests.states import shown
+from tests.states import get_state
 
 from .timewarp import TimeWarp
 
@@ -189,7 +189,7 @@ class Witness:
                 if "did not acknowledge" in message:
                     claim, true = "stored", stored
                 true = true and (Feedback.INVALID_INPUT in feedback) is command.corrected
-                true = true and float(shown(self._hass, "sensor.sec1000_export_limit").state) == (
+                true = true and float(get_state(self._hass, "sensor.sec1000_export_limit").state) == (
                     device.limit / 1000
                 )
             case Feedback.GENERAL_ERROR:
@@ -303,7 +303,7 @@ async def test_a_day_of_faults_leaves_no_wrong_claim_and_nothing_behind(
     assert not log.exceptions, "\n".join(log.exceptions)
     assert not [issue for domain, issue in ir.async_get(hass).issues if domain == DOMAIN]
     for problem in ("limit_differs", "limit_exceeded"):
-        assert shown(hass, f"binary_sensor.sec1000_{problem}").state == "off"
+        assert get_state(hass, f"binary_sensor.sec1000_{problem}").state == "off"
 
     early, late = footprints[SETTLED_AFTER], footprints[HOURS]
     assert late.timers <= early.timers
