@@ -75,7 +75,7 @@ class Home:
         self.integrations: dict[str, Any] = {}
         """What configuration.yaml sets up beside automations, from the next `automate` on."""
         self.storage = folder / ".storage"
-        self.note = self.storage / f"{DOMAIN}.{ENTRY_ID}.note"
+        self.pending = self.storage / f"{DOMAIN}.{ENTRY_ID}.note"
         self.storage.mkdir(parents=True)
         (folder / "custom_components").mkdir()
         # Without it, the checkout's own folder of that name would be looked into.
@@ -146,27 +146,27 @@ class Home:
                 return status
             await asyncio.sleep(_LOOK_AGAIN)
 
-    async def noted(self) -> None:
+    async def pending_saved(self) -> None:
         """Return as soon as the note is on disk."""
-        await self._note_exists(wanted=True)
+        await self._pending_exists(wanted=True)
 
-    async def settled(self) -> None:
+    async def pending_cleared(self) -> None:
         """Return as soon as no note is on disk."""
-        await self._note_exists(wanted=False)
+        await self._pending_exists(wanted=False)
 
-    async def _note_exists(self, *, wanted: bool) -> None:
+    async def _pending_exists(self, *, wanted: bool) -> None:
         while True:
-            if self.note.exists() is wanted:
+            if self.pending.exists() is wanted:
                 return
             await asyncio.sleep(_LOOK_AGAIN)
 
     @property
     def errors(self) -> list[str]:
         """What Home Assistant logged as an error, in all its lives; that an automation failed is none."""
-        said = (self._folder / "said").read_text()
+        log = (self._folder / "log").read_text()
         return [
             line
-            for line in said.splitlines()
+            for line in log.splitlines()
             if "Traceback" in line or (" ERROR " in line and "components.automation" not in line)
         ]
 

@@ -31,9 +31,9 @@ def run(folder: str) -> None:
     if sys.platform == "linux":
         # Where the tests themselves are killed, nobody is left to end it.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    said = os.open(Path(folder, "said"), os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-    os.dup2(said, sys.stdout.fileno())
-    os.dup2(said, sys.stderr.fileno())
+    log = os.open(Path(folder, "log"), os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    os.dup2(log, sys.stdout.fileno())
+    os.dup2(log, sys.stderr.fileno())
     bootstrap.DEFAULT_INTEGRATIONS = set()
     bootstrap.CRITICAL_INTEGRATIONS = set()
     sys.exit(runner.run(runner.RuntimeConfig(config_dir=folder, skip_pip=True)))

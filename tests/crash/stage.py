@@ -18,7 +18,7 @@ _NAMES: Final = {READ_LIMIT: "read", TELEMETRY: "telemetry", WRITE_LIMIT: "write
 _READS: Final = frozenset({"read", "telemetry"})
 
 
-def told(request: Request) -> str:
+def request_name(request: Request) -> str:
     """Return what a request is for: "read", "write", "rcr off"."""
     assert request.frame
     command, data = request.frame.command, request.frame.data
@@ -65,14 +65,14 @@ class Stage:
         return self.sim.requests[self._began :]
 
     @property
-    def told(self) -> tuple[str, ...]:
+    def request_names(self) -> tuple[str, ...]:
         """What the requests since the beginning were for."""
-        return tuple(told(request) for request in self.requests)
+        return tuple(request_name(request) for request in self.requests)
 
     @property
     def written(self) -> list[str]:
         """What was written since the beginning."""
-        return [name for name in self.told if name not in _READS]
+        return [name for name in self.request_names if name not in _READS]
 
     async def arrived(self, count: int) -> None:
         """Return once so many requests have arrived since the beginning."""
@@ -83,9 +83,9 @@ class Stage:
         await self.arrived(count)
         await self.sim.wait_until_idle()
 
-    async def asked_for_telemetry(self) -> None:
+    async def telemetry_requested(self) -> None:
         """Return once the telemetry is asked for: all that goes before it has ended then."""
-        while "telemetry" not in self.told:
+        while "telemetry" not in self.request_names:
             await self.arrived(len(self.requests) + 1)
 
     def kill_on_arrival(self, number: int) -> None:
@@ -107,6 +107,6 @@ class Stage:
             self._at_request[1]()
 
     @property
-    def is_off(self) -> bool:
+    def is_unlimited(self) -> bool:
         """Whether nothing limits the export."""
         return self.sim.device.mode is ControlMode.DEACTIVATED

@@ -24,11 +24,11 @@ async def test_a_note_that_is_no_json_does_not_leave_the_limit_off(tmp_path: Pat
         Stage.set_up(tmp_path / "home", mode=ControlMode.DEACTIVATED, limit=OLD) as stage,
     ):
         stage.home.store(f"{DOMAIN}.{ENTRY_ID}", {"limit": OLD})
-        stage.home.note.write_text(text)
+        stage.home.pending.write_text(text)
         async with stage.home.running():
-            await stage.asked_for_telemetry()
+            await stage.telemetry_requested()
             await stage.answered(len(stage.requests))
-        assert stage.told == (*RESTORING, "telemetry")
+        assert stage.request_names == (*RESTORING, "telemetry")
         assert (stage.sim.device.mode, stage.sim.device.bound_limit) == (ControlMode.VALUE, OLD)
-        assert not stage.home.note.exists()
+        assert not stage.home.pending.exists()
         assert any("Unrecoverable error decoding storage" in line for line in stage.home.errors)

@@ -31,9 +31,9 @@ class How(Enum):
     DONE = auto()
     """The last of them has had its effect and is not answered."""
     ANSWERED = auto()
-    NOTED = auto()
+    PENDING_SAVED = auto()
     """The note is on disk."""
-    SETTLED = auto()
+    PENDING_CLEARED = auto()
     """The note is gone from the disk."""
 
 
@@ -59,12 +59,12 @@ class Moment:
                 stage.kill_on_arrival(sent)
             case How.ANSWERED:
                 await stage.answered(sent)
-            case How.NOTED:
+            case How.PENDING_SAVED:
                 await stage.answered(sent)
-                await stage.home.noted()
-            case How.SETTLED:
+                await stage.home.pending_saved()
+            case How.PENDING_CLEARED:
                 await stage.answered(sent)
-                await stage.home.settled()
+                await stage.home.pending_cleared()
         await asyncio.sleep(self.later)
         if self.how not in {How.LOST, How.DONE}:
             stage.home.signal(signal.SIGKILL)
@@ -72,15 +72,15 @@ class Moment:
         await stage.sim.wait_until_idle()
 
 
-IN_THE_WINDOW: Final = Moment("1 s into the 5 s", 4, How.ANSWERED, off=True, later=1)
+WHILE_SUSPENDED: Final = Moment("1 s into the 5 s", 4, How.ANSWERED, off=True, later=1)
 RESET_MOMENTS: Final = (
     Moment("before the note, as it reads what holds", 1, How.DONE),
-    Moment("between the note and the first off", 1, How.NOTED),
+    Moment("between the note and the first off", 1, How.PENDING_SAVED),
     Moment("after the first off", 2, How.ANSWERED),
     Moment("as the last off is lost", 4, How.LOST),
     Moment("as the last off arrives", 4, How.DONE, off=True),
     Moment("after the last off", 4, How.ANSWERED, off=True),
-    IN_THE_WINDOW,
+    WHILE_SUSPENDED,
     Moment("3 s into the 5 s", 4, How.ANSWERED, off=True, later=3),
     Moment("as the restoring write is lost", 5, How.LOST, off=True),
     Moment("as the restoring write arrives", 5, How.DONE, off=True),
@@ -88,11 +88,11 @@ RESET_MOMENTS: Final = (
     Moment("as the restoring on arrives, unanswered", 6, How.DONE),
     Moment("after the restoring on is answered", 6, How.ANSWERED),
     Moment("on the read-back", 7, How.DONE),
-    Moment("after it all", 7, How.SETTLED),
+    Moment("after it all", 7, How.PENDING_CLEARED),
 )
 CHANGE_MOMENTS: Final = (
     Moment("before the note, as the clock is set", 1, How.DONE),
-    Moment("between the note and the write", 1, How.NOTED),
+    Moment("between the note and the write", 1, How.PENDING_SAVED),
     Moment("as the write arrives", 2, How.DONE),
     Moment("after the write", 2, How.ANSWERED),
     Moment("after the first off", 3, How.ANSWERED),
@@ -103,7 +103,7 @@ CHANGE_MOMENTS: Final = (
     Moment("as the on arrives, unanswered", 5, How.DONE),
     Moment("after the on is answered", 5, How.ANSWERED),
     Moment("on the read-back", 6, How.DONE),
-    Moment("after it all", 6, How.SETTLED),
+    Moment("after it all", 6, How.PENDING_CLEARED),
 )
 RESTORING_MOMENTS: Final = (
     Moment("as it reads what holds", 1, How.DONE, off=True),
@@ -124,7 +124,7 @@ async def test_a_reset_killed_at_any_moment_is_put_right_by_the_next_start(
 async def test_a_receiver_that_was_reset_decides_again_whatever_the_options_say(
     tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
-    await _play(tmp_path, subtests, RESET_OF_RCR, [(IN_THE_WINDOW,)])
+    await _play(tmp_path, subtests, RESET_OF_RCR, [(WHILE_SUSPENDED,)])
 
 
 async def test_a_change_of_the_mode_killed_at_any_moment_is_put_right_by_the_next_start(
@@ -136,7 +136,7 @@ async def test_a_change_of_the_mode_killed_at_any_moment_is_put_right_by_the_nex
 async def test_a_start_killed_while_it_puts_the_limit_back_leaves_it_to_the_next_one(
     tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
-    await _play(tmp_path, subtests, RESET, [(IN_THE_WINDOW, moment) for moment in RESTORING_MOMENTS])
+    await _play(tmp_path, subtests, RESET, [(WHILE_SUSPENDED, moment) for moment in RESTORING_MOMENTS])
 
 
 async def _play(
@@ -166,32 +166,32 @@ async def _story(folder: Path, command: Command, moments: tuple[Moment, ...]) ->
             stage.begin()
             async with stage.home.running():
                 await moment.kill(stage, start)
-            assert stage.told == expected[: start + moment.sent]
-            assert stage.is_off is moment.off
-            assert stage.home.note.exists() or not moment.off
+            assert stage.request_names == expected[: start + moment.sent]
+            assert stage.is_unlimited is moment.off
+            assert stage.home.pending.exists() or not moment.off
             stage.home.automate()
             expected, start = RESTORING, 0
         await _next_start_puts_it_right(stage, command)
 
 
 async def _next_start_puts_it_right(stage: Stage, command: Command) -> None:
-    was_off, had_note = stage.is_off, stage.home.note.exists()
+    was_off, had_pending = stage.is_unlimited, stage.home.pending.exists()
     device = stage.sim.device
     before = device.mode, device.limit, device.bound_limit
     stage.begin()
     async with stage.home.running():
-        await stage.asked_for_telemetry()
+        await stage.telemetry_requested()
         await stage.answered(len(stage.requests))
-        assert not stage.home.note.exists()
+        assert not stage.home.pending.exists()
     assert stage.home.errors == []
     if not was_off:
         assert stage.written == []
-        assert stage.told == (("read", "telemetry") if had_note else SETUP)
+        assert stage.request_names == (("read", "telemetry") if had_pending else SETUP)
         assert (device.mode, device.limit, device.bound_limit) == before
         assert device.mode in {command.held, command.target[0]}
         return
     arming = f"{command.target[0].key} on"
-    assert stage.told == ("read", "write", arming, "read", "telemetry")
+    assert stage.request_names == ("read", "write", arming, "read", "telemetry")
     first, armed = stage.requests[0], stage.requests[2]
     assert armed.time - first.time < LIMITED_AGAIN
     assert (device.mode, device.limit) == command.target

@@ -24,17 +24,17 @@ from tests.states import get_state
 from tests.virtual_time.timewarp import TimeWarp
 
 from .commands import CHANGE, OLD, RESET, WISHED, Command
-from .stage import told
+from .stage import request_name
 
 pytestmark = pytest.mark.slow
 
 EXPORT_STATE: Final = "binary_sensor.sec1000_export_state"
 LIMIT_DIFFERS: Final = "binary_sensor.sec1000_limit_differs"
 POWER: Final = "sensor.sec1000_meter_power"
-SETTLED: Final = 15.0
+SHUTDOWN_S: Final = 15.0
 """s that an end may take because of the limit."""
-OUTAGE: Final = 60.0
-NOTICED: Final = 45.0
+OUTAGE_S: Final = 60.0
+RESTORED_S: Final = 45.0
 """s after an outage by which the limit is back: a try that began before, the longest pause, the writes."""
 
 type Storage = dict[str, Any]
@@ -71,13 +71,13 @@ async def sim(warp: TimeWarp) -> AsyncIterator[Simulator]:
 
 
 @pytest.fixture
-def note_key(entry: MockConfigEntry) -> str:
+def pending_key(entry: MockConfigEntry) -> str:
     """Return the name of the note on disk."""
     return f"{DOMAIN}.{entry.entry_id}.note"
 
 
 @pytest.fixture
-def note(entry: MockConfigEntry, sim: Simulator) -> dict[str, Any]:
+def pending(entry: MockConfigEntry, sim: Simulator) -> dict[str, Any]:
     """Return a note as a Home Assistant that was killed in the middle of a reset leaves it."""
     return {
         "mode": "value",
@@ -119,14 +119,14 @@ async def load(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     assert entry.state is ConfigEntryState.LOADED
 
 
-def said(sim: Simulator) -> list[str]:
+def requests(sim: Simulator) -> list[str]:
     """Return what the device was sent."""
-    return [told(request) for request in sim.requests]
+    return [request_name(request) for request in sim.requests]
 
 
 def written(sim: Simulator) -> list[str]:
     """Return what was written to the device."""
-    return [name for name in said(sim) if name not in {"read", "telemetry"}]
+    return [name for name in requests(sim) if name not in {"read", "telemetry"}]
 
 
 def issue(hass: HomeAssistant, name: str, entry: MockConfigEntry) -> ir.IssueEntry | None:
@@ -143,7 +143,7 @@ async def until(condition: Callable[[], bool], seconds: float) -> None:
             await asyncio.sleep(1)
 
 
-class TestAnEndInTheMiddle:
+class TestShutdownDuringCommand:
     @pytest.mark.parametrize("answered", [1, 2, 4, 5, 6])
     @pytest.mark.parametrize("end", ENDS)
     async def test_of_a_reset_waits_until_the_limit_is_back(
@@ -153,7 +153,7 @@ class TestAnEndInTheMiddle:
         loaded: MockConfigEntry,
         sim: Simulator,
         hass_storage: Storage,
-        note_key: str,
+        pending_key: str,
         end: str,
         answered: int,
     ) -> None:
@@ -161,10 +161,10 @@ class TestAnEndInTheMiddle:
         await asyncio.sleep(0.1)
         before = warp.passed
         await ENDS[end](hass, loaded)
-        assert warp.passed - before < SETTLED
+        assert warp.passed - before < SHUTDOWN_S
         assert (sim.device.mode, sim.device.bound_limit) == RESET.target
-        assert note_key not in hass_storage
-        assert tuple(said(sim)[: len(RESET.sent)]) == RESET.sent
+        assert pending_key not in hass_storage
+        assert tuple(requests(sim)[: len(RESET.sent)]) == RESET.sent
         assert written(sim).count("value off") == 1
         assert issue(hass, "limit_is_off", loaded) is None
         assert issue(hass, "limit_was_left_off", loaded) is None
@@ -182,7 +182,7 @@ class TestAnEndInTheMiddle:
         entry: MockConfigEntry,
         sim: Simulator,
         hass_storage: Storage,
-        note_key: str,
+        pending_key: str,
         end: str,
         answered: int,
     ) -> None:
@@ -191,10 +191,10 @@ class TestAnEndInTheMiddle:
         call = await begin(hass, sim, CHANGE, answered)
         before = warp.passed
         await ENDS[end](hass, entry)
-        assert warp.passed - before < SETTLED
+        assert warp.passed - before < SHUTDOWN_S
         assert (sim.device.mode, sim.device.bound_limit) == CHANGE.target
-        assert note_key not in hass_storage
-        assert tuple(said(sim)[: len(CHANGE.sent)]) == CHANGE.sent
+        assert pending_key not in hass_storage
+        assert tuple(requests(sim)[: len(CHANGE.sent)]) == CHANGE.sent
         assert issue(hass, "limit_is_off", entry) is None
         await ended(call)
 
@@ -222,13 +222,13 @@ async def test_a_limit_that_a_reset_cannot_put_back_is_told_as_the_device_holds_
     assert get_state(hass, "sensor.sec1000_reset_export_watchdog_feedback").state == "2"
     assert issue(hass, "limit_is_off", loaded)
     sim.clear_faults()
-    await until(lambda: sim.device.mode is ControlMode.VALUE, NOTICED)
+    await until(lambda: sim.device.mode is ControlMode.VALUE, RESTORED_S)
     await asyncio.sleep(1)
     assert get_state(hass, "select.sec1000_control_mode").state == "value"
     assert sim.device.bound_limit == OLD
 
 
-class TestWithADeadDevice:
+class TestShutdownWithSilentDevice:
     @pytest.mark.parametrize("end", ["unload", "reload", "disable"])
     async def test_the_entry_goes_and_the_note_stays_for_the_next_setup(
         self,
@@ -236,13 +236,13 @@ class TestWithADeadDevice:
         loaded: MockConfigEntry,
         sim: Simulator,
         hass_storage: Storage,
-        note_key: str,
+        pending_key: str,
         end: str,
     ) -> None:
         call = await begin(hass, sim, RESET, 4)
         sim.inject("silence")
         await ENDS[end](hass, loaded)
-        assert note_key in hass_storage
+        assert pending_key in hass_storage
         await ended(call)
         if end == "disable":
             await hass.config_entries.async_set_disabled_by(loaded.entry_id, None)
@@ -252,7 +252,7 @@ class TestWithADeadDevice:
         assert get_state(hass, EXPORT_STATE).state == "on"
         assert issue(hass, "limit_is_off", loaded)
         sim.clear_faults()
-        await until(lambda: note_key not in hass_storage, NOTICED)
+        await until(lambda: pending_key not in hass_storage, RESTORED_S)
         assert (sim.device.mode, sim.device.bound_limit) == RESET.target
         assert issue(hass, "limit_is_off", loaded) is None
 
@@ -266,7 +266,7 @@ class TestWithADeadDevice:
         took = warp.passed - before
         await ended(call)
         await _come_back(sim)
-        assert took <= SETTLED + 1
+        assert took <= SHUTDOWN_S + 1
 
     @pytest.mark.parametrize("end", ["unload", "disable", "remove"])
     async def test_an_entry_that_is_gone_leaves_the_device_alone(
@@ -280,10 +280,10 @@ class TestWithADeadDevice:
         await sim.wait_until_idle()
         sim.requests.clear()
         await asyncio.sleep(120)
-        asked, told_issue = said(sim), issue(hass, "limit_is_off", loaded)
+        asked, reported = requests(sim), issue(hass, "limit_is_off", loaded)
         await _come_back(sim)
         assert asked == []
-        assert told_issue is None
+        assert reported is None
 
     @pytest.mark.parametrize("end", ["unload", "disable", "remove"])
     async def test_an_end_while_a_note_is_being_restored_is_an_end(
@@ -293,22 +293,22 @@ class TestWithADeadDevice:
         entry: MockConfigEntry,
         sim: Simulator,
         hass_storage: Storage,
-        note_key: str,
-        note: dict[str, Any],
+        pending_key: str,
+        pending: dict[str, Any],
         end: str,
     ) -> None:
-        hass_storage[note_key] = {"version": 1, "data": note}
+        hass_storage[pending_key] = {"version": 1, "data": pending}
         sim.device.mode = ControlMode.DEACTIVATED
         sim.inject("silence")
         await load(hass, entry)
         await asyncio.sleep(100)
         before = warp.passed
         await ENDS[end](hass, entry)
-        assert warp.passed - before <= (2 * SETTLED if end == "remove" else SETTLED)
+        assert warp.passed - before <= (2 * SHUTDOWN_S if end == "remove" else SHUTDOWN_S)
         sim.requests.clear()
         await asyncio.sleep(120)
-        assert said(sim) == []
-        assert (note_key in hass_storage) is (end != "remove")
+        assert requests(sim) == []
+        assert (pending_key in hass_storage) is (end != "remove")
         assert (issue(hass, "limit_was_left_off", entry) is not None) is (end == "remove")
 
     async def test_a_removal_leaves_an_issue_that_stays(
@@ -342,21 +342,21 @@ class TestWithADeadDevice:
         loaded: MockConfigEntry,
         sim: Simulator,
         hass_storage: Storage,
-        note_key: str,
+        pending_key: str,
     ) -> None:
         call = await begin(hass, sim, RESET, 4)
         sim.inject("silence")
         assert await hass.config_entries.async_unload(loaded.entry_id)
         await ended(call)
-        assert note_key in hass_storage
+        assert pending_key in hass_storage
         sim.clear_faults()
         await hass.config_entries.async_remove(loaded.entry_id)
         assert (sim.device.mode, sim.device.bound_limit) == RESET.target
         assert issue(hass, "limit_was_left_off", loaded) is None
-        assert note_key not in hass_storage
+        assert pending_key not in hass_storage
 
 
-class TestInTheWindow:
+class TestWhileSuspended:
     async def test_nothing_else_talks_to_the_device_and_nothing_is_believed(
         self, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
     ) -> None:
@@ -370,7 +370,7 @@ class TestInTheWindow:
             act(hass, "set_datetime"),
         ]
         await asyncio.gather(call, *polls)
-        assert tuple(said(sim)[: len(RESET.sent)]) == RESET.sent
+        assert tuple(requests(sim)[: len(RESET.sent)]) == RESET.sent
         off, write = sim.requests[3], sim.requests[4]
         assert write.time - off.time == pytest.approx(5, abs=0.05)
         assert (sim.device.mode, sim.device.bound_limit) == RESET.target
@@ -386,7 +386,7 @@ class TestInTheWindow:
         await sim.wait_for_requests(1)
         await act(hass, "reset_export_watchdog")
         await poll
-        assert tuple(said(sim)[1 : 1 + len(RESET.sent)]) == RESET.sent
+        assert tuple(requests(sim)[1 : 1 + len(RESET.sent)]) == RESET.sent
 
     @pytest.mark.parametrize("answered", [1, 2, 3, 4, 5, 6])
     @pytest.mark.usefixtures("loaded")
@@ -395,7 +395,7 @@ class TestInTheWindow:
         hass: HomeAssistant,
         sim: Simulator,
         hass_storage: Storage,
-        note_key: str,
+        pending_key: str,
         answered: int,
     ) -> None:
         reset = await begin(hass, sim, RESET, answered)
@@ -411,7 +411,7 @@ class TestInTheWindow:
         await ended(reset)
         await hass.async_block_till_done()
         assert sim.device.bound_limit == 0
-        assert note_key not in hass_storage
+        assert pending_key not in hass_storage
         assert get_state(hass, EXPORT_STATE).state == "off"
         assert get_state(hass, LIMIT_DIFFERS).state == "off"
 
@@ -442,7 +442,7 @@ class TestInTheWindow:
         with pytest.raises(ServiceValidationError, match="a watchdog reset is running"):
             await act(hass, "reset_export_watchdog")
         assert (await call)["feedback"] == 1
-        assert tuple(said(sim)) == RESET.sent
+        assert tuple(requests(sim)) == RESET.sent
         assert (sim.device.mode, sim.device.bound_limit) == RESET.target
 
     async def test_another_address_is_refused(
@@ -469,7 +469,7 @@ class TestInTheWindow:
         assert get_state(hass, EXPORT_STATE).state == "off"
 
 
-class TestAnOutage:
+class TestOutage:
     @pytest.mark.parametrize("lost", range(1, 1 + len(RESET.sent)))
     async def test_of_60_s_from_any_request_of_a_reset_on_is_put_right_by_itself(
         self,
@@ -477,11 +477,11 @@ class TestAnOutage:
         loaded: MockConfigEntry,
         sim: Simulator,
         hass_storage: Storage,
-        note_key: str,
+        pending_key: str,
         lost: int,
     ) -> None:
         await _outage(hass, loaded, sim, RESET, lost)
-        await until(lambda: note_key not in hass_storage, NOTICED)
+        await until(lambda: pending_key not in hass_storage, RESTORED_S)
         assert (sim.device.mode, sim.device.bound_limit) == RESET.target
         await until(lambda: get_state(hass, POWER).state != "unavailable", 60)
         assert issue(hass, "limit_is_off", loaded) is None
@@ -494,13 +494,13 @@ class TestAnOutage:
         entry: MockConfigEntry,
         sim: Simulator,
         hass_storage: Storage,
-        note_key: str,
+        pending_key: str,
         lost: int,
     ) -> None:
         sim.device.mode = CHANGE.held
         await load(hass, entry)
         await _outage(hass, entry, sim, CHANGE, lost)
-        await until(lambda: note_key not in hass_storage, NOTICED)
+        await until(lambda: pending_key not in hass_storage, RESTORED_S)
         assert (sim.device.mode, sim.device.bound_limit) in {CHANGE.target, (CHANGE.held, None)}
         await until(lambda: get_state(hass, POWER).state != "unavailable", 60)
         assert issue(hass, "limit_is_off", entry) is None
@@ -511,22 +511,22 @@ class TestAnOutage:
         loaded: MockConfigEntry,
         sim: Simulator,
         hass_storage: Storage,
-        note_key: str,
+        pending_key: str,
     ) -> None:
         call = await begin(hass, sim, RESET, 4)
         sim.inject("silence")
         with pytest.raises(HomeAssistantError):
             await call
         await asyncio.sleep(600)
-        told_issue = issue(hass, "limit_is_off", loaded)
-        assert told_issue
-        assert told_issue.severity is ir.IssueSeverity.CRITICAL
+        reported = issue(hass, "limit_is_off", loaded)
+        assert reported
+        assert reported.severity is ir.IssueSeverity.CRITICAL
         assert get_state(hass, EXPORT_STATE).state == "on"
         assert get_state(hass, "sensor.sec1000_export_limit").state == "unavailable"
         with pytest.raises(ServiceValidationError, match="off already"):
             await act(hass, "reset_export_watchdog")
         sim.clear_faults()
-        await until(lambda: note_key not in hass_storage, NOTICED)
+        await until(lambda: pending_key not in hass_storage, RESTORED_S)
         assert (sim.device.mode, sim.device.bound_limit) == RESET.target
         assert issue(hass, "limit_is_off", loaded) is None
 
@@ -536,10 +536,10 @@ class TestAnOutage:
         loaded: MockConfigEntry,
         sim: Simulator,
         hass_storage: Storage,
-        note_key: str,
+        pending_key: str,
     ) -> None:
-        await _wish_while_restoring_fails(hass, loaded, sim)
-        await until(lambda: note_key not in hass_storage, NOTICED)
+        await _fail_disable_while_suspended(hass, loaded, sim)
+        await until(lambda: pending_key not in hass_storage, RESTORED_S)
         assert sim.device.bound_limit == 0
         assert get_state(hass, EXPORT_STATE).state == "off"
         assert issue(hass, "limit_is_off", loaded) is None
@@ -565,10 +565,10 @@ class TestAnOutage:
         loaded: MockConfigEntry,
         sim: Simulator,
         hass_storage: Storage,
-        note_key: str,
+        pending_key: str,
     ) -> None:
-        await _wish_while_restoring_fails(hass, loaded, sim)
-        await until(lambda: note_key not in hass_storage, NOTICED)
+        await _fail_disable_while_suspended(hass, loaded, sim)
+        await until(lambda: pending_key not in hass_storage, RESTORED_S)
         assert sim.device.bound_limit == 0
         assert get_state(hass, LIMIT_DIFFERS).state == "off"
 
@@ -579,7 +579,7 @@ class TestAnOutage:
         loaded: MockConfigEntry,
         sim: Simulator,
         hass_storage: Storage,
-        note_key: str,
+        pending_key: str,
         later: int,
     ) -> None:
         reset = await begin(hass, sim, RESET, 4)
@@ -589,19 +589,19 @@ class TestAnOutage:
         await ended(act(hass, "export_disable"))
         await asyncio.sleep(later)
         sim.clear_faults()
-        await until(lambda: note_key not in hass_storage, NOTICED)
-        await asyncio.sleep(NOTICED)
+        await until(lambda: pending_key not in hass_storage, RESTORED_S)
+        await asyncio.sleep(RESTORED_S)
         assert sim.device.bound_limit == 0
 
 
-class TestANoteThatCannotBeWritten:
+class TestPendingNotSaved:
     @pytest.mark.parametrize("command", [RESET, CHANGE], ids=lambda command: command.action)
     async def test_keeps_the_limit_from_being_taken_off(
         self,
         hass: HomeAssistant,
         entry: MockConfigEntry,
         sim: Simulator,
-        note_key: str,
+        pending_key: str,
         command: Command,
     ) -> None:
         sim.device.mode = command.held
@@ -609,7 +609,7 @@ class TestANoteThatCannotBeWritten:
         write = Store._async_write_data
 
         async def fill_up(store: Store[Any], data: dict[str, Any]) -> None:
-            if store.key == note_key:
+            if store.key == pending_key:
                 raise WriteError("No space left on device")
             await write(store, data)
 
@@ -622,17 +622,17 @@ class TestANoteThatCannotBeWritten:
         assert sim.device.mode is command.held
 
 
-class TestANoteFoundAtSetup:
+class TestPendingAtSetup:
     async def test_is_made_true_while_the_entry_is_loaded_already(
         self,
         hass: HomeAssistant,
         entry: MockConfigEntry,
         sim: Simulator,
         hass_storage: Storage,
-        note_key: str,
-        note: dict[str, Any],
+        pending_key: str,
+        pending: dict[str, Any],
     ) -> None:
-        hass_storage[note_key] = {"version": 1, "data": note}
+        hass_storage[pending_key] = {"version": 1, "data": pending}
         sim.device.mode = ControlMode.DEACTIVATED
         sim.inject("silence")
         await load(hass, entry)
@@ -642,7 +642,7 @@ class TestANoteFoundAtSetup:
             assert issue(hass, "limit_is_off", entry)
             await asyncio.sleep(70)
         sim.clear_faults()
-        await until(lambda: note_key not in hass_storage, NOTICED)
+        await until(lambda: pending_key not in hass_storage, RESTORED_S)
         assert (sim.device.mode, sim.device.bound_limit) == RESET.target
         assert issue(hass, "limit_is_off", entry) is None
         await until(lambda: get_state(hass, POWER).state != "unavailable", 60)
@@ -653,17 +653,17 @@ class TestANoteFoundAtSetup:
         entry: MockConfigEntry,
         sim: Simulator,
         hass_storage: Storage,
-        note_key: str,
-        note: dict[str, Any],
+        pending_key: str,
+        pending: dict[str, Any],
     ) -> None:
-        hass_storage[note_key] = {"version": 1, "data": note}
+        hass_storage[pending_key] = {"version": 1, "data": pending}
         sim.device.mode = ControlMode.DEACTIVATED
         await sim.stop()
         await load(hass, entry)
         await asyncio.sleep(300)
         assert issue(hass, "limit_is_off", entry)
         await sim.start()
-        await until(lambda: note_key not in hass_storage, NOTICED)
+        await until(lambda: pending_key not in hass_storage, RESTORED_S)
         assert (sim.device.mode, sim.device.bound_limit) == RESET.target
 
     @pytest.mark.parametrize("mode", [ControlMode.VALUE, ControlMode.RCR, ControlMode.DRED])
@@ -673,16 +673,16 @@ class TestANoteFoundAtSetup:
         entry: MockConfigEntry,
         sim: Simulator,
         hass_storage: Storage,
-        note_key: str,
-        note: dict[str, Any],
+        pending_key: str,
+        pending: dict[str, Any],
         mode: ControlMode,
     ) -> None:
-        hass_storage[note_key] = {"version": 1, "data": note}
+        hass_storage[pending_key] = {"version": 1, "data": pending}
         sim.device.limit = WISHED
         sim.device.mode = mode
         await load(hass, entry)
-        await until(lambda: note_key not in hass_storage, NOTICED)
-        await asyncio.sleep(NOTICED)
+        await until(lambda: pending_key not in hass_storage, RESTORED_S)
+        await asyncio.sleep(RESTORED_S)
         assert written(sim) == []
         assert (sim.device.mode, sim.device.limit) == (mode, WISHED)
         assert issue(hass, "limit_is_off", entry) is None
@@ -703,24 +703,24 @@ class TestANoteFoundAtSetup:
         entry: MockConfigEntry,
         sim: Simulator,
         hass_storage: Storage,
-        note_key: str,
-        note: dict[str, Any],
+        pending_key: str,
+        pending: dict[str, Any],
         damage: str,
     ) -> None:
         damaged: object = {
-            "a key is missing": {key: value for key, value in note.items() if key != "limit"},
-            "an unknown mode": {**note, "mode": "cloud"},
-            "a limit in words": {**note, "limit": "a lot"},
-            "a list": [note],
-            "a newer version": note,
+            "a key is missing": {key: value for key, value in pending.items() if key != "limit"},
+            "an unknown mode": {**pending, "mode": "cloud"},
+            "a limit in words": {**pending, "limit": "a lot"},
+            "a list": [pending],
+            "a newer version": pending,
         }[damage]
         hass_storage[f"{DOMAIN}.{entry.entry_id}"] = {"version": 1, "data": {"limit": OLD}}
-        hass_storage[note_key] = {"version": 2 if damage == "a newer version" else 1, "data": damaged}
+        hass_storage[pending_key] = {"version": 2 if damage == "a newer version" else 1, "data": damaged}
         sim.device.mode = ControlMode.DEACTIVATED
         await load(hass, entry)
         assert get_state(hass, EXPORT_STATE).state == "on"
         assert issue(hass, "limit_is_off", entry)
-        await until(lambda: note_key not in hass_storage, NOTICED)
+        await until(lambda: pending_key not in hass_storage, RESTORED_S)
         assert (sim.device.mode, sim.device.bound_limit) == RESET.target
         assert issue(hass, "limit_is_off", entry) is None
 
@@ -730,15 +730,15 @@ class TestANoteFoundAtSetup:
         entry: MockConfigEntry,
         sim: Simulator,
         hass_storage: Storage,
-        note_key: str,
+        pending_key: str,
     ) -> None:
-        hass_storage[note_key] = {"version": 1, "data": ["a lot"]}
+        hass_storage[pending_key] = {"version": 1, "data": ["a lot"]}
         sim.device.mode = ControlMode.RCR
         await load(hass, entry)
-        assert note_key not in hass_storage
+        assert pending_key not in hass_storage
         assert issue(hass, "limit_is_off", entry) is None
         assert get_state(hass, "select.sec1000_control_mode").state == "rcr"
-        assert {told(request) for request in sim.requests} == {"read", "telemetry"}
+        assert {request_name(request) for request in sim.requests} == {"read", "telemetry"}
 
 
 async def _outage(
@@ -764,17 +764,17 @@ async def _outage(
 
 
 async def _end_outage(sim: Simulator) -> None:
-    await asyncio.sleep(OUTAGE)
+    await asyncio.sleep(OUTAGE_S)
     sim.clear_faults()
 
 
 async def _come_back(sim: Simulator) -> None:
     """Let the device answer again, and what still tries to reach it come to its end."""
     sim.clear_faults()
-    await asyncio.sleep(NOTICED)
+    await asyncio.sleep(RESTORED_S)
 
 
-async def _wish_while_restoring_fails(hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator) -> None:
+async def _fail_disable_while_suspended(hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator) -> None:
     """Wish for no export while a device that was being reset is silent; it is back afterwards."""
     reset = await begin(hass, sim, RESET, 4)
     sim.inject("silence")

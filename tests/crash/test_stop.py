@@ -68,9 +68,9 @@ async def _stopped_in_the_middle(folder: Path, stop: Stop) -> None:
             await asyncio.sleep(stop.later)
             assert await _stop(stage) < ENDED
         device = stage.sim.device
-        assert stage.told == SETUP + command.sent
+        assert stage.request_names == SETUP + command.sent
         assert (device.mode, device.bound_limit) == command.target
-        assert not stage.home.note.exists()
+        assert not stage.home.pending.exists()
         assert stage.home.errors == []
         await _next_start_writes_nothing(stage)
 
@@ -82,14 +82,14 @@ async def test_a_device_that_is_dead_does_not_keep_home_assistant_from_stopping(
             await stage.answered(len(SETUP) + 4)
             stage.sim.inject("silence")
             assert await _stop(stage) < GIVEN_UP
-        assert stage.is_off
-        assert stage.home.note.exists()
+        assert stage.is_unlimited
+        assert stage.home.pending.exists()
         stage.sim.clear_faults()
         stage.home.automate()
         stage.begin()
         async with stage.home.running():
-            await stage.asked_for_telemetry()
-        assert stage.told == (*RESTORING, "telemetry")
+            await stage.telemetry_requested()
+        assert stage.request_names == (*RESTORING, "telemetry")
         assert (stage.sim.device.mode, stage.sim.device.bound_limit) == RESET.target
 
 
@@ -107,9 +107,9 @@ async def test_a_stop_while_a_start_puts_the_limit_back_waits_for_that_too(tmp_p
         async with stage.home.running():
             await stage.answered(4)
             await _stop(stage)
-        assert stage.told[-4:] == RESTORING
+        assert stage.request_names[-4:] == RESTORING
         assert (stage.sim.device.mode, stage.sim.device.bound_limit) == RESET.target
-        assert not stage.home.note.exists()
+        assert not stage.home.pending.exists()
         await _next_start_writes_nothing(stage)
 
 
@@ -119,9 +119,9 @@ async def test_a_reset_that_the_stop_itself_triggers_leaves_the_limit_on(tmp_pat
         async with stage.home.running():
             await stage.answered(len(SETUP) + 1)
             assert await _stop(stage) < GIVEN_UP
-        assert stage.told == (*SETUP, "read", *RESET.sent)
+        assert stage.request_names == (*SETUP, "read", *RESET.sent)
         assert (stage.sim.device.mode, stage.sim.device.bound_limit) == RESET.target
-        assert not stage.home.note.exists()
+        assert not stage.home.pending.exists()
         stage.home.automate()
         await _next_start_writes_nothing(stage)
 
@@ -139,7 +139,7 @@ async def _next_start_writes_nothing(stage: Stage) -> None:
     stage.home.automate()
     stage.begin()
     async with stage.home.running():
-        await stage.asked_for_telemetry()
+        await stage.telemetry_requested()
         await stage.answered(len(stage.requests))
-    assert stage.told == SETUP
+    assert stage.request_names == SETUP
     assert stage.sim.device.mode is ControlMode.VALUE
