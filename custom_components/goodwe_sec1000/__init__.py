@@ -56,8 +56,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> b
     on disk tells what should hold, and restoring it goes before everything else.
     """
     async_migrate_entities(hass, entry)
-    rest = MigrationFollowUp(hass, entry)
-    await rest.tell()
+    migration = MigrationFollowUp(hass, entry)
+    await migration.async_report()
     coordinator = Sec1000Coordinator(hass, entry)
     await coordinator.async_config_entry_first_refresh()
     export = ExportControl(coordinator)
@@ -65,7 +65,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> b
     entry.async_on_unload(hass.async_add_shutdown_job(HassJob(export.settle), SHUTDOWN_TIMEOUT))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     coordinator.start_reading_settings(then=export.put_back)
-    rest.finish()
+    migration.async_schedule_cleanup()
     return True
 
 

@@ -21,6 +21,7 @@ from .control.restore import placeholders
 from .data import Sec1000ConfigEntry
 from .issues import Issue
 from .messages import format_settings, reason
+from .migration.follow_up import MigrationFollowUp
 from .removal import put_back
 from .sec1000 import timing
 from .sec1000.client import Sec1000Client
@@ -318,11 +319,27 @@ class LimitWasLeftOffFlow(RepairFlowBase):
                 raise AbortFlow("set_up_again", description_placeholders=self._told | {"entry": entry.title})
 
 
-_FLOWS: Final[Mapping[str | None, type[RepairFlowBase]]] = {
+class MovedInFlow(ConfirmRepairFlow):
+    """Shows the report of a migration, and removes it once the user has confirmed it."""
+
+    def __init__(self, issue: ir.IssueEntry) -> None:
+        self._entry_id = str((issue.data or {}).get("entry_id"))
+
+    @override
+    async def async_step_confirm(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Show the report; the file is what would raise the issue again at the next setup."""
+        entry = self.hass.config_entries.async_get_entry(self._entry_id)
+        if user_input is not None and entry is not None:
+            await MigrationFollowUp(self.hass, entry).remove()
+        return await super().async_step_confirm(user_input)
+
+
+_FLOWS: Final[Mapping[str | None, Callable[[ir.IssueEntry], RepairsFlow]]] = {
     Issue.LIMIT_IS_OFF: LimitIsOffFlow,
     Issue.DEVICE_SILENT: DeviceSilentFlow,
     Issue.LIMIT_KEEPS_DRIFTING: LimitKeepsDriftingFlow,
     Issue.LIMIT_WAS_LEFT_OFF: LimitWasLeftOffFlow,
+    Issue.MOVED_IN: MovedInFlow,
 }
 
 

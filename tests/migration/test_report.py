@@ -24,14 +24,6 @@ def issue_of(hass: HomeAssistant, entry: MockConfigEntry) -> ir.IssueEntry | Non
     return ir.async_get(hass).async_get_issue(DOMAIN, Issue.MOVED_IN.issue_id(entry.entry_id))
 
 
-async def start_again(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """Set the entry up as the next start does, which knows nothing of this one."""
-    for key in [key for key in hass.data if str(key).startswith(DOMAIN)]:
-        del hass.data[key]
-    assert await hass.config_entries.async_reload(entry.entry_id)
-    await hass.async_block_till_done()
-
-
 @pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
 async def test_the_owner_reads_it_and_submits_and_it_is_gone(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, device: Simulator
@@ -58,33 +50,21 @@ async def test_the_owner_reads_it_and_submits_and_it_is_gone(
     assert issue_of(hass, entry) is None
 
 
-async def test_while_the_device_is_away_it_is_told_once_and_not_at_every_try(
-    hass: HomeAssistant, device: Simulator
-) -> None:
+async def test_report_is_raised_again_until_it_is_confirmed(hass: HomeAssistant, device: Simulator) -> None:
+    """Home Assistant writes its issues minutes later, and may be killed before."""
     await device.stop()
     entry = older_entry(min_export_limit=-5.0)
     entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_RETRY
-    assert issue_of(hass, entry)
+    first = issue_of(hass, entry)
+    assert first
     ir.async_delete_issue(hass, DOMAIN, Issue.MOVED_IN.issue_id(entry.entry_id))
     await hass.config_entries.async_reload(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_RETRY
-    assert issue_of(hass, entry) is None
-
-
-async def test_killed_before_repairs_were_written_it_is_told_again(
-    hass: HomeAssistant, hass_storage: dict[str, Any], device: Simulator
-) -> None:
-    entry = older_entry(min_export_limit=-5.0)
-    await move_in(hass, entry)
-    told = issue_of(hass, entry)
-    assert told
-    ir.async_delete_issue(hass, DOMAIN, Issue.MOVED_IN.issue_id(entry.entry_id))
-    await start_again(hass, entry)
     again = issue_of(hass, entry)
     assert again
-    assert again.translation_placeholders == told.translation_placeholders
+    assert again.translation_placeholders == first.translation_placeholders
 
 
 async def test_ended_before_the_entry_was_written_all_is_as_it_was(
@@ -94,11 +74,11 @@ async def test_ended_before_the_entry_was_written_all_is_as_it_was(
     entry.add_to_hass(hass)
     before = entry.as_dict()
 
-    async def ended(_rest: MigrationFollowUp, _corrections: str) -> None:
+    async def fail(_follow_up: MigrationFollowUp, _corrections: str) -> None:
         raise OSError("no space left")
 
     with monkeypatch.context() as patched:
-        patched.setattr(MigrationFollowUp, "write", ended)
+        patched.setattr(MigrationFollowUp, "save", fail)
         assert not await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.MIGRATION_ERROR
     assert entry.as_dict() == before

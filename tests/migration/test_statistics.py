@@ -1,6 +1,6 @@
 """History and long-term statistics go on where they were, and Repairs has nothing to ask about them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 )
 
 from custom_components.goodwe_sec1000.const import DOMAIN
-from custom_components.goodwe_sec1000.migration.follow_up import SAVED_AFTER, MigrationFollowUp
+from custom_components.goodwe_sec1000.migration.follow_up import MigrationFollowUp
 from simulator import Simulator
 from tests.states import get_state
 
@@ -115,7 +115,7 @@ async def test_repairs_has_nothing_to_ask(older: MockConfigEntry, hass: HomeAssi
 async def test_it_would_ask_if_the_statistics_of_the_feedbacks_stood(
     older: MockConfigEntry, hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(MigrationFollowUp, "finish", lambda _rest: None)
+    monkeypatch.setattr(MigrationFollowUp, "async_schedule_cleanup", lambda _follow_up: None)
     await move_in(hass, older)
     await compiled(hass, AFTER)
     assert (await validated(hass)).keys() == FEEDBACK_IDS
@@ -192,7 +192,7 @@ async def test_killed_before_all_was_done_the_next_start_does_it_once_more(
     older: MockConfigEntry, hass: HomeAssistant, hass_storage: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(MigrationFollowUp, "finish", lambda _rest: None)
+        patched.setattr(MigrationFollowUp, "async_schedule_cleanup", lambda _follow_up: None)
         await move_in(hass, older)
     assert (await in_recorder(hass, get_metadata, hass)).keys() >= FEEDBACK_IDS
     assert await hass.config_entries.async_reload(older.entry_id)
@@ -200,15 +200,16 @@ async def test_killed_before_all_was_done_the_next_start_does_it_once_more(
     assert not FEEDBACK_IDS & (await in_recorder(hass, get_metadata, hass)).keys()
 
 
-async def test_what_is_done_is_forgotten_once_the_registries_are_written(
+@pytest.mark.parametrize(("minimum", "is_kept"), [(-5.0, True), (0.0, False)])
+async def test_file_is_removed_unless_report_waits_for_the_user(
     older: MockConfigEntry,
     hass: HomeAssistant,
     hass_storage: dict[str, Any],
-    pass_time: Callable[[float], Awaitable[None]],
+    minimum: float,
+    is_kept: bool,
 ) -> None:
+    hass.config_entries.async_update_entry(older, data={**older.data, "min_export_limit": minimum})
     await move_in(hass, older)
     await async_wait_recording_done(hass)
-    stored = f"{DOMAIN}.{older.entry_id}.moved_in"
-    assert stored in hass_storage
-    await pass_time(SAVED_AFTER + 1)
-    assert stored not in hass_storage
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert (f"{DOMAIN}.{older.entry_id}.moved_in" in hass_storage) is is_kept

@@ -32,7 +32,7 @@ async def async_migrate_v1_entry(hass: HomeAssistant, entry: ConfigEntry) -> Non
     if corrections:
         name = settings.data[CONF_NAME]
         LOGGER.warning("%s moved in from the older integration:\n%s", name, corrections)
-    await MigrationFollowUp(hass, entry).write(corrections)
+    await MigrationFollowUp(hass, entry).save(corrections)
     hass.config_entries.async_update_entry(
         entry,
         data=settings.data,
