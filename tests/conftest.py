@@ -28,10 +28,25 @@ def pytest_report_header() -> str:
     return f"Home Assistant {__version__}"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer the long variants."""
+    parser.addoption("--long", action="store_true", help="with tests marked long; others at length")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the files that take longest first."""
+    """Leave out what is long unless it is asked for, and put first what takes longest."""
+    if not config.getoption("long"):
+        left_out = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     longest_first(items, float(config.getini("timeout")))
+
+
+@pytest.fixture(scope="session")
+def long_run(pytestconfig: pytest.Config) -> bool:
+    """Tell whether a test is to be as thorough as it can be, however long that takes."""
+    return bool(pytestconfig.getoption("long"))
 
 
 @pytest.hookimpl(optionalhook=True)

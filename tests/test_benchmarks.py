@@ -9,9 +9,12 @@ import pytest
 from tests.benchmarks.__main__ import SUBJECTS, page
 from tests.benchmarks.report import Figure, Goal, Table
 
+CHEAPEST = ["read", "change"]
+"""Those that are tried where the run is not a long one."""
+
 
 @pytest.fixture(scope="module")
-def printed() -> dict[str, str]:
+def printed(long_run: bool) -> dict[str, str]:
     """Return what each benchmark prints that measures as little as it can; they run side by side."""
     runs = {
         subject: subprocess.Popen(  # noqa: S603
@@ -20,7 +23,7 @@ def printed() -> dict[str, str]:
             stdout=subprocess.PIPE,
             text=True,
         )
-        for subject in SUBJECTS
+        for subject in (SUBJECTS if long_run else CHEAPEST)
     }
     return {subject: run.communicate()[0] for subject, run in runs.items()}
 
@@ -32,9 +35,13 @@ def printed() -> dict[str, str]:
     [
         ("read", "| decode one answer |"),
         ("change", "| mode stands: requests | 3 | 3 – 3 | 1 | 3 met |"),
-        ("entry", "| CPU per poll |"),
-        ("recorder", "| standing still: rows per hour, all entities but energy | 0 | 0 – 0 | 1 | 0 met |"),
-        ("growth", "| 2 at 5 s: gap between polls |"),
+        pytest.param("entry", "| CPU per poll |", marks=pytest.mark.long),
+        pytest.param(
+            "recorder",
+            "| standing still: rows per hour, all entities but energy | 0 | 0 – 0 | 1 | 0 met |",
+            marks=pytest.mark.long,
+        ),
+        pytest.param("growth", "| 2 at 5 s: gap between polls |", marks=pytest.mark.long),
     ],
 )
 def test_a_benchmark_runs(printed: dict[str, str], subject: str, figure: str) -> None:

@@ -1,7 +1,7 @@
 """Whatever arrives, the codec gives the right value or a Sec1000Error; nothing else, and never too much.
 
-Each property runs a few examples always, and many where slow tests run. The examples are the same in
-every run, so that a failure is one of the code and not of the dice.
+Each property runs a few examples always, and many where slow tests run, most of all in a long run. The
+examples are the same in every run, so that a failure is one of the code and not of the dice.
 """
 
 import asyncio
@@ -62,11 +62,9 @@ from simulator.commands import perform
 pytestmark = pytest.mark.filterwarnings("ignore:.*register_random:hypothesis.errors.HypothesisWarning")
 
 FEW: Final = 200
-MANY: Final = 4_000
-"""Examples of each property without a socket; the twelve of them make 48,000."""
-FEW_READS: Final = 100
-MANY_READS: Final = 2_000
-"""Examples of what is read through a socket."""
+MANY: Final = 1_000
+MOST: Final = 4_000
+"""Examples of each property without a socket; the twelve of them make 48,000 in a long run."""
 MOST_KEPT: Final = 1024
 """Bytes that may be kept of one answer."""
 MOST_BUFFERED: Final = 256 * 1024 + 2 * 512
@@ -75,16 +73,12 @@ MOST_BUFFERED: Final = 256 * 1024 + 2 * 512
 KILOBYTE_OF_NOISE: Final = bytes(range(256)) * 4
 
 
-def sizes(few: int, many: int) -> pytest.MarkDecorator:
-    """Run a property on a few examples, and on many where slow tests run."""
-    return pytest.mark.parametrize(
-        "examples",
-        [pytest.param(few, id="few"), pytest.param(many, id="many", marks=pytest.mark.slow)],
-    )
-
-
-every_property = sizes(FEW, MANY)
-every_read = sizes(FEW_READS, MANY_READS)
+@pytest.fixture(params=["few", pytest.param("many", marks=pytest.mark.slow)])
+def examples(request: pytest.FixtureRequest, long_run: bool) -> int:
+    """Return how many examples a property is tried on: few, and many where slow tests run."""
+    if request.param == "few":
+        return FEW
+    return MOST if long_run else MANY
 
 
 def thorough(examples: int) -> settings:
@@ -202,7 +196,6 @@ def attempt[T](read: Callable[[], T]) -> T | Sec1000Error:
 # Bytes to frame.
 
 
-@every_property
 def test_what_is_taken_for_a_frame_is_one(examples: int) -> None:
     """Whatever is decoded gives the same bytes when it is encoded: there is no second reading."""
 
@@ -219,7 +212,6 @@ def test_what_is_taken_for_a_frame_is_one(examples: int) -> None:
     check()
 
 
-@every_property
 def test_every_frame_comes_back_as_it_was(examples: int) -> None:
     @thorough(examples)
     @given(st.builds(Frame, st.integers(0, 255), st.binary(max_size=300)))
@@ -232,7 +224,6 @@ def test_every_frame_comes_back_as_it_was(examples: int) -> None:
 # Bytes to answer.
 
 
-@every_property
 def test_an_answer_counts_exactly_when_it_is_right(examples: int) -> None:
     """Any bytes give a value or a Sec1000Error, and a value only where length, address and all are right."""
 
@@ -253,7 +244,6 @@ def test_an_answer_counts_exactly_when_it_is_right(examples: int) -> None:
     check()
 
 
-@every_property
 def test_a_damaged_answer_is_never_another_value(examples: int) -> None:
     """Damage is seen, or left the value as it was, or the sum of the bytes happens to be right again."""
 
@@ -288,7 +278,6 @@ def test_one_wrong_byte_is_always_seen(good: bytes, command: Command[Any]) -> No
         assert isinstance(attempt(lambda size=size: command.read(good[:size])), Sec1000Error)  # type: ignore[misc]
 
 
-@every_property
 def test_a_head_announces_what_is_wanted_or_is_refused(examples: int) -> None:
     """What follows a head is never believed to be longer than the largest known answer."""
 
@@ -308,7 +297,6 @@ def test_a_head_announces_what_is_wanted_or_is_refused(examples: int) -> None:
 # Value to bytes and back.
 
 
-@every_property
 def test_every_limit_reaches_the_device_as_it_was_meant(examples: int) -> None:
     """The whole range of the wire; a device refuses what is negative."""
 
@@ -333,7 +321,6 @@ def test_every_limit_reaches_the_device_as_it_was_meant(examples: int) -> None:
     check()
 
 
-@every_property
 def test_what_the_wire_cannot_carry_is_refused(examples: int) -> None:
     @thorough(examples)
     @example(2**31, 0)
@@ -347,7 +334,6 @@ def test_what_the_wire_cannot_carry_is_refused(examples: int) -> None:
     check()
 
 
-@every_property
 def test_every_time_reaches_the_device_to_the_second(examples: int) -> None:
     @thorough(examples)
     @example(datetime(2000, 1, 1))  # noqa: DTZ001 - the device knows no zone
@@ -365,7 +351,6 @@ def test_every_time_reaches_the_device_to_the_second(examples: int) -> None:
     check()
 
 
-@every_property
 def test_a_time_beyond_the_devices_clock_is_refused(examples: int) -> None:
     @thorough(examples)
     @example(datetime(1999, 12, 31, 23, 59, 59))  # noqa: DTZ001 - the device knows no zone
@@ -391,7 +376,6 @@ def test_every_switch_reaches_the_device(before: ControlMode, mode: ControlMode,
     assert command.read(encode_answer(answer)) == (0x06 if on or before is mode else 0x15)
 
 
-@every_property
 def test_every_measurement_is_read_as_it_was_told(examples: int) -> None:
     @thorough(examples)
     @example([2**31 - 1] * 11, b"\x04REVO")
@@ -414,7 +398,6 @@ def test_every_measurement_is_read_as_it_was_told(examples: int) -> None:
     check()
 
 
-@every_property
 def test_every_setting_is_read_as_it_is_held(examples: int) -> None:
     @thorough(examples)
     @given(mode, int32, int32, int32)
@@ -491,11 +474,11 @@ PATIENCE_OF_THE_TEST: Final = 20.0
 """s; far beyond the deadline of a request, so that only a hang is found, not a slow machine."""
 
 
-@every_read
 def test_whatever_comes_through_the_socket_is_a_value_or_an_error(
     examples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In any pieces, with any end. Little of it is taken, and no connection is left behind."""
+    reads = examples // 2
     buffered = 0
     feed = asyncio.StreamReader.feed_data
 
@@ -528,7 +511,7 @@ def test_whatever_comes_through_the_socket_is_a_value_or_an_error(
         serving = device.serve()
         port = loop.run_until_complete(serving.__aenter__())
 
-        @thorough(examples)
+        @thorough(reads)
         @example(([CAPTURED_BYTES], READ_TELEMETRY), End.SILENCE)
         @example(([bytes((byte,)) for byte in CAPTURED_BYTES], READ_TELEMETRY), End.CLOSE)
         @example(([CAPTURED_BYTES + KILOBYTE_OF_NOISE], READ_TELEMETRY), End.RESET)
@@ -555,7 +538,7 @@ def test_whatever_comes_through_the_socket_is_a_value_or_an_error(
         check()
         loop.run_until_complete(serving.__aexit__(None, None, None))
     assert 0 < buffered <= MOST_BUFFERED
-    assert values > examples / 10
+    assert values > reads / 10
 
 
 # What an action is given as a limit.
@@ -593,7 +576,6 @@ OPTIONS: Final = ExportOptions(
 )
 
 
-@every_property
 def test_whatever_is_given_as_a_limit_is_in_range_or_refused(examples: int) -> None:
     @thorough(examples)
     @example("1e306", [0, 10_000])
@@ -622,7 +604,6 @@ def test_whatever_is_given_as_a_limit_is_in_range_or_refused(examples: int) -> N
     check()
 
 
-@every_property
 def test_a_limit_in_range_is_taken_to_the_watt(examples: int) -> None:
     """However it is written, and without a correction that nobody needs."""
 
