@@ -8,7 +8,7 @@ import pytest
 
 from demo.options import CHECKOUT
 
-_TEST = "tests/e2e/test_removal.py::test_a_removed_device_is_left_as_it_is"
+_TEST = "tests/e2e/test_removal.py::test_removal_does_not_change_device"
 
 
 @pytest.mark.slow

@@ -58,7 +58,7 @@ async def prague(hass: HomeAssistant) -> None:
 
 
 @pytest.mark.parametrize("warp", ["2026-06-21 01:20:00"], indirect=True)
-async def test_the_clock_is_set_every_night_at_half_past_three(
+async def test_clock_is_set_daily_at_0330(
     hass: HomeAssistant, prague: None, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     await home.automate(BLUEPRINT, inputs(hass, loaded))
@@ -73,7 +73,7 @@ async def test_the_clock_is_set_every_night_at_half_past_three(
 
 
 @pytest.mark.parametrize("warp", ["2026-06-21 01:20:00"], indirect=True)
-async def test_the_time_of_day_is_the_users(
+async def test_time_of_day_input_is_used(
     hass: HomeAssistant, prague: None, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     await home.automate(BLUEPRINT, inputs(hass, loaded, at="03:40:00"))
@@ -92,7 +92,7 @@ async def test_the_time_of_day_is_the_users(
     indirect=["warp"],
     ids=["autumn", "spring", "by half an hour", "overseas", "by two hours"],
 )
-async def test_the_clock_is_right_two_minutes_after_a_change_of_the_clocks(
+async def test_clock_is_right_two_minutes_after_dst_change(
     hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, home: Home, zone: str, change: str
 ) -> None:
     await hass.config.async_set_time_zone(zone)
@@ -118,7 +118,7 @@ async def test_the_clock_is_right_two_minutes_after_a_change_of_the_clocks(
 @pytest.mark.parametrize(
     ("changed", "minutes"), [({"change_delay": {"minutes": 20}}, 20), ({"after_change": False}, None)]
 )
-async def test_when_and_whether_that_is_done_is_for_the_user_to_choose(
+async def test_dst_change_inputs_are_used(
     hass: HomeAssistant,
     prague: None,
     loaded: MockConfigEntry,
@@ -136,7 +136,7 @@ async def test_when_and_whether_that_is_done_is_for_the_user_to_choose(
 
 
 @pytest.mark.parametrize("after_change", [True, False])
-async def test_another_time_zone_of_home_assistant_is_told_to_the_device(
+async def test_new_time_zone_sets_clock(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, after_change: bool
 ) -> None:
     await home.automate(BLUEPRINT, inputs(hass, loaded, after_change=after_change))
@@ -151,7 +151,7 @@ async def test_another_time_zone_of_home_assistant_is_told_to_the_device(
 
 
 @pytest.mark.parametrize("at_start", [True, False])
-async def test_at_the_start_it_is_set_if_that_was_not_done_for_a_day(
+async def test_start_sets_clock_if_not_set_for_a_day(
     hass: HomeAssistant, prague: None, loaded: MockConfigEntry, sim: Simulator, home: Home, at_start: bool
 ) -> None:
     automation = await home.automate(BLUEPRINT, inputs(hass, loaded, at_start=at_start))
@@ -172,7 +172,7 @@ async def test_at_the_start_it_is_set_if_that_was_not_done_for_a_day(
 
 
 @pytest.mark.parametrize("warp", ["2026-10-25 00:30:00"], indirect=True)
-async def test_a_change_of_the_clocks_that_home_assistant_slept_through_is_made_up_for_at_the_start(
+async def test_start_sets_clock_after_missed_dst_change(
     hass: HomeAssistant, prague: None, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     await home.automate(BLUEPRINT, inputs(hass, loaded, at="02:45:00"))
@@ -187,7 +187,7 @@ async def test_a_change_of_the_clocks_that_home_assistant_slept_through_is_made_
 
 
 @pytest.mark.parametrize("warp", ["2026-06-21 01:20:00"], indirect=True)
-async def test_a_command_that_fails_is_tried_again(
+async def test_failed_command_is_retried(
     hass: HomeAssistant, prague: None, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     await home.automate(BLUEPRINT, inputs(hass, loaded))
@@ -203,7 +203,7 @@ async def test_a_command_that_fails_is_tried_again(
 
 
 @pytest.mark.parametrize("warp", ["2026-06-21 01:20:00"], indirect=True)
-async def test_attempts_at_a_device_that_cannot_do_it_are_few(
+async def test_attempts_at_failing_device_are_limited(
     hass: HomeAssistant, prague: None, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     await home.automate(BLUEPRINT, inputs(hass, loaded, attempts=2, attempt_pause={"minutes": 30}))
@@ -215,7 +215,7 @@ async def test_attempts_at_a_device_that_cannot_do_it_are_few(
 
 
 @pytest.mark.parametrize("warp", ["2026-06-21 01:20:00"], indirect=True)
-async def test_a_device_that_cannot_do_it_or_is_gone_does_not_keep_the_others_from_it(
+async def test_failing_or_missing_device_does_not_block_others(
     hass: HomeAssistant, prague: None, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     async with Simulator() as other:

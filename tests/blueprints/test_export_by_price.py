@@ -35,7 +35,7 @@ async def settle() -> None:
     await asyncio.sleep(20)
 
 
-async def test_export_is_off_while_the_price_is_negative_and_on_otherwise(
+async def test_negative_price_disables_export(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, 0.1)
@@ -56,7 +56,7 @@ async def test_export_is_off_while_the_price_is_negative_and_on_otherwise(
     assert home.calls == ["export_disable", "export_enable"]
 
 
-async def test_export_that_was_limited_by_hand_is_not_raised_while_the_price_is_high(
+async def test_high_price_keeps_manual_limit(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, 1)
@@ -69,7 +69,7 @@ async def test_export_that_was_limited_by_hand_is_not_raised_while_the_price_is_
     assert sim.device.bound_limit == 4_000
 
 
-async def test_threshold_and_hysteresis_are_those_of_the_user(
+async def test_threshold_and_hysteresis_inputs_are_used(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, 30)
@@ -80,7 +80,7 @@ async def test_threshold_and_hysteresis_are_those_of_the_user(
         assert sim.device.bound_limit == limit, value
 
 
-async def test_in_between_export_stays_as_it_is_also_across_a_restart(
+async def test_price_within_hysteresis_keeps_export_over_restart(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, -1)
@@ -94,7 +94,7 @@ async def test_in_between_export_stays_as_it_is_also_across_a_restart(
     assert home.calls == ["export_disable"]
 
 
-async def test_the_price_may_be_in_an_attribute(
+async def test_price_is_read_from_attribute(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, "-5", 0.2)
@@ -109,7 +109,7 @@ async def test_the_price_may_be_in_an_attribute(
     assert sim.device.bound_limit == 10_000
 
 
-async def test_an_attribute_has_to_be_low_for_long_enough_however_old_the_state_is(
+async def test_low_for_counts_from_attribute_change(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, "today", 0.2)
@@ -123,7 +123,7 @@ async def test_an_attribute_has_to_be_low_for_long_enough_however_old_the_state_
 
 
 @pytest.mark.parametrize("five_minutes", [{"minutes": 5}, "00:05:00"])
-async def test_the_price_has_to_be_low_for_long_enough(
+async def test_low_for_delays_disabling(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, five_minutes: object
 ) -> None:
     price(hass, 1)
@@ -144,7 +144,7 @@ async def test_the_price_has_to_be_low_for_long_enough(
     assert sim.device.bound_limit == 0
 
 
-async def test_what_somebody_else_did_while_the_price_was_waited_for_is_not_done_again(
+async def test_export_disabled_during_low_for_is_not_repeated(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, -1)
@@ -155,7 +155,7 @@ async def test_what_somebody_else_did_while_the_price_was_waited_for_is_not_done
     assert home.calls == []
 
 
-async def test_a_device_that_left_while_the_price_was_waited_for_is_told_when_it_is_back(
+async def test_device_lost_during_low_for_is_commanded_on_return(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, -1)
@@ -169,7 +169,7 @@ async def test_a_device_that_left_while_the_price_was_waited_for_is_told_when_it
     assert sim.device.bound_limit == 0
 
 
-async def test_the_price_has_to_have_recovered_for_long_enough(
+async def test_high_for_delays_enabling(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, -1)
@@ -182,7 +182,7 @@ async def test_the_price_has_to_have_recovered_for_long_enough(
     assert sim.device.bound_limit == 10_000
 
 
-async def test_a_price_that_was_low_for_long_already_does_not_have_to_wait_again(
+async def test_low_for_counts_time_before_automation(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, -1)
@@ -193,7 +193,7 @@ async def test_a_price_that_was_low_for_long_already_does_not_have_to_wait_again
 
 
 @pytest.mark.parametrize("unknown", ["unavailable", "unknown", "nan", "cheap", None])
-async def test_without_a_price_export_is_switched_off_after_an_hour_unless_told_otherwise(
+async def test_missing_price_disables_export_after_an_hour(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, unknown: str | None
 ) -> None:
     price(hass, 1)
@@ -213,7 +213,7 @@ async def test_without_a_price_export_is_switched_off_after_an_hour_unless_told_
     assert sim.device.bound_limit == 10_000
 
 
-async def test_a_short_gap_in_the_price_changes_nothing(
+async def test_short_price_gap_changes_nothing(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, -1)
@@ -231,7 +231,7 @@ async def test_a_short_gap_in_the_price_changes_nothing(
     ("choice", "limit"), [("export_off", 0), ("export_on", 10_000), ("limit", 2_500), ("nothing", 6_000)]
 )
 @pytest.mark.parametrize("restarted", [False, True])
-async def test_what_to_do_without_a_price_is_for_the_user_to_choose(
+async def test_unknown_does_input_is_used(
     hass: HomeAssistant,
     loaded: MockConfigEntry,
     sim: Simulator,
@@ -268,7 +268,7 @@ async def test_what_to_do_without_a_price_is_for_the_user_to_choose(
     assert len(home.calls) == (choice != "nothing")
 
 
-async def test_a_limit_that_stood_in_for_the_price_is_lifted_when_the_price_is_back(
+async def test_fallback_limit_is_lifted_when_price_returns(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, 5)
@@ -296,7 +296,7 @@ async def test_a_limit_that_stood_in_for_the_price_is_lifted_when_the_price_is_b
     assert home.calls == ["set_export_limit", "export_enable"]
 
 
-async def test_a_limit_out_of_range_that_stands_in_for_the_price_is_not_set_again_and_again(
+async def test_fallback_limit_out_of_range_is_set_once(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     await hass.services.async_call("goodwe_sec1000", "set_export_limit", {"limit": 1}, blocking=True)
@@ -317,7 +317,7 @@ async def test_a_limit_out_of_range_that_stands_in_for_the_price_is_not_set_agai
     assert home.calls == ["set_export_limit", "set_export_limit"]
 
 
-async def test_without_the_number_a_limit_cannot_stand_in_and_export_is_switched_off(
+async def test_fallback_limit_without_number_disables_export(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, "unknown")
@@ -327,7 +327,7 @@ async def test_without_the_number_a_limit_cannot_stand_in_and_export_is_switched
 
 
 @pytest.mark.parametrize("enforce", [True, False])
-async def test_a_price_that_fell_while_home_assistant_was_off_is_followed_at_its_start(
+async def test_price_fallen_before_start_is_followed(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, enforce: bool
 ) -> None:
     price(hass, 1)
@@ -343,7 +343,7 @@ async def test_a_price_that_fell_while_home_assistant_was_off_is_followed_at_its
     assert home.calls == ["export_disable"]
 
 
-async def test_a_price_that_comes_late_after_the_start_is_followed(
+async def test_price_arriving_late_after_start_is_followed(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     await home.automate(BLUEPRINT, inputs())
@@ -356,7 +356,7 @@ async def test_a_price_that_comes_late_after_the_start_is_followed(
 
 
 @pytest.mark.parametrize("enforce", [True, False])
-async def test_a_price_that_fell_while_the_device_was_away_is_followed_when_it_is_back(
+async def test_price_fallen_while_device_offline_is_followed(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, enforce: bool
 ) -> None:
     price(hass, 1)
@@ -373,7 +373,7 @@ async def test_a_price_that_fell_while_the_device_was_away_is_followed_when_it_i
     assert home.calls == ["export_disable"]
 
 
-async def test_a_flapping_price_is_followed_once_a_minute_and_ends_right(
+async def test_flapping_price_is_followed_once_a_minute(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, 1)
@@ -388,7 +388,7 @@ async def test_a_flapping_price_is_followed_once_a_minute_and_ends_right(
     assert sim.device.bound_limit == 0
 
 
-async def test_a_price_that_flaps_within_the_hysteresis_changes_nothing(
+async def test_price_flapping_within_hysteresis_changes_nothing(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, 1)
@@ -400,7 +400,7 @@ async def test_a_price_that_flaps_within_the_hysteresis_changes_nothing(
     assert home.calls == ["export_disable"]
 
 
-async def test_the_pause_between_two_commands_is_kept(
+async def test_pause_between_commands_is_kept(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, -1)
@@ -413,7 +413,7 @@ async def test_the_pause_between_two_commands_is_kept(
     assert home.calls == ["export_disable", "export_enable"]
 
 
-async def test_what_something_else_changed_is_put_right_at_once(
+async def test_external_change_is_corrected(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, -1)
@@ -425,7 +425,7 @@ async def test_what_something_else_changed_is_put_right_at_once(
     assert home.calls == ["export_disable"] * 2
 
 
-async def test_unless_a_change_by_hand_may_last_until_the_price_changes(
+async def test_without_enforce_manual_change_lasts_until_price_change(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, -1)
@@ -439,7 +439,7 @@ async def test_unless_a_change_by_hand_may_last_until_the_price_changes(
     assert sim.device.bound_limit == 0
 
 
-async def test_a_price_that_recovers_during_the_command_is_not_forgotten(
+async def test_price_recovering_during_command_is_followed(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, 1)
@@ -454,7 +454,7 @@ async def test_a_price_that_recovers_during_the_command_is_not_forgotten(
     assert sim.device.bound_limit == 10_000
 
 
-async def test_a_command_that_fails_is_tried_again(
+async def test_failed_command_is_retried(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, 1)
@@ -468,7 +468,7 @@ async def test_a_command_that_fails_is_tried_again(
 
 
 @pytest.mark.parametrize("fault", ["ack-without-effect", "garbage"])
-async def test_attempts_at_a_device_that_cannot_do_it_are_few(
+async def test_attempts_at_failing_device_are_limited(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, fault: str
 ) -> None:
     """With garbage it is not known for a while after each attempt whether export is on."""
@@ -492,7 +492,7 @@ async def test_attempts_at_a_device_that_cannot_do_it_are_few(
     assert sim.device.bound_limit == 0
 
 
-async def test_a_price_that_recovers_ends_the_attempts(
+async def test_price_recovery_ends_attempts(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, 1)
@@ -506,7 +506,7 @@ async def test_a_price_that_recovers_ends_the_attempts(
     assert home.calls == ["export_disable"]
 
 
-async def test_a_price_that_flaps_before_a_device_that_cannot_do_it_makes_no_flood(
+async def test_flapping_price_does_not_flood_failing_device(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     price(hass, 1)
@@ -518,7 +518,7 @@ async def test_a_price_that_flaps_before_a_device_that_cannot_do_it_makes_no_flo
     assert len(home.calls) <= 31
 
 
-async def test_where_a_receiver_decides_the_command_is_not_sent_over_and_over(
+async def test_rcr_mode_does_not_repeat_command_endlessly(
     hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     """Export then counts as on, whatever limit is stored."""
@@ -533,7 +533,7 @@ async def test_where_a_receiver_decides_the_command_is_not_sent_over_and_over(
     assert len(home.calls) <= 4
 
 
-async def test_of_two_devices_the_one_that_was_chosen_is_controlled(
+async def test_only_chosen_device_is_controlled(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     async with Simulator() as other:
@@ -547,7 +547,7 @@ async def test_of_two_devices_the_one_that_was_chosen_is_controlled(
         await hass.config_entries.async_unload(second.entry_id)
 
 
-async def test_nothing_is_done_without_the_users_conditions(
+async def test_conditions_not_met_prevent_commands(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     hass.states.async_set("input_boolean.allowed", "off")
@@ -561,7 +561,7 @@ async def test_nothing_is_done_without_the_users_conditions(
     assert home.calls == ["export_disable"]
 
 
-async def test_conditions_that_fail_while_the_price_is_waited_for_count(
+async def test_conditions_failing_during_low_for_prevent_command(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     hass.states.async_set("input_boolean.allowed", "on")

@@ -26,7 +26,7 @@ def text(file: Path) -> str:
 
 
 @each_file
-def test_it_is_valid_and_runs_on_every_home_assistant_that_the_integration_runs_on(file: Path) -> None:
+def test_blueprint_is_valid_for_oldest_home_assistant(file: Path) -> None:
     this = blueprint(file)
     assert this.validate() is None
     oldest = json.loads((CHECKOUT / "hacs.json").read_text())["homeassistant"]
@@ -36,7 +36,7 @@ def test_it_is_valid_and_runs_on_every_home_assistant_that_the_integration_runs_
 
 
 @each_file
-def test_every_input_is_named_described_used_and_has_a_default_that_its_selector_takes(file: Path) -> None:
+def test_every_input_is_described_used_and_has_valid_default(file: Path) -> None:
     this = blueprint(file)
     assert extract_inputs(this.data) == set(this.inputs)
     for key, section in sections(file).items():
@@ -54,14 +54,14 @@ def test_every_input_is_named_described_used_and_has_a_default_that_its_selector
 
 
 @each_file
-def test_only_what_home_assistant_cannot_know_has_to_be_filled_in(file: Path) -> None:
+def test_only_entities_and_devices_are_required_inputs(file: Path) -> None:
     required = {key: given for key, given in blueprint(file).inputs.items() if "default" not in given}
     assert required
     assert all(set(given["selector"]) <= {"entity", "device"} for given in required.values())
 
 
 @each_file
-def test_entities_of_the_device_are_picked_among_those_of_the_integration(file: Path) -> None:
+def test_selectors_filter_by_integration(file: Path) -> None:
     picked = [
         filters
         for given in blueprint(file).inputs.values()
@@ -74,7 +74,7 @@ def test_entities_of_the_device_are_picked_among_those_of_the_integration(file: 
 
 
 @each_file
-def test_what_it_calls_by_name_is_called_so(file: Path, text: str) -> None:
+def test_names_in_italics_are_entity_names(file: Path, text: str) -> None:
     """In italics: entities as they are named in Home Assistant."""
     entities = json.loads((CHECKOUT / "custom_components" / DOMAIN / "translations" / "en.json").read_text())[
         "entity"
@@ -85,13 +85,13 @@ def test_what_it_calls_by_name_is_called_so(file: Path, text: str) -> None:
 
 
 @each_file
-def test_the_only_address_in_it_is_its_own(file: Path, text: str) -> None:
+def test_source_url_is_the_only_address(file: Path, text: str) -> None:
     assert blueprint(file).metadata["source_url"] == address(file)
     assert set(re.findall(r"https?://\S+", text)) == {address(file)}
 
 
 @each_file
-async def test_it_is_imported_by_its_address(
+async def test_blueprint_is_imported_from_source_url(
     hass: HomeAssistant, home: Home, aioclient_mock: AiohttpClientMocker, file: Path, text: str
 ) -> None:
     """What Home Assistant stores is written anew by it, and has to be the same automation."""
@@ -108,7 +108,7 @@ async def test_it_is_imported_by_its_address(
 
 
 @each_file
-async def test_the_actions_and_the_entities_it_names_exist(
+async def test_named_actions_and_entities_exist(
     hass: HomeAssistant, loaded: MockConfigEntry, file: Path, text: str
 ) -> None:
     check_names(hass, text)

@@ -35,7 +35,7 @@ async def settle() -> None:
     await asyncio.sleep(20)
 
 
-async def test_the_limit_follows_and_nothing_is_sent_twice(
+async def test_limit_follows_and_is_not_sent_twice(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     signal(hass, 10)
@@ -65,7 +65,7 @@ async def test_the_limit_follows_and_nothing_is_sent_twice(
     ],
 )
 @pytest.mark.parametrize("given_by", ["the entity", "the user"])
-async def test_the_unit_is_that_of_the_entity_or_the_one_that_was_chosen(
+async def test_unit_of_entity_or_input_is_used(
     hass: HomeAssistant,
     loaded: MockConfigEntry,
     sim: Simulator,
@@ -89,7 +89,7 @@ async def test_the_unit_is_that_of_the_entity_or_the_one_that_was_chosen(
     assert get_state(hass, "sensor.sec1000_set_export_limit_feedback").state == "1"
 
 
-async def test_percent_may_refer_to_the_rated_power(
+async def test_percent_of_rated_power_is_used(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     signal(hass, 30, "%")
@@ -98,7 +98,7 @@ async def test_percent_may_refer_to_the_rated_power(
     assert sim.device.bound_limit == 6_000
 
 
-async def test_the_value_may_be_in_an_attribute(
+async def test_value_is_read_from_attribute(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     signal(hass, "reduced", None, allowed=6)
@@ -116,7 +116,7 @@ async def test_the_value_may_be_in_an_attribute(
     assert sim.device.bound_limit == 0
 
 
-async def test_what_is_stricter_is_always_set_and_what_is_looser_only_if_it_is_worth_it(
+async def test_minimum_change_applies_only_to_raising(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     signal(hass, 5)
@@ -128,7 +128,7 @@ async def test_what_is_stricter_is_always_set_and_what_is_looser_only_if_it_is_w
         assert sim.device.bound_limit == limit, value
 
 
-async def test_a_new_maximum_is_used_at_once(
+async def test_new_maximum_is_used_at_once(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     signal(hass, 15)
@@ -141,7 +141,7 @@ async def test_a_new_maximum_is_used_at_once(
 
 
 @pytest.mark.parametrize("unknown", ["unavailable", "unknown", "inf", "a lot", None])
-async def test_without_a_value_the_limit_falls_to_the_minimum_after_ten_minutes_unless_told_otherwise(
+async def test_missing_value_lowers_limit_to_minimum_after_10_min(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, unknown: str | None
 ) -> None:
     signal(hass, 8)
@@ -164,7 +164,7 @@ async def test_without_a_value_the_limit_falls_to_the_minimum_after_ten_minutes_
 @pytest.mark.parametrize(
     ("choice", "fallback", "limit"), [("limit", 2.5, 2_500), ("limit", 50, 10_000), ("nothing", 2.5, 8_000)]
 )
-async def test_what_to_do_without_a_value_is_for_the_user_to_choose(
+async def test_unknown_does_input_is_used(
     hass: HomeAssistant,
     loaded: MockConfigEntry,
     sim: Simulator,
@@ -187,7 +187,7 @@ async def test_what_to_do_without_a_value_is_for_the_user_to_choose(
     assert len(home.calls) == 1 + (choice == "limit")
 
 
-async def test_a_value_without_a_unit_is_not_taken_for_kilowatts(
+async def test_value_without_unit_is_unknown(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     signal(hass, 8000, None)
@@ -197,7 +197,7 @@ async def test_a_value_without_a_unit_is_not_taken_for_kilowatts(
 
 
 @pytest.mark.parametrize("ten_minutes", [{"minutes": 10}, "00:10:00"])
-async def test_a_short_gap_changes_nothing(
+async def test_short_gap_changes_nothing(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, ten_minutes: object
 ) -> None:
     signal(hass, 8)
@@ -212,7 +212,7 @@ async def test_a_short_gap_changes_nothing(
 
 
 @pytest.mark.parametrize("enforce", [True, False])
-async def test_a_value_that_changed_while_home_assistant_was_off_is_followed_at_its_start(
+async def test_value_changed_before_start_is_followed(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, enforce: bool
 ) -> None:
     signal(hass, 8)
@@ -228,7 +228,7 @@ async def test_a_value_that_changed_while_home_assistant_was_off_is_followed_at_
     assert len(home.calls) == 2
 
 
-async def test_what_somebody_else_did_while_the_value_was_waited_for_is_not_done_again(
+async def test_limit_set_during_unknown_after_is_not_repeated(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     signal(hass, "unknown")
@@ -239,7 +239,7 @@ async def test_what_somebody_else_did_while_the_value_was_waited_for_is_not_done
     assert home.calls == []
 
 
-async def test_a_device_that_left_while_the_value_was_waited_for_is_told_when_it_is_back(
+async def test_device_lost_during_unknown_after_is_commanded_on_return(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     signal(hass, "unknown")
@@ -253,7 +253,7 @@ async def test_a_device_that_left_while_the_value_was_waited_for_is_told_when_it
     assert sim.device.bound_limit == 3_000
 
 
-async def test_a_restless_value_before_a_device_that_cannot_do_it_makes_no_flood(
+async def test_changing_value_does_not_flood_failing_device(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     signal(hass, 10)
@@ -265,7 +265,7 @@ async def test_a_restless_value_before_a_device_that_cannot_do_it_makes_no_flood
     assert 3 <= len(home.calls) <= 6
 
 
-async def test_a_value_that_was_lost_while_home_assistant_was_off_falls_back_in_time(
+async def test_value_lost_before_start_falls_back_in_time(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     signal(hass, 8)
@@ -279,7 +279,7 @@ async def test_a_value_that_was_lost_while_home_assistant_was_off_falls_back_in_
     assert sim.device.bound_limit == 0
 
 
-async def test_a_value_that_changed_while_the_device_was_away_is_followed_when_it_is_back(
+async def test_value_changed_while_device_offline_is_followed(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     signal(hass, 10)
@@ -295,7 +295,7 @@ async def test_a_value_that_changed_while_the_device_was_away_is_followed_when_i
     assert sim.device.bound_limit == 4_000
 
 
-async def test_a_restless_value_is_followed_at_the_pace_of_the_pause(
+async def test_changing_value_is_followed_at_pause_interval(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     signal(hass, 10)
@@ -310,7 +310,7 @@ async def test_a_restless_value_is_followed_at_the_pace_of_the_pause(
     assert not sim.patience.exhausted
 
 
-async def test_noise_within_the_minimum_change_settles(
+async def test_noise_below_minimum_change_is_ignored(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     signal(hass, 5)
@@ -321,7 +321,7 @@ async def test_noise_within_the_minimum_change_settles(
     assert len(home.calls) == 1
 
 
-async def test_what_something_else_changed_is_put_right(
+async def test_external_change_is_corrected(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     signal(hass, 4)
@@ -333,7 +333,7 @@ async def test_what_something_else_changed_is_put_right(
     assert len(home.calls) == 2
 
 
-async def test_unless_a_change_by_hand_may_last_until_the_value_changes(
+async def test_without_enforce_manual_change_lasts_until_value_change(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     signal(hass, 4)
@@ -348,7 +348,7 @@ async def test_unless_a_change_by_hand_may_last_until_the_value_changes(
 
 
 @pytest.mark.parametrize("newer", [6, 10])
-async def test_a_value_that_changes_during_the_command_is_not_forgotten(
+async def test_value_changing_during_command_is_followed(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, newer: int
 ) -> None:
     signal(hass, 10)
@@ -363,7 +363,7 @@ async def test_a_value_that_changes_during_the_command_is_not_forgotten(
 
 
 @pytest.mark.parametrize("fault", ["ack-without-effect", "garbage"])
-async def test_attempts_at_a_device_that_cannot_do_it_are_few(
+async def test_attempts_at_failing_device_are_limited(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, fault: str
 ) -> None:
     signal(hass, 10)
@@ -385,7 +385,7 @@ async def test_attempts_at_a_device_that_cannot_do_it_are_few(
     assert sim.device.bound_limit == 4_000
 
 
-async def test_a_command_that_fails_is_tried_again_and_a_newer_value_goes_first(
+async def test_failed_command_is_retried_with_newer_value(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     signal(hass, 10)
@@ -400,7 +400,7 @@ async def test_a_command_that_fails_is_tried_again_and_a_newer_value_goes_first(
     assert len(home.calls) == 2
 
 
-async def test_of_two_devices_the_one_that_was_chosen_is_controlled(
+async def test_only_chosen_device_is_controlled(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     async with Simulator() as other:
@@ -414,7 +414,7 @@ async def test_of_two_devices_the_one_that_was_chosen_is_controlled(
         await hass.config_entries.async_unload(second.entry_id)
 
 
-async def test_nothing_is_done_without_the_users_conditions(
+async def test_conditions_not_met_prevent_commands(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     hass.states.async_set("input_boolean.allowed", "off")

@@ -64,7 +64,7 @@ def told(hass: HomeAssistant) -> list[Event]:
     return events
 
 
-async def test_what_goes_well_is_not_told(
+async def test_success_is_not_notified(
     hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event]
 ) -> None:
     await home.automate(BLUEPRINT, inputs(actions=[MESSAGE]))
@@ -87,7 +87,7 @@ async def test_what_goes_well_is_not_told(
         ("ack-without-effect", 50, "general error, invalid input", "(Feedback 130 after "),
     ],
 )
-async def test_a_failure_is_told_in_words_and_forgotten_when_the_action_succeeds(
+async def test_failure_notification_is_dismissed_on_success(
     hass: HomeAssistant,
     loaded: MockConfigEntry,
     sim: Simulator,
@@ -113,7 +113,7 @@ async def test_a_failure_is_told_in_words_and_forgotten_when_the_action_succeeds
     assert notifications(hass) == []
 
 
-async def test_a_notification_stays_if_the_user_wants_to_dismiss_it_alone(
+async def test_notification_stays_without_dismiss(
     hass: HomeAssistant, loaded: MockConfigEntry, home: Home
 ) -> None:
     await home.automate(BLUEPRINT, inputs(dismiss=False))
@@ -122,7 +122,7 @@ async def test_a_notification_stays_if_the_user_wants_to_dismiss_it_alone(
     assert len(notifications(hass)) == 1
 
 
-async def test_a_corrected_limit_is_told_only_to_who_wants_to_know(
+async def test_corrected_limit_is_notified_if_chosen(
     hass: HomeAssistant, loaded: MockConfigEntry, home: Home
 ) -> None:
     await home.automate(BLUEPRINT, inputs(tell_corrected=True))
@@ -135,7 +135,7 @@ async def test_a_corrected_limit_is_told_only_to_who_wants_to_know(
     assert notifications(hass) == []
 
 
-async def test_a_corrected_limit_ends_a_failure(
+async def test_corrected_limit_dismisses_failure(
     hass: HomeAssistant, loaded: MockConfigEntry, home: Home
 ) -> None:
     await home.automate(BLUEPRINT, inputs())
@@ -145,7 +145,7 @@ async def test_a_corrected_limit_ends_a_failure(
     assert notifications(hass) == []
 
 
-async def test_a_failure_that_a_retry_mends_in_time_is_not_told(
+async def test_failure_fixed_within_lasting_is_not_notified(
     hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event]
 ) -> None:
     await home.automate(BLUEPRINT, inputs(lasting={"minutes": 2}, tell_corrected=True, actions=[MESSAGE]))
@@ -164,7 +164,7 @@ async def test_a_failure_that_a_retry_mends_in_time_is_not_told(
     assert [event.data["feedback"] for event in told] == [128]
 
 
-async def test_the_actions_of_the_user_know_what_happened(
+async def test_user_actions_receive_failure_details(
     hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event]
 ) -> None:
     automation = await home.automate(BLUEPRINT, inputs(persistent=False, actions=[MESSAGE]))
@@ -182,7 +182,7 @@ async def test_the_actions_of_the_user_know_what_happened(
     assert get_state(hass, automation).attributes["last_triggered"] == triggered
 
 
-async def test_an_action_of_the_user_that_fails_takes_nothing_else_with_it(
+async def test_failing_user_action_does_not_stop_others(
     hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event]
 ) -> None:
     async def phone(_call: ServiceCall) -> None:
@@ -197,7 +197,7 @@ async def test_an_action_of_the_user_that_fails_takes_nothing_else_with_it(
     assert len(told) == 2
 
 
-async def test_a_slow_action_of_the_user_keeps_no_other_failure_from_being_told(
+async def test_slow_user_action_does_not_delay_other_failures(
     hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event]
 ) -> None:
     await home.automate(BLUEPRINT, inputs(actions=[MESSAGE, {"delay": 60}]))
@@ -207,7 +207,7 @@ async def test_a_slow_action_of_the_user_keeps_no_other_failure_from_being_told(
 
 
 @pytest.mark.parametrize("ten_minutes", [{"minutes": 10}, "00:10:00"])
-async def test_in_the_quiet_time_only_the_notification_is_renewed(
+async def test_quiet_time_updates_only_notification(
     hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event], ten_minutes: object
 ) -> None:
     await home.automate(BLUEPRINT, inputs(actions=[MESSAGE], quiet_time=ten_minutes))
@@ -221,7 +221,7 @@ async def test_in_the_quiet_time_only_the_notification_is_renewed(
     assert len(told) == 2
 
 
-async def test_of_several_devices_each_is_told_by_its_name(
+async def test_notification_names_the_device(
     hass: HomeAssistant, loaded: MockConfigEntry, home: Home
 ) -> None:
     async with Simulator() as other:
@@ -237,7 +237,7 @@ async def test_of_several_devices_each_is_told_by_its_name(
         await hass.config_entries.async_unload(second.entry_id)
 
 
-async def test_a_device_that_does_not_answer_is_told_by_the_feedback_of_the_polling_once(
+async def test_unresponsive_device_is_notified_once_by_poll_feedback(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, told: list[Event]
 ) -> None:
     await home.automate(BLUEPRINT, inputs(actions=[MESSAGE], lasting={"minutes": 3}))
@@ -253,7 +253,7 @@ async def test_a_device_that_does_not_answer_is_told_by_the_feedback_of_the_poll
     assert notifications(hass) == []
 
 
-async def test_a_sensor_that_was_picked_by_mistake_tells_nothing(
+async def test_wrong_sensor_notifies_nothing(
     hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event]
 ) -> None:
     await home.automate(BLUEPRINT, inputs(feedback=["sensor.sec1000_voltage_l1"], actions=[MESSAGE]))

@@ -43,7 +43,7 @@ def in_words(given: Mapping[str, Any]) -> str:
 
 
 @each_file
-def test_every_input_stands_there_with_its_default_in_the_order_of_the_form(file: Path) -> None:
+def test_page_lists_inputs_with_defaults_in_form_order(file: Path) -> None:
     table = part(file).partition("| input | default |")[2].partition("\n\n")[0]
     rows = [line.split("|")[1:3] for line in table.splitlines()[2:]]
     assert [(name.strip(), default.strip()) for name, default in rows] == [
@@ -52,17 +52,15 @@ def test_every_input_stands_there_with_its_default_in_the_order_of_the_form(file
 
 
 @each_file
-def test_every_blueprint_has_its_button(file: Path) -> None:
+def test_page_has_import_button_for_blueprint(file: Path) -> None:
     assert f"]({IMPORT}{address(file)})" in part(file)
 
 
-def test_the_repository_is_named_in_the_buttons_only() -> None:
+def test_page_names_repository_in_buttons_only() -> None:
     assert PAGE.count(repository()) == PAGE.count(IMPORT) == len(FILES)
     others = set(re.findall(r"https?://([^/\s]+)", PAGE.replace(repository(), "")))
     assert others == {"my.home-assistant.io"}
 
 
-async def test_the_actions_and_the_entities_it_names_exist(
-    hass: HomeAssistant, loaded: MockConfigEntry
-) -> None:
+async def test_named_actions_and_entities_exist(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     check_names(hass, PAGE)

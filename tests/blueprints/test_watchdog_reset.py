@@ -65,7 +65,7 @@ async def _noon(hass: HomeAssistant) -> None:
     sun(hass, 50)
 
 
-async def test_the_throttling_after_a_step_of_the_load_is_ended(
+async def test_throttling_after_load_step_is_ended(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     """In a house that lives: 9 kW are switched on."""
@@ -97,7 +97,7 @@ async def test_the_throttling_after_a_step_of_the_load_is_ended(
         ({"import_above": 6_000}, {}, 0),
     ],
 )
-async def test_a_collapse_is_what_the_user_says_it_is(
+async def test_collapse_inputs_are_used(
     hass: HomeAssistant,
     loaded: MockConfigEntry,
     sim: Simulator,
@@ -113,7 +113,7 @@ async def test_a_collapse_is_what_the_user_says_it_is(
     assert resets(sim) == expected
 
 
-async def test_clouds_and_dusk_are_none(
+async def test_clouds_and_dusk_are_no_collapse(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     await home.automate(BLUEPRINT, inputs())
@@ -125,7 +125,7 @@ async def test_clouds_and_dusk_are_none(
     assert resets(sim) == 0
 
 
-async def test_a_fall_that_recovers_by_itself_is_none(
+async def test_short_fall_is_no_collapse(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     await home.automate(BLUEPRINT, inputs(collapsed_for={"minutes": 2}))
@@ -138,7 +138,7 @@ async def test_a_fall_that_recovers_by_itself_is_none(
     assert resets(sim) == 1
 
 
-async def test_a_device_that_went_silent_is_none(
+async def test_unresponsive_device_is_no_collapse(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     await home.automate(BLUEPRINT, inputs(collapsed_for={"minutes": 2}))
@@ -153,7 +153,7 @@ async def test_a_device_that_went_silent_is_none(
 
 
 @pytest.mark.parametrize("case", ["export is off", "a receiver decides", "nothing limits", "nobody knows"])
-async def test_where_something_else_may_hold_the_inverters_down_nothing_is_reset(
+async def test_other_cause_of_throttling_prevents_reset(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, case: str
 ) -> None:
     if case == "export is off":
@@ -172,7 +172,7 @@ async def test_where_something_else_may_hold_the_inverters_down_nothing_is_reset
     assert resets(sim) == 0
 
 
-async def test_export_that_is_switched_off_while_the_collapse_is_judged_counts(
+async def test_export_disabled_during_collapse_prevents_reset(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     await home.automate(BLUEPRINT, inputs())
@@ -182,9 +182,7 @@ async def test_export_that_is_switched_off_while_the_collapse_is_judged_counts(
     assert resets(sim) == 0
 
 
-async def test_switch_and_select_are_found_because_a_device_has_one_of_each(
-    hass: HomeAssistant, loaded: MockConfigEntry
-) -> None:
+async def test_device_has_one_switch_and_one_select(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     entries = er.async_entries_for_config_entry(er.async_get(hass), loaded.entry_id)
     for platform in (Platform.SWITCH, Platform.SELECT):
         (only,) = [entry for entry in entries if entry.domain == platform]
@@ -202,7 +200,7 @@ async def test_switch_and_select_are_found_because_a_device_has_one_of_each(
         (None, {"sun_elevation": -90}, 1),
     ],
 )
-async def test_the_sun_has_to_be_high_enough(
+async def test_low_sun_prevents_reset(
     hass: HomeAssistant,
     loaded: MockConfigEntry,
     sim: Simulator,
@@ -230,7 +228,7 @@ async def test_the_sun_has_to_be_high_enough(
         (None, {}, 0),
     ],
 )
-async def test_another_witness_has_to_agree(
+async def test_sun_sensor_must_confirm(
     hass: HomeAssistant,
     loaded: MockConfigEntry,
     sim: Simulator,
@@ -246,7 +244,7 @@ async def test_another_witness_has_to_agree(
     assert resets(sim) == expected
 
 
-async def test_sensors_may_show_kilowatts(
+async def test_sensors_in_kilowatts_are_converted(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     registry = er.async_get(hass)
@@ -264,7 +262,7 @@ async def test_sensors_may_show_kilowatts(
 
 
 @pytest.mark.parametrize("by_hand", [False, True])
-async def test_the_pause_since_the_last_press_is_kept_also_across_a_restart(
+async def test_minimum_pause_is_kept_over_restart(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, by_hand: bool
 ) -> None:
     assert await async_setup_component(hass, "counter", {"counter": {"resets": {}}})
@@ -287,7 +285,7 @@ async def test_the_pause_since_the_last_press_is_kept_also_across_a_restart(
     assert resets(sim) == 2
 
 
-async def test_without_a_pause_a_minute_is_kept_all_the_same(
+async def test_minimum_pause_of_zero_still_keeps_a_minute(
     hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     hass.config_entries.async_update_entry(entry, options={**entry.options, "scan_interval": 10})
@@ -303,7 +301,7 @@ async def test_without_a_pause_a_minute_is_kept_all_the_same(
 
 @pytest.mark.parametrize("warp", ["2026-06-21 21:00:00"], indirect=True)
 @pytest.mark.parametrize("counted", [False, True])
-async def test_the_daily_maximum_holds_until_midnight(
+async def test_daily_maximum_holds_until_midnight(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, counted: bool
 ) -> None:
     assert await async_setup_component(hass, "counter", {"counter": {"resets": {}}})
@@ -325,7 +323,7 @@ async def test_the_daily_maximum_holds_until_midnight(
 
 
 @pytest.mark.parametrize("warp", ["2026-06-21 22:00:00"], indirect=True)
-async def test_after_a_restart_on_a_day_with_a_reset_the_day_is_over_where_nothing_counts(
+async def test_restart_without_counter_ends_resets_for_the_day(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     await home.automate(BLUEPRINT, inputs())
@@ -341,7 +339,7 @@ async def test_after_a_restart_on_a_day_with_a_reset_the_day_is_over_where_nothi
     assert resets(sim) == 2
 
 
-async def test_a_counter_knows_the_number_after_a_restart(
+async def test_counter_keeps_number_over_restart(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     assert await async_setup_component(hass, "counter", {"counter": {"resets": {}}})
@@ -353,7 +351,7 @@ async def test_a_counter_knows_the_number_after_a_restart(
     assert resets(sim) == 2
 
 
-async def test_a_counter_that_is_gone_resets_nothing_more_on_that_day(
+async def test_missing_counter_prevents_further_resets_today(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     assert await async_setup_component(hass, "counter", {"counter": {"another": {}}})
@@ -364,7 +362,7 @@ async def test_a_counter_that_is_gone_resets_nothing_more_on_that_day(
     assert resets(sim) == 1
 
 
-async def test_a_press_by_hand_does_not_use_the_day_up(
+async def test_manual_press_does_not_count_for_daily_maximum(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     await home.automate(BLUEPRINT, inputs(daily_maximum=1))
@@ -374,7 +372,7 @@ async def test_a_press_by_hand_does_not_use_the_day_up(
     assert resets(sim) == 2
 
 
-async def test_a_reset_that_fails_counts_and_is_not_repeated(
+async def test_failed_reset_counts_and_is_not_repeated(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     automation = await home.automate(BLUEPRINT, inputs())
@@ -388,7 +386,7 @@ async def test_a_reset_that_fails_counts_and_is_not_repeated(
     assert resets(sim) == 0
 
 
-async def test_nothing_is_done_without_the_users_conditions(
+async def test_conditions_not_met_prevent_commands(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     hass.states.async_set("input_boolean.allowed", "off")

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("homes"), pytest.mark.ti
 @pytest.mark.parametrize(
     "text", ["", '{"version": 1, "minor_version": 1, "key": "goodwe'], ids=["empty", "half"]
 )
-async def test_a_note_that_is_no_json_does_not_leave_the_limit_off(tmp_path: Path, text: str) -> None:
+async def test_unreadable_pending_file_does_not_leave_limit_off(tmp_path: Path, text: str) -> None:
     async with (
         asyncio.timeout(60),
         Stage.set_up(tmp_path / "home", mode=ControlMode.DEACTIVATED, limit=OLD) as stage,

@@ -115,27 +115,21 @@ RESTORING_MOMENTS: Final = (
 )
 
 
-async def test_a_reset_killed_at_any_moment_is_put_right_by_the_next_start(
-    tmp_path: Path, subtests: pytest.Subtests
-) -> None:
+async def test_killed_reset_is_restored_by_next_start(tmp_path: Path, subtests: pytest.Subtests) -> None:
     await _play(tmp_path, subtests, RESET, [(moment,) for moment in RESET_MOMENTS])
 
 
-async def test_a_receiver_that_was_reset_decides_again_whatever_the_options_say(
-    tmp_path: Path, subtests: pytest.Subtests
-) -> None:
+async def test_killed_rcr_reset_restores_rcr(tmp_path: Path, subtests: pytest.Subtests) -> None:
     await _play(tmp_path, subtests, RESET_OF_RCR, [(WHILE_SUSPENDED,)])
 
 
-async def test_a_change_of_the_mode_killed_at_any_moment_is_put_right_by_the_next_start(
+async def test_killed_mode_change_is_restored_by_next_start(
     tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
     await _play(tmp_path, subtests, CLOCK_AND_CHANGE, [(moment,) for moment in CHANGE_MOMENTS])
 
 
-async def test_a_start_killed_while_it_puts_the_limit_back_leaves_it_to_the_next_one(
-    tmp_path: Path, subtests: pytest.Subtests
-) -> None:
+async def test_killed_restore_is_continued_by_next_start(tmp_path: Path, subtests: pytest.Subtests) -> None:
     await _play(tmp_path, subtests, RESET, [(WHILE_SUSPENDED, moment) for moment in RESTORING_MOMENTS])
 
 

@@ -189,14 +189,14 @@ async def a_life(home: Home, folder: Path) -> None:
         await stopped(home)
 
 
-async def test_an_installation_moves_in_without_a_loss(tmp_path: Path) -> None:
+async def test_migration_loses_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "home"
     async with asyncio.timeout(120), lived_in(folder) as (home, _older):
         await a_life(home, folder)
         all_moved_in(home, folder)
 
 
-async def test_killed_once_the_entry_is_on_disk_and_nothing_else_the_next_start_does_the_rest(
+async def test_migration_killed_after_entry_is_completed(
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "home"
@@ -212,7 +212,7 @@ async def test_killed_once_the_entry_is_on_disk_and_nothing_else_the_next_start_
         all_moved_in(home, folder)
 
 
-async def test_with_the_older_files_back_home_assistant_says_why_and_nothing_is_lost(tmp_path: Path) -> None:
+async def test_rollback_reports_version_and_loses_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "home"
     async with asyncio.timeout(120), lived_in(folder) as (home, older):
         await a_life(home, folder)

@@ -146,7 +146,7 @@ async def until(condition: Callable[[], bool], seconds: float) -> None:
 class TestShutdownDuringCommand:
     @pytest.mark.parametrize("answered", [1, 2, 4, 5, 6])
     @pytest.mark.parametrize("end", ENDS)
-    async def test_of_a_reset_waits_until_the_limit_is_back(
+    async def test_shutdown_waits_for_reset(
         self,
         warp: TimeWarp,
         hass: HomeAssistant,
@@ -175,7 +175,7 @@ class TestShutdownDuringCommand:
 
     @pytest.mark.parametrize("answered", [1, 2, 3, 4])
     @pytest.mark.parametrize("end", ENDS)
-    async def test_of_a_change_of_the_mode_waits_until_it_is_done(
+    async def test_shutdown_waits_for_mode_change(
         self,
         warp: TimeWarp,
         hass: HomeAssistant,
@@ -198,7 +198,7 @@ class TestShutdownDuringCommand:
         assert issue(hass, "limit_is_off", entry) is None
         await ended(call)
 
-    async def test_is_not_told_as_5_s_without_a_limit(
+    async def test_shortened_reset_is_not_reported_as_5_s(
         self, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
     ) -> None:
         call = await begin(hass, sim, RESET, 4)
@@ -210,7 +210,7 @@ class TestShutdownDuringCommand:
         assert "5 s" not in response["message"]
 
 
-async def test_a_limit_that_a_reset_cannot_put_back_is_told_as_the_device_holds_it_and_tried_again(
+async def test_failed_reset_shows_device_mode_and_is_retried(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     call = await begin(hass, sim, RESET, 4)
@@ -230,7 +230,7 @@ async def test_a_limit_that_a_reset_cannot_put_back_is_told_as_the_device_holds_
 
 class TestShutdownWithSilentDevice:
     @pytest.mark.parametrize("end", ["unload", "reload", "disable"])
-    async def test_the_entry_goes_and_the_note_stays_for_the_next_setup(
+    async def test_pending_is_kept_for_next_setup(
         self,
         hass: HomeAssistant,
         loaded: MockConfigEntry,
@@ -256,7 +256,7 @@ class TestShutdownWithSilentDevice:
         assert (sim.device.mode, sim.device.bound_limit) == RESET.target
         assert issue(hass, "limit_is_off", loaded) is None
 
-    async def test_an_unload_takes_no_longer_than_it_may(
+    async def test_unload_is_bounded_in_time(
         self, warp: TimeWarp, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
     ) -> None:
         call = await begin(hass, sim, RESET, 4)
@@ -269,7 +269,7 @@ class TestShutdownWithSilentDevice:
         assert took <= SHUTDOWN_S + 1
 
     @pytest.mark.parametrize("end", ["unload", "disable", "remove"])
-    async def test_an_entry_that_is_gone_leaves_the_device_alone(
+    async def test_nothing_is_sent_after_entry_is_gone(
         self, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, end: str
     ) -> None:
         call = await begin(hass, sim, RESET, 4)
@@ -286,7 +286,7 @@ class TestShutdownWithSilentDevice:
         assert reported is None
 
     @pytest.mark.parametrize("end", ["unload", "disable", "remove"])
-    async def test_an_end_while_a_note_is_being_restored_is_an_end(
+    async def test_shutdown_during_restore_ends_restore(
         self,
         warp: TimeWarp,
         hass: HomeAssistant,
@@ -311,7 +311,7 @@ class TestShutdownWithSilentDevice:
         assert (pending_key in hass_storage) is (end != "remove")
         assert (issue(hass, "limit_was_left_off", entry) is not None) is (end == "remove")
 
-    async def test_a_removal_leaves_an_issue_that_stays(
+    async def test_removal_leaves_persistent_issue(
         self,
         hass: HomeAssistant,
         loaded: MockConfigEntry,
@@ -336,7 +336,7 @@ class TestShutdownWithSilentDevice:
         assert [key for key in hass_storage if loaded.entry_id in key] == []
         await ended(call)
 
-    async def test_a_removal_tries_once_more(
+    async def test_removal_retries_restore(
         self,
         hass: HomeAssistant,
         loaded: MockConfigEntry,
@@ -357,7 +357,7 @@ class TestShutdownWithSilentDevice:
 
 
 class TestWhileSuspended:
-    async def test_nothing_else_talks_to_the_device_and_nothing_is_believed(
+    async def test_suspended_limit_blocks_other_requests_and_baseline(
         self, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
     ) -> None:
         coordinator = loaded.runtime_data.coordinator
@@ -377,7 +377,7 @@ class TestWhileSuspended:
         assert loaded.options == options
         assert coordinator.data.proven_limit == OLD
 
-    async def test_a_poll_that_is_under_way_comes_to_its_end_first(
+    async def test_running_poll_finishes_before_reset(
         self, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
     ) -> None:
         sim.inject("silence", count=1)
@@ -390,7 +390,7 @@ class TestWhileSuspended:
 
     @pytest.mark.parametrize("answered", [1, 2, 3, 4, 5, 6])
     @pytest.mark.usefixtures("loaded")
-    async def test_the_newest_wish_wins_at_once(
+    async def test_newer_limit_cuts_reset_short(
         self,
         hass: HomeAssistant,
         sim: Simulator,
@@ -417,7 +417,7 @@ class TestWhileSuspended:
 
     @pytest.mark.parametrize("answered", [5, 6])
     @pytest.mark.usefixtures("loaded")
-    async def test_a_wish_after_it_does_not_make_the_reset_a_failure(
+    async def test_limit_after_reset_does_not_fail_reset(
         self, hass: HomeAssistant, sim: Simulator, answered: int
     ) -> None:
         reset = await begin(hass, sim, RESET, answered)
@@ -428,7 +428,7 @@ class TestWhileSuspended:
         assert reset.result()["feedback"] == 1
 
     @pytest.mark.usefixtures("loaded")
-    async def test_of_several_wishes_the_last_one_wins(self, hass: HomeAssistant, sim: Simulator) -> None:
+    async def test_last_of_several_limits_wins_over_reset(self, hass: HomeAssistant, sim: Simulator) -> None:
         reset = await begin(hass, sim, RESET, 4)
         older, newer = act(hass, "export_disable"), act(hass, "set_export_limit", limit=2)
         await asyncio.gather(reset, older, newer, return_exceptions=True)
@@ -437,7 +437,7 @@ class TestWhileSuspended:
         assert isinstance(reset.exception(), HomeAssistantError)
 
     @pytest.mark.usefixtures("loaded")
-    async def test_a_second_reset_is_refused(self, hass: HomeAssistant, sim: Simulator) -> None:
+    async def test_second_reset_is_refused(self, hass: HomeAssistant, sim: Simulator) -> None:
         call = await begin(hass, sim, RESET, 4)
         with pytest.raises(ServiceValidationError, match="a watchdog reset is running"):
             await act(hass, "reset_export_watchdog")
@@ -445,7 +445,7 @@ class TestWhileSuspended:
         assert tuple(requests(sim)) == RESET.sent
         assert (sim.device.mode, sim.device.bound_limit) == RESET.target
 
-    async def test_another_address_is_refused(
+    async def test_reconfigure_is_refused_while_suspended(
         self, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
     ) -> None:
         call = await begin(hass, sim, RESET, 4)
@@ -460,7 +460,7 @@ class TestWhileSuspended:
         assert flow["step_id"] == "reconfigure"
 
     @pytest.mark.usefixtures("loaded")
-    async def test_export_counts_as_enabled(self, hass: HomeAssistant, sim: Simulator) -> None:
+    async def test_suspended_limit_shows_export_on(self, hass: HomeAssistant, sim: Simulator) -> None:
         await act(hass, "export_disable")
         assert get_state(hass, EXPORT_STATE).state == "off"
         call = await begin(hass, sim, RESET, 4)
@@ -471,7 +471,7 @@ class TestWhileSuspended:
 
 class TestOutage:
     @pytest.mark.parametrize("lost", range(1, 1 + len(RESET.sent)))
-    async def test_of_60_s_from_any_request_of_a_reset_on_is_put_right_by_itself(
+    async def test_reset_recovers_from_60_s_outage(
         self,
         hass: HomeAssistant,
         loaded: MockConfigEntry,
@@ -488,7 +488,7 @@ class TestOutage:
         assert get_state(hass, LIMIT_DIFFERS).state == "off"
 
     @pytest.mark.parametrize("lost", range(1, 1 + len(CHANGE.sent)))
-    async def test_of_60_s_from_any_request_of_a_change_on_leaves_the_old_mode_or_the_new_one(
+    async def test_mode_change_survives_60_s_outage(
         self,
         hass: HomeAssistant,
         entry: MockConfigEntry,
@@ -505,7 +505,7 @@ class TestOutage:
         await until(lambda: get_state(hass, POWER).state != "unavailable", 60)
         assert issue(hass, "limit_is_off", entry) is None
 
-    async def test_that_lasts_is_told_in_repairs_until_it_is_over(
+    async def test_long_outage_raises_issue_until_restored(
         self,
         hass: HomeAssistant,
         loaded: MockConfigEntry,
@@ -530,7 +530,7 @@ class TestOutage:
         assert (sim.device.mode, sim.device.bound_limit) == RESET.target
         assert issue(hass, "limit_is_off", loaded) is None
 
-    async def test_does_not_make_the_newest_wish_forgotten(
+    async def test_limit_sent_during_outage_is_restored(
         self,
         hass: HomeAssistant,
         loaded: MockConfigEntry,
@@ -544,7 +544,7 @@ class TestOutage:
         assert get_state(hass, EXPORT_STATE).state == "off"
         assert issue(hass, "limit_is_off", loaded) is None
 
-    async def test_is_told_with_the_newest_wish(
+    async def test_issue_names_newest_limit(
         self, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
     ) -> None:
         reset = await begin(hass, sim, RESET, 4)
@@ -559,7 +559,7 @@ class TestOutage:
         assert told.translation_placeholders["limit"] == "0.00"
         sim.clear_faults()
 
-    async def test_does_not_make_the_newest_wish_a_difference(
+    async def test_limit_sent_during_outage_is_no_difference(
         self,
         hass: HomeAssistant,
         loaded: MockConfigEntry,
@@ -573,7 +573,7 @@ class TestOutage:
         assert get_state(hass, LIMIT_DIFFERS).state == "off"
 
     @pytest.mark.parametrize("later", [4, 28, 48])
-    async def test_and_a_reload_do_not_let_an_old_target_win(
+    async def test_reload_during_outage_keeps_newest_limit(
         self,
         hass: HomeAssistant,
         loaded: MockConfigEntry,
@@ -596,7 +596,7 @@ class TestOutage:
 
 class TestPendingNotSaved:
     @pytest.mark.parametrize("command", [RESET, CHANGE], ids=lambda command: command.action)
-    async def test_keeps_the_limit_from_being_taken_off(
+    async def test_unsaved_pending_prevents_suspension(
         self,
         hass: HomeAssistant,
         entry: MockConfigEntry,
@@ -623,7 +623,7 @@ class TestPendingNotSaved:
 
 
 class TestPendingAtSetup:
-    async def test_is_made_true_while_the_entry_is_loaded_already(
+    async def test_pending_is_restored_after_entry_is_loaded(
         self,
         hass: HomeAssistant,
         entry: MockConfigEntry,
@@ -647,7 +647,7 @@ class TestPendingAtSetup:
         assert issue(hass, "limit_is_off", entry) is None
         await until(lambda: get_state(hass, POWER).state != "unavailable", 60)
 
-    async def test_of_a_device_that_refuses_connections_is_made_true_when_it_is_back(
+    async def test_pending_of_unreachable_device_is_restored_on_return(
         self,
         hass: HomeAssistant,
         entry: MockConfigEntry,
@@ -667,7 +667,7 @@ class TestPendingAtSetup:
         assert (sim.device.mode, sim.device.bound_limit) == RESET.target
 
     @pytest.mark.parametrize("mode", [ControlMode.VALUE, ControlMode.RCR, ControlMode.DRED])
-    async def test_is_dropped_where_something_limits_the_export_already(
+    async def test_pending_is_cleared_if_a_mode_limits_already(
         self,
         hass: HomeAssistant,
         entry: MockConfigEntry,
@@ -697,7 +697,7 @@ class TestPendingAtSetup:
             "a newer version",
         ],
     )
-    async def test_that_is_damaged_gives_way_to_what_was_last_proven(
+    async def test_corrupt_pending_restores_last_verified_limit(
         self,
         hass: HomeAssistant,
         entry: MockConfigEntry,
@@ -724,7 +724,7 @@ class TestPendingAtSetup:
         assert (sim.device.mode, sim.device.bound_limit) == RESET.target
         assert issue(hass, "limit_is_off", entry) is None
 
-    async def test_that_is_damaged_where_nothing_was_proven_leaves_the_device_as_it_is(
+    async def test_corrupt_pending_without_baseline_is_ignored(
         self,
         hass: HomeAssistant,
         entry: MockConfigEntry,

@@ -46,9 +46,7 @@ STOPS: Final = (
 )
 
 
-async def test_home_assistant_stops_only_when_the_limit_is_back(
-    tmp_path: Path, subtests: pytest.Subtests
-) -> None:
+async def test_stop_waits_until_limit_is_restored(tmp_path: Path, subtests: pytest.Subtests) -> None:
     ends = await asyncio.gather(
         *(_stopped_in_the_middle(tmp_path / str(number), stop) for number, stop in enumerate(STOPS)),
         return_exceptions=True,
@@ -75,7 +73,7 @@ async def _stopped_in_the_middle(folder: Path, stop: Stop) -> None:
         await _next_start_writes_nothing(stage)
 
 
-async def test_a_device_that_is_dead_does_not_keep_home_assistant_from_stopping(tmp_path: Path) -> None:
+async def test_silent_device_does_not_block_stop(tmp_path: Path) -> None:
     async with asyncio.timeout(90), Stage.set_up(tmp_path / "home", mode=RESET.held, limit=OLD) as stage:
         stage.home.automate(RESET.at(START))
         async with stage.home.running():
@@ -93,7 +91,7 @@ async def test_a_device_that_is_dead_does_not_keep_home_assistant_from_stopping(
         assert (stage.sim.device.mode, stage.sim.device.bound_limit) == RESET.target
 
 
-async def test_a_stop_while_a_start_puts_the_limit_back_waits_for_that_too(tmp_path: Path) -> None:
+async def test_stop_during_restore_at_start_waits(tmp_path: Path) -> None:
     async with asyncio.timeout(90), Stage.set_up(tmp_path / "home", mode=RESET.held, limit=OLD) as stage:
         stage.home.automate(RESET.at(START))
         async with stage.home.running():
@@ -113,7 +111,7 @@ async def test_a_stop_while_a_start_puts_the_limit_back_waits_for_that_too(tmp_p
         await _next_start_writes_nothing(stage)
 
 
-async def test_a_reset_that_the_stop_itself_triggers_leaves_the_limit_on(tmp_path: Path) -> None:
+async def test_reset_triggered_by_stop_leaves_limit_on(tmp_path: Path) -> None:
     async with asyncio.timeout(90), Stage.set_up(tmp_path / "home", mode=RESET.held, limit=OLD) as stage:
         stage.home.automate(Automation(START, [("get_export_limit", {})]), RESET.at(SHUTDOWN))
         async with stage.home.running():

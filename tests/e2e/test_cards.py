@@ -51,9 +51,7 @@ def paste(screen: Screen, card: str) -> None:
 
 @pytest.mark.usefixtures("dashboard")
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_the_cards_of_the_readme_do_what_they_say(
-    spelling: str, added: SimulatedDevice, screen: Screen
-) -> None:
+def test_readme_cards_control_export(spelling: str, added: SimulatedDevice, screen: Screen) -> None:
     paste(screen, cards(spelling))
     disable, enable, seven = (screen.page.get_by_role("button", name=name) for name in CARDS)
     screen.shows("Limit", "10.00 kW")

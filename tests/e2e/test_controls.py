@@ -11,7 +11,7 @@ from .screen import Screen
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-def test_the_switch_turns_export_off_and_on(added: SimulatedDevice, screen: Screen) -> None:
+def test_switch_turns_export_off_and_on(added: SimulatedDevice, screen: Screen) -> None:
     screen.open_device()
     row = screen.row("Export to grid", "toggle")
     # What can be seen of a switch lies over what tells its state.
@@ -34,7 +34,7 @@ def test_the_switch_turns_export_off_and_on(added: SimulatedDevice, screen: Scre
     assert added.limit_in_force() == 10
 
 
-def test_the_number_sets_the_limit(added: SimulatedDevice, screen: Screen) -> None:
+def test_number_sets_limit(added: SimulatedDevice, screen: Screen) -> None:
     screen.open_device()
     box = screen.row("Export limit", "number").get_by_role("spinbutton")
     # "10.0" on an older Home Assistant.
@@ -48,7 +48,7 @@ def test_the_number_sets_the_limit(added: SimulatedDevice, screen: Screen) -> No
     assert added.limit_in_force() == 7
 
 
-def test_a_limit_out_of_range_is_brought_into_it_and_told(added: SimulatedDevice, screen: Screen) -> None:
+def test_limit_out_of_range_is_corrected_and_reported(added: SimulatedDevice, screen: Screen) -> None:
     screen.open("/developer-tools/action")
     # "Go to YAML mode" on an older Home Assistant.
     screen.page.get_by_role("button", name=re.compile("YAML mode$")).click()

@@ -11,7 +11,7 @@ from .words import error
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-def test_options_are_put_in_force_and_kept(added: SimulatedDevice, screen: Screen) -> None:
+def test_options_are_applied_and_saved(added: SimulatedDevice, screen: Screen) -> None:
     window = FlowDialog.of_options(screen)
     window.shows("General")
     window.expect_filled(Refresh_interval=30)

@@ -14,7 +14,7 @@ from .screen import Screen
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-def test_every_picture_can_be_taken(
+def test_every_screenshot_can_be_taken(
     home: Home, added: SimulatedDevice, screen: Screen, tmp_path: Path
 ) -> None:
     screen.open_integration()

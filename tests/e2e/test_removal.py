@@ -9,7 +9,7 @@ from .screen import Screen
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-def test_a_removed_device_is_left_as_it_is(added: SimulatedDevice, screen: Screen) -> None:
+def test_removal_does_not_change_device(added: SimulatedDevice, screen: Screen) -> None:
     screen.open_integration()
     entry = screen.page.locator("ha-config-entry-row")
     # Another menu is the device's.

@@ -26,7 +26,7 @@ def break_in_a_reset(device: SimulatedDevice, screen: Screen) -> None:
     device.do("fault", name="close-before-answer")
 
 
-def test_a_limit_that_is_off_is_in_repairs_until_it_is_back(
+def test_suspended_limit_is_in_repairs_until_restored(
     home: Home, added: SimulatedDevice, screen: Screen
 ) -> None:
     break_in_a_reset(added, screen)

@@ -17,7 +17,7 @@ from .words import aborted, error
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-def test_three_windows_lead_to_the_device(device: SimulatedDevice, screen: Screen) -> None:
+def test_setup_in_three_steps_adds_device(device: SimulatedDevice, screen: Screen) -> None:
     device.do("hold")
     window = FlowDialog.of_setup(screen)
     window.shows("Connection")
@@ -53,7 +53,7 @@ def nobody() -> Iterator[int]:
         yield port
 
 
-def test_each_window_tells_what_is_wrong(
+def test_setup_steps_show_their_errors(
     home: Home, device: SimulatedDevice, screen: Screen, nobody: int
 ) -> None:
     window = FlowDialog.of_setup(screen)
@@ -100,7 +100,7 @@ def test_each_window_tells_what_is_wrong(
     assert device.limit_in_force() == 10
 
 
-def test_a_device_is_set_up_once(added: SimulatedDevice, screen: Screen) -> None:
+def test_second_setup_of_device_aborts(added: SimulatedDevice, screen: Screen) -> None:
     window = FlowDialog.of_setup(screen)
     window.shows("Connection")
     window.fill(Host=LOOPBACK, Port=added.port)

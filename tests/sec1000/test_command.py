@@ -56,11 +56,11 @@ CAPTURED = bytes.fromhex(
         (set_clock(datetime(2026, 11, 22, 13, 4, 59)), "00 0c 01 01 05 1a 0b 00 16 0d 04 3b 00 8e"),  # noqa: DTZ001
     ],
 )
-def test_requests_are_the_bytes_of_the_protocol(command: Command[object], request_bytes: str) -> None:
+def test_request_encoding_matches_protocol(command: Command[object], request_bytes: str) -> None:
     assert command.encode() == bytes.fromhex(request_bytes)
 
 
-def test_the_captured_answer_means_what_the_device_showed() -> None:
+def test_captured_telemetry_is_decoded() -> None:
     telemetry = READ_TELEMETRY.read(CAPTURED)
     assert telemetry.voltage == Phases(241.0, 240.4, 240.9)
     assert telemetry.current == Phases(4.80, 3.90, 5.08)
@@ -69,12 +69,12 @@ def test_the_captured_answer_means_what_the_device_showed() -> None:
     assert telemetry.load_power == 3737
 
 
-def test_export_settings_are_read_with_their_signs() -> None:
+def test_negative_limit_in_settings_is_decoded() -> None:
     answer = encode_answer(Frame(0x43, bytes.fromhex("03 00007530 00000064 fffffc18")))
     assert READ_EXPORT_SETTINGS.read(answer) == ExportSettings(ControlMode.VALUE, 30_000, 100, -1_000)
 
 
-def test_the_five_bytes_in_front_are_not_judged() -> None:
+def test_unknown_prefix_is_accepted() -> None:
     assert READ_TELEMETRY.read(b"\xff\x00\xffXY" + CAPTURED[5:]) == READ_TELEMETRY.read(CAPTURED)
 
 
@@ -96,12 +96,12 @@ def test_the_five_bytes_in_front_are_not_judged() -> None:
         (CAPTURED[:5] + b"\x00\x00" + CAPTURED[7:], UnexpectedAnswerError),
     ],
 )
-def test_an_answer_counts_only_when_all_of_it_is_right(answer: bytes, error: type[Exception]) -> None:
+def test_malformed_answer_is_rejected(answer: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
         READ_TELEMETRY.read(answer)
 
 
-def test_a_control_mode_that_is_none_makes_no_sense() -> None:
+def test_unknown_control_mode_is_rejected() -> None:
     with pytest.raises(InvalidAnswerError, match="control mode 9"):
         READ_EXPORT_SETTINGS.read(encode_answer(Frame(0x43, b"\x09" + bytes(12))))
 
@@ -119,13 +119,13 @@ def test_a_control_mode_that_is_none_makes_no_sense() -> None:
         lambda: watts(float("-inf")),
     ],
 )
-def test_what_the_wire_cannot_carry_is_refused_before_it_is_sent(impossible: object) -> None:
+def test_unencodable_value_raises_invalid_value(impossible: object) -> None:
     assert callable(impossible)
     with pytest.raises(InvalidValueError):
         impossible()
 
 
-def test_no_frame_is_longer_than_its_length_can_say() -> None:
+def test_data_beyond_length_field_is_rejected() -> None:
     with pytest.raises(ValueError, match="do not fit"):
         encode(Frame(0x42, bytes(0xFFFF)))
 
@@ -144,6 +144,6 @@ def test_no_frame_is_longer_than_its_length_can_say() -> None:
         (8.07, 8070),
     ],
 )
-def test_kilowatts_become_the_nearest_watts(kw: float, w: int) -> None:
+def test_kilowatts_are_rounded_to_watts(kw: float, w: int) -> None:
     assert watts(kw) == w
     assert kilowatts(w) == kw

@@ -17,7 +17,7 @@ from simulator import Simulator
 TARGET = ExportTarget(ControlMode.VALUE, 30_000, 7_000, sum_of_phases=True)
 
 
-def test_the_pauses_and_deadlines_are_those_that_the_device_needs() -> None:
+def test_standard_timing_is_unchanged() -> None:
     """Every other test shortens them or runs in virtual time; nobody may shorten these by accident."""
     assert Timing() == Timing(
         pacing=0.5,
@@ -47,16 +47,14 @@ def test_the_pauses_and_deadlines_are_those_that_the_device_needs() -> None:
         (ControlMode.DEACTIVATED, 30_000, 7_000, False),
     ],
 )
-def test_a_read_back_agrees_within_50_w_and_in_the_mode(
+def test_read_back_agrees_within_50_w_in_same_mode(
     mode: ControlMode, capacity: int, limit: int, same: bool
 ) -> None:
     assert agrees(ExportSettings(mode, capacity, 100, limit), TARGET) is same
 
 
 @pytest.mark.parametrize("fault", ["close-before-answer", "wrong-checksum", "reset"])
-async def test_a_request_that_failed_is_followed_by_the_pause_too(
-    client: Sec1000Client, sim: Simulator, fault: str
-) -> None:
+async def test_failed_request_is_followed_by_pause(client: Sec1000Client, sim: Simulator, fault: str) -> None:
     sim.inject(fault)
     for _ in range(4):
         with pytest.raises(Sec1000Error):
@@ -65,9 +63,7 @@ async def test_a_request_that_failed_is_followed_by_the_pause_too(
     assert all(later - earlier >= client.line.timing.pacing for earlier, later in pairwise(arrivals))
 
 
-async def test_a_request_that_was_cancelled_is_followed_by_the_pause_too(
-    client: Sec1000Client, sim: Simulator
-) -> None:
+async def test_cancelled_request_is_followed_by_pause(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("silence", count=1)
     task = asyncio.create_task(client.read_telemetry())
     await sim.wait_for_requests(1)
@@ -79,9 +75,7 @@ async def test_a_request_that_was_cancelled_is_followed_by_the_pause_too(
     assert sim.requests[1].time - cancelled >= client.line.timing.pacing * 0.9
 
 
-async def test_a_change_of_mode_that_does_not_succeed_costs_no_more_than_twelve_requests(
-    client: Sec1000Client, sim: Simulator
-) -> None:
+async def test_failed_mode_change_costs_at_most_12_requests(client: Sec1000Client, sim: Simulator) -> None:
     sim.device.mode = ControlMode.RCR
     await client.read_export_settings()
     sim.inject("ack-without-effect")
@@ -92,6 +86,6 @@ async def test_a_change_of_mode_that_does_not_succeed_costs_no_more_than_twelve_
     assert stats.requests == len(sim.requests) <= 12
 
 
-async def test_one_device_has_one_line_however_its_name_is_spelled(client: Sec1000Client) -> None:
+async def test_host_spelling_does_not_change_transport(client: Sec1000Client) -> None:
     assert transport_for("SEC1000.local", 1234) is transport_for("sec1000.LOCAL", 1234)
     assert transport_for("sec1000.local", 1234) is not transport_for("sec1000.local", 1235)

@@ -196,7 +196,7 @@ def attempt[T](read: Callable[[], T]) -> T | Sec1000Error:
 # Bytes to frame.
 
 
-def test_what_is_taken_for_a_frame_is_one(examples: int) -> None:
+def test_decoded_frame_encodes_to_same_bytes(examples: int) -> None:
     """Whatever is decoded gives the same bytes when it is encoded: there is no second reading."""
 
     @thorough(examples)
@@ -212,7 +212,7 @@ def test_what_is_taken_for_a_frame_is_one(examples: int) -> None:
     check()
 
 
-def test_every_frame_comes_back_as_it_was(examples: int) -> None:
+def test_encoded_frame_decodes_to_same_frame(examples: int) -> None:
     @thorough(examples)
     @given(st.builds(Frame, st.integers(0, 255), st.binary(max_size=300)))
     def check(frame: Frame) -> None:
@@ -224,7 +224,7 @@ def test_every_frame_comes_back_as_it_was(examples: int) -> None:
 # Bytes to answer.
 
 
-def test_an_answer_counts_exactly_when_it_is_right(examples: int) -> None:
+def test_answer_is_accepted_exactly_when_well_formed(examples: int) -> None:
     """Any bytes give a value or a Sec1000Error, and a value only where length, address and all are right."""
 
     @thorough(examples)
@@ -244,7 +244,7 @@ def test_an_answer_counts_exactly_when_it_is_right(examples: int) -> None:
     check()
 
 
-def test_a_damaged_answer_is_never_another_value(examples: int) -> None:
+def test_damaged_answer_never_gives_another_value(examples: int) -> None:
     """Damage is seen, or left the value as it was, or the sum of the bytes happens to be right again."""
 
     @thorough(examples)
@@ -266,7 +266,7 @@ def test_a_damaged_answer_is_never_another_value(examples: int) -> None:
 @pytest.mark.parametrize(
     ("good", "command"), [(CAPTURED_BYTES, READ_TELEMETRY), (SETTINGS_BYTES, READ_EXPORT_SETTINGS)]
 )
-def test_one_wrong_byte_is_always_seen(good: bytes, command: Command[Any]) -> None:
+def test_single_wrong_byte_is_always_detected(good: bytes, command: Command[Any]) -> None:
     """All of them: every byte behind the prefix, with every other value, and every length cut short."""
     for at, byte in itertools.product(range(5, len(good)), range(256)):
         if byte != good[at]:
@@ -278,7 +278,7 @@ def test_one_wrong_byte_is_always_seen(good: bytes, command: Command[Any]) -> No
         assert isinstance(attempt(lambda size=size: command.read(good[:size])), Sec1000Error)  # type: ignore[misc]
 
 
-def test_a_head_announces_what_is_wanted_or_is_refused(examples: int) -> None:
+def test_head_with_unexpected_length_is_rejected(examples: int) -> None:
     """What follows a head is never believed to be longer than the largest known answer."""
 
     @thorough(examples)
@@ -297,7 +297,7 @@ def test_a_head_announces_what_is_wanted_or_is_refused(examples: int) -> None:
 # Value to bytes and back.
 
 
-def test_every_limit_reaches_the_device_as_it_was_meant(examples: int) -> None:
+def test_any_int32_limit_reaches_device_unchanged(examples: int) -> None:
     """The whole range of the wire; a device refuses what is negative."""
 
     @thorough(examples)
@@ -321,7 +321,7 @@ def test_every_limit_reaches_the_device_as_it_was_meant(examples: int) -> None:
     check()
 
 
-def test_what_the_wire_cannot_carry_is_refused(examples: int) -> None:
+def test_limit_beyond_int32_is_rejected(examples: int) -> None:
     @thorough(examples)
     @example(2**31, 0)
     @example(0, -(2**31) - 1)
@@ -334,7 +334,7 @@ def test_what_the_wire_cannot_carry_is_refused(examples: int) -> None:
     check()
 
 
-def test_every_time_reaches_the_device_to_the_second(examples: int) -> None:
+def test_any_time_reaches_device_to_the_second(examples: int) -> None:
     @thorough(examples)
     @example(datetime(2000, 1, 1))  # noqa: DTZ001 - the device knows no zone
     @example(datetime(2024, 2, 29, 23, 59, 59))  # noqa: DTZ001 - the device knows no zone
@@ -351,7 +351,7 @@ def test_every_time_reaches_the_device_to_the_second(examples: int) -> None:
     check()
 
 
-def test_a_time_beyond_the_devices_clock_is_refused(examples: int) -> None:
+def test_time_outside_clock_range_is_rejected(examples: int) -> None:
     @thorough(examples)
     @example(datetime(1999, 12, 31, 23, 59, 59))  # noqa: DTZ001 - the device knows no zone
     @example(datetime(2256, 1, 1))  # noqa: DTZ001 - the device knows no zone
@@ -366,7 +366,7 @@ def test_a_time_beyond_the_devices_clock_is_refused(examples: int) -> None:
 @pytest.mark.parametrize("before", ControlMode)
 @pytest.mark.parametrize("mode", LIMITING_MODES)
 @pytest.mark.parametrize("on", [True, False])
-def test_every_switch_reaches_the_device(before: ControlMode, mode: ControlMode, on: bool) -> None:
+def test_mode_switch_reaches_device(before: ControlMode, mode: ControlMode, on: bool) -> None:
     command = switch_mode(mode, on=on)
     device = Device(lambda: 0.0, mode=before)
     answer = perform(decode(command.encode()), device, lambda: CAPTURED)
@@ -376,7 +376,7 @@ def test_every_switch_reaches_the_device(before: ControlMode, mode: ControlMode,
     assert command.read(encode_answer(answer)) == (0x06 if on or before is mode else 0x15)
 
 
-def test_every_measurement_is_read_as_it_was_told(examples: int) -> None:
+def test_any_telemetry_is_decoded_unchanged(examples: int) -> None:
     @thorough(examples)
     @example([2**31 - 1] * 11, b"\x04REVO")
     @example([-(2**31)] * 11, b"\x00\x31\x01\x01\x0b")
@@ -398,7 +398,7 @@ def test_every_measurement_is_read_as_it_was_told(examples: int) -> None:
     check()
 
 
-def test_every_setting_is_read_as_it_is_held(examples: int) -> None:
+def test_any_settings_are_decoded_unchanged(examples: int) -> None:
     @thorough(examples)
     @given(mode, int32, int32, int32)
     def check(mode: ControlMode, capacity: int, ct_ratio: int, limit: int) -> None:
@@ -474,9 +474,7 @@ PATIENCE_OF_THE_TEST: Final = 20.0
 """s; far beyond the deadline of a request, so that only a hang is found, not a slow machine."""
 
 
-def test_whatever_comes_through_the_socket_is_a_value_or_an_error(
-    examples: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_any_bytes_from_socket_give_value_or_error(examples: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """In any pieces, with any end. Little of it is taken, and no connection is left behind."""
     reads = examples // 2
     buffered = 0
@@ -576,7 +574,7 @@ OPTIONS: Final = ExportOptions(
 )
 
 
-def test_whatever_is_given_as_a_limit_is_in_range_or_refused(examples: int) -> None:
+def test_any_limit_input_is_in_range_or_rejected(examples: int) -> None:
     @thorough(examples)
     @example("1e306", [0, 10_000])
     @example(-1.7e308, [0, 10_000])
@@ -604,7 +602,7 @@ def test_whatever_is_given_as_a_limit_is_in_range_or_refused(examples: int) -> N
     check()
 
 
-def test_a_limit_in_range_is_taken_to_the_watt(examples: int) -> None:
+def test_limit_in_range_is_kept_to_the_watt(examples: int) -> None:
     """However it is written, and without a correction that nobody needs."""
 
     @thorough(examples)

@@ -44,19 +44,19 @@ ERROR_OF_FAULT: list[tuple[str, type[Sec1000Error]]] = [
 ]
 
 
-async def test_the_captured_frame_is_read_through_a_socket(client: Sec1000Client, sim: Simulator) -> None:
+async def test_captured_telemetry_is_read_over_socket(client: Sec1000Client, sim: Simulator) -> None:
     sim.hold(CAPTURED)
     assert await client.read_telemetry() == CAPTURED
 
 
-async def test_the_settings_are_what_the_device_holds(client: Sec1000Client, sim: Simulator) -> None:
+async def test_settings_match_device(client: Sec1000Client, sim: Simulator) -> None:
     sim.device.mode = ControlMode.RCR
     settings = await client.read_export_settings()
     assert (settings.mode, settings.capacity, settings.limit) == (ControlMode.RCR, 30_000, 10_000)
 
 
 @pytest.mark.parametrize(("fault", "error"), ERROR_OF_FAULT)
-async def test_each_fault_has_its_error(
+async def test_fault_raises_its_error(
     client: Sec1000Client, sim: Simulator, fault: str, error: type[Sec1000Error]
 ) -> None:
     sim.inject(fault)
@@ -68,7 +68,7 @@ async def test_each_fault_has_its_error(
 @pytest.mark.parametrize(
     "fault", [fault for fault, _ in ERROR_OF_FAULT if fault not in {"exhausted", "refused"}]
 )
-async def test_a_fault_that_passes_costs_one_more_request(
+async def test_transient_fault_costs_one_more_request(
     client: Sec1000Client, sim: Simulator, fault: str
 ) -> None:
     sim.inject(fault, count=1)
@@ -79,7 +79,7 @@ async def test_a_fault_that_passes_costs_one_more_request(
 
 
 @pytest.mark.parametrize("fault", ["byte-by-byte", "trailing-bytes", "other-prefix"])
-async def test_what_is_odd_but_right_is_read_at_once(
+async def test_unusual_but_valid_answer_needs_no_retry(
     client: Sec1000Client, sim: Simulator, fault: str
 ) -> None:
     sim.hold(CAPTURED)
@@ -87,20 +87,20 @@ async def test_what_is_odd_but_right_is_read_at_once(
     assert await client.read_telemetry(tries=1) == CAPTURED
 
 
-async def test_three_tries_and_no_more(client: Sec1000Client, sim: Simulator) -> None:
+async def test_read_is_attempted_three_times(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("wrong-checksum")
     with pytest.raises(ChecksumError):
         await client.read_telemetry()
     assert len(sim.requests) == 3
 
 
-async def test_a_mode_that_is_none_is_never_shown(client: Sec1000Client, sim: Simulator) -> None:
+async def test_unknown_mode_raises_invalid_answer(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("unknown-mode")
     with pytest.raises(InvalidAnswerError):
         await client.read_export_settings()
 
 
-async def test_a_name_without_address_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unresolved_host_fails_without_retry(monkeypatch: pytest.MonkeyPatch) -> None:
     async def nowhere(*_: object, **__: object) -> object:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -111,41 +111,33 @@ async def test_a_name_without_address_is_told_at_once(monkeypatch: pytest.Monkey
     assert stats.requests == 1
 
 
-async def test_somebody_who_waits_is_not_kept_waiting_by_silence(
-    client: Sec1000Client, sim: Simulator
-) -> None:
+async def test_identify_does_not_retry_after_timeout(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("silence")
     with pytest.raises(AnswerTimeoutError):
         await client.identify()
     assert len(sim.requests) == 1
 
 
-async def test_an_odd_answer_does_not_hide_a_sec1000(client: Sec1000Client, sim: Simulator) -> None:
+async def test_identify_retries_after_malformed_answer(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("six-byte-answer", count=2)
     assert (await client.identify()).limit == 10_000
 
 
-async def test_firmware_without_telemetry_is_known_by_three_closed_requests(
-    client: Sec1000Client, sim: Simulator
-) -> None:
+async def test_three_closed_requests_mean_no_telemetry(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("no-telemetry")
     with pytest.raises(TelemetryNotServedError):
         await client.read_telemetry()
     assert [request.frame.command for request in sim.requests if request.frame] == [0x0B, 0x0B, 0x0B, 0x43]
 
 
-async def test_a_device_that_answers_nothing_is_not_taken_for_one_without_telemetry(
-    client: Sec1000Client, sim: Simulator
-) -> None:
+async def test_unresponsive_device_is_not_telemetry_refusal(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("close-before-answer")
     with pytest.raises(ConnectionClosedError) as caught:
         await client.read_telemetry()
     assert not isinstance(caught.value, TelemetryNotServedError)
 
 
-async def test_closed_requests_count_across_polls_and_only_in_a_row(
-    client: Sec1000Client, sim: Simulator
-) -> None:
+async def test_telemetry_refusals_count_only_in_a_row(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("close-before-answer", count=2, commands=(0x0B,))
     for _ in range(2):
         with pytest.raises(ConnectionClosedError):
@@ -160,20 +152,20 @@ async def test_closed_requests_count_across_polls_and_only_in_a_row(
         await client.read_telemetry(tries=1)
 
 
-async def test_the_clock_is_set_to_the_local_time_of_sending(client: Sec1000Client, sim: Simulator) -> None:
+async def test_clock_is_set_to_local_time_of_sending(client: Sec1000Client, sim: Simulator) -> None:
     wanted = datetime(2026, 3, 29, 3, 0, 1)  # noqa: DTZ001 - the device knows no time zone
     assert await client.set_clock(lambda: wanted) == wanted
     assert sim.requests[-1].raw.hex(" ") == "00 0c 01 01 05 1a 03 00 1d 03 00 01 00 45"
 
 
-async def test_a_clock_that_is_not_set_is_told(client: Sec1000Client, sim: Simulator) -> None:
+async def test_refused_clock_raises_invalid_answer(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("nak")
     with pytest.raises(InvalidAnswerError, match="0x15"):
         await client.set_clock(lambda: datetime(2026, 1, 1))  # noqa: DTZ001
 
 
 @pytest.mark.parametrize("moment", ["waiting for the line", "connecting", "reading", "pausing"])
-async def test_a_cancelled_request_leaves_nothing_behind(
+async def test_cancelled_request_leaves_nothing_behind(
     client: Sec1000Client, sim: Simulator, moment: str
 ) -> None:
     tasks_before = asyncio.all_tasks()
@@ -206,7 +198,7 @@ async def test_a_cancelled_request_leaves_nothing_behind(
     assert asyncio.all_tasks() - tasks_before == set()
 
 
-async def test_a_huge_answer_costs_neither_memory_nor_time(client: Sec1000Client) -> None:
+async def test_huge_answer_costs_little_memory_and_time(client: Sec1000Client) -> None:
     async def flood(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
@@ -224,7 +216,7 @@ async def test_a_huge_answer_costs_neither_memory_nor_time(client: Sec1000Client
     assert len(other.line.exchanges[-1].answer) <= 1024
 
 
-async def test_the_last_frames_are_kept_for_diagnostics(client: Sec1000Client, sim: Simulator) -> None:
+async def test_last_exchanges_are_kept_for_diagnostics(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("six-byte-answer", count=1)
     await client.read_telemetry()
     odd, good = client.line.exchanges

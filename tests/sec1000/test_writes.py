@@ -29,7 +29,7 @@ def commands(sim: Simulator) -> list[int]:
     return [request.frame.command for request in sim.requests if request.frame]
 
 
-async def test_three_requests_where_the_mode_stands(client: Sec1000Client, sim: Simulator) -> None:
+async def test_limit_in_same_mode_costs_three_requests(client: Sec1000Client, sim: Simulator) -> None:
     await client.read_export_settings()
     sim.requests.clear()
     stats = RequestStats()
@@ -40,7 +40,7 @@ async def test_three_requests_where_the_mode_stands(client: Sec1000Client, sim: 
     assert sim.device.sum_of_phases
 
 
-async def test_five_requests_where_the_mode_is_known_to_differ(client: Sec1000Client, sim: Simulator) -> None:
+async def test_limit_with_mode_change_costs_five_requests(client: Sec1000Client, sim: Simulator) -> None:
     sim.device.mode = ControlMode.RCR
     await client.read_export_settings()
     sim.requests.clear()
@@ -50,9 +50,7 @@ async def test_five_requests_where_the_mode_is_known_to_differ(client: Sec1000Cl
     assert sim.device.bound_limit == 7_000
 
 
-async def test_a_mode_changed_behind_our_back_is_found_and_mended(
-    client: Sec1000Client, sim: Simulator
-) -> None:
+async def test_unnoticed_mode_change_is_corrected(client: Sec1000Client, sim: Simulator) -> None:
     await client.read_export_settings()
     sim.device.mode = ControlMode.DRED
     stats = RequestStats()
@@ -62,7 +60,7 @@ async def test_a_mode_changed_behind_our_back_is_found_and_mended(
     assert stats.requests <= 12
 
 
-async def test_nothing_is_left_out_because_it_was_so_before(client: Sec1000Client, sim: Simulator) -> None:
+async def test_unchanged_target_is_written_again(client: Sec1000Client, sim: Simulator) -> None:
     """Never rest on an old reading: another program may have changed it since."""
     await client.apply(SEVEN)
     sim.device.limit = 12_345
@@ -70,7 +68,7 @@ async def test_nothing_is_left_out_because_it_was_so_before(client: Sec1000Clien
     assert sim.device.bound_limit == 7_000
 
 
-async def test_every_mode_can_be_chosen_and_left(client: Sec1000Client, sim: Simulator) -> None:
+async def test_every_mode_can_be_set_and_left(client: Sec1000Client, sim: Simulator) -> None:
     for mode in (ControlMode.RCR, ControlMode.DRED, ControlMode.DEACTIVATED, ControlMode.VALUE):
         settings = await client.apply(ExportTarget(mode, 20_000, 5_000, sum_of_phases=False))
         assert settings.mode is sim.device.mode is mode
@@ -81,9 +79,7 @@ async def test_every_mode_can_be_chosen_and_left(client: Sec1000Client, sim: Sim
 @pytest.mark.parametrize(
     "fault", ["effect-without-ack", "wrong-checksum", "close-inside-answer", "wrong-command"]
 )
-async def test_a_lost_answer_to_a_write_is_no_failure(
-    client: Sec1000Client, sim: Simulator, fault: str
-) -> None:
+async def test_lost_answer_to_write_is_no_failure(client: Sec1000Client, sim: Simulator, fault: str) -> None:
     sim.inject(fault, commands=(LIMIT,))
     stats = RequestStats()
     assert (await client.apply(SEVEN, stats=stats)).limit == 7_000
@@ -91,9 +87,7 @@ async def test_a_lost_answer_to_a_write_is_no_failure(
     assert stats.requests <= 12
 
 
-async def test_an_arming_that_was_not_acknowledged_is_done_again(
-    client: Sec1000Client, sim: Simulator
-) -> None:
+async def test_unacknowledged_arming_is_repeated(client: Sec1000Client, sim: Simulator) -> None:
     """The mode stood before: no read-back can tell whether the new limit was armed."""
     await client.read_export_settings()
     sim.inject("close-before-answer", count=1, commands=(VALUE,))
@@ -103,7 +97,7 @@ async def test_an_arming_that_was_not_acknowledged_is_done_again(
     assert commands(sim) == [LIMIT, VALUE, READ, LIMIT, VALUE, READ]
 
 
-async def test_an_arming_that_is_never_acknowledged_is_told(client: Sec1000Client, sim: Simulator) -> None:
+async def test_arming_never_acknowledged_is_reported(client: Sec1000Client, sim: Simulator) -> None:
     """All agrees, and yet only the meter can tell whether the new limit is in force."""
     await client.read_export_settings()
     sim.inject("close-before-answer", commands=(VALUE,))
@@ -112,7 +106,7 @@ async def test_an_arming_that_is_never_acknowledged_is_told(client: Sec1000Clien
     assert stats.arming_unacknowledged
 
 
-async def test_a_lost_answer_does_not_keep_the_limit_off(client: Sec1000Client, sim: Simulator) -> None:
+async def test_lost_answer_does_not_prolong_suspension(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("effect-then-silence", count=1, commands=(VALUE,))
     with pytest.raises(AnswerTimeoutError):
         await client.reset_watchdog(sum_of_phases=True)
@@ -122,7 +116,7 @@ async def test_a_lost_answer_does_not_keep_the_limit_off(client: Sec1000Client, 
     assert sim.device.bound_limit == 10_000
 
 
-async def test_a_perfect_ack_is_no_success(client: Sec1000Client, sim: Simulator) -> None:
+async def test_ack_without_effect_raises_not_applied(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("ack-without-effect")
     stats = RequestStats()
     with pytest.raises(NotAppliedError, match=r"limit 10.00 kW.* instead of .*limit 7.00 kW") as caught:
@@ -131,7 +125,7 @@ async def test_a_perfect_ack_is_no_success(client: Sec1000Client, sim: Simulator
     assert stats.requests <= 12
 
 
-async def test_an_effect_that_comes_late_is_waited_for_and_armed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_late_write_is_awaited_and_armed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit that is stored only after its arming binds nothing before it is armed again."""
     monkeypatch.setattr("simulator.simulator.LATE_AFTER", 3.5)
     sim = Simulator(patience=False, capacity=30_000, limit=10_000, clock=lambda: len(sim.requests))
@@ -142,14 +136,14 @@ async def test_an_effect_that_comes_late_is_waited_for_and_armed(monkeypatch: py
         assert sim.device.bound_limit == 7_000
 
 
-async def test_a_write_without_effect_is_written_again(client: Sec1000Client, sim: Simulator) -> None:
+async def test_write_without_effect_is_repeated(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("ack-without-effect", count=1, commands=(LIMIT,))
     await client.apply(SEVEN)
     assert commands(sim) == [LIMIT, VALUE, READ, READ, LIMIT, VALUE, READ]
     assert sim.device.bound_limit == 7_000
 
 
-async def test_a_device_that_rounds_agrees(client: Sec1000Client, sim: Simulator) -> None:
+async def test_rounded_limit_agrees(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("rounded")
     odd = ExportTarget(ControlMode.VALUE, 30_000, 7_004, sum_of_phases=True)
     assert (await client.apply(odd)).limit == 7_000
@@ -163,7 +157,7 @@ async def test_a_device_that_rounds_agrees(client: Sec1000Client, sim: Simulator
         ("wrong-checksum", ChecksumError),
     ],
 )
-async def test_what_cannot_be_read_back_is_said_to_be_unknown(
+async def test_failed_read_back_raises_outcome_unknown(
     client: Sec1000Client, sim: Simulator, fault: str, cause: type[Sec1000Error]
 ) -> None:
     sim.inject(fault)
@@ -174,16 +168,14 @@ async def test_what_cannot_be_read_back_is_said_to_be_unknown(
     assert stats.requests <= 12
 
 
-async def test_where_nothing_could_be_sent_nothing_is_unknown(client: Sec1000Client, sim: Simulator) -> None:
+async def test_refused_connection_is_not_outcome_unknown(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("refused")
     with pytest.raises(ConnectionFailedError):
         await client.apply(SEVEN)
     assert client.pending_target is None
 
 
-async def test_commands_overtake_polls_that_wait_and_are_never_mixed(
-    client: Sec1000Client, sim: Simulator
-) -> None:
+async def test_commands_precede_waiting_polls_uninterrupted(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("silence", count=1)
     polls = [asyncio.create_task(client.read_telemetry(tries=1)) for _ in range(3)]
     await sim.wait_for_requests(1)
@@ -198,7 +190,7 @@ async def test_commands_overtake_polls_that_wait_and_are_never_mixed(
     ]
 
 
-async def test_a_newer_limit_supersedes_one_that_waits(client: Sec1000Client, sim: Simulator) -> None:
+async def test_newer_limit_supersedes_waiting_one(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("silence", count=1)
     poll = asyncio.create_task(client.read_telemetry(tries=1))
     await sim.wait_for_requests(1)
@@ -218,7 +210,7 @@ async def test_a_newer_limit_supersedes_one_that_waits(client: Sec1000Client, si
     ] == [bytes.fromhex("00007530 00001b58 02")]
 
 
-async def test_a_flood_of_limits_is_slowed_down(client: Sec1000Client, sim: Simulator) -> None:
+async def test_many_limits_are_slowed_down(client: Sec1000Client, sim: Simulator) -> None:
     """Three at once, then one each interval."""
     started = asyncio.get_running_loop().time()
     for _ in range(5):
@@ -229,7 +221,7 @@ async def test_a_flood_of_limits_is_slowed_down(client: Sec1000Client, sim: Simu
     assert times[4] - started >= 2 * interval
 
 
-async def test_cancelling_a_caller_that_waits_frees_its_place(client: Sec1000Client, sim: Simulator) -> None:
+async def test_cancelled_waiting_limit_frees_its_place(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("silence", count=1)
     poll = asyncio.create_task(client.read_telemetry(tries=1))
     await sim.wait_for_requests(1)
@@ -240,7 +232,7 @@ async def test_cancelling_a_caller_that_waits_frees_its_place(client: Sec1000Cli
     assert (await client.apply(SEVEN)).limit == 7_000
 
 
-async def test_two_clients_of_one_device_share_its_line(client: Sec1000Client, sim: Simulator) -> None:
+async def test_two_clients_of_one_device_share_transport(client: Sec1000Client, sim: Simulator) -> None:
     other = Sec1000Client("127.0.0.1".upper(), sim.port)
     assert other.line is client.line
     await asyncio.gather(*(each.read_telemetry() for each in (client, other, client, other)))
@@ -249,7 +241,7 @@ async def test_two_clients_of_one_device_share_its_line(client: Sec1000Client, s
     assert min(pauses) >= client.line.timing.pacing * 0.99
 
 
-async def test_the_watchdog_reset_puts_back_what_it_found(client: Sec1000Client, sim: Simulator) -> None:
+async def test_watchdog_reset_restores_previous_setting(client: Sec1000Client, sim: Simulator) -> None:
     sim.device.limit = 4_321
     settings = await client.reset_watchdog(sum_of_phases=True)
     assert commands(sim) == [READ, DRED, RCR, VALUE, LIMIT, VALUE, READ]
@@ -259,9 +251,7 @@ async def test_the_watchdog_reset_puts_back_what_it_found(client: Sec1000Client,
     assert on - off >= client.line.timing.watchdog_pause
 
 
-async def test_a_wish_that_comes_before_the_limit_is_off_makes_the_reset_needless(
-    client: Sec1000Client, sim: Simulator
-) -> None:
+async def test_limit_before_suspension_supersedes_reset(client: Sec1000Client, sim: Simulator) -> None:
     reset = asyncio.create_task(client.reset_watchdog(sum_of_phases=True))
     await sim.wait_for_requests(1)
     await client.apply(SEVEN)
@@ -271,25 +261,21 @@ async def test_a_wish_that_comes_before_the_limit_is_off_makes_the_reset_needles
     assert sim.device.bound_limit == 7_000
 
 
-async def test_there_is_nothing_to_reset_where_nothing_limits(client: Sec1000Client, sim: Simulator) -> None:
+async def test_reset_in_deactivated_mode_is_refused(client: Sec1000Client, sim: Simulator) -> None:
     sim.device.mode = ControlMode.DEACTIVATED
     with pytest.raises(NotLimitedError):
         await client.reset_watchdog(sum_of_phases=True)
     assert commands(sim) == [READ]
 
 
-async def test_a_reset_that_cannot_read_the_setting_touches_nothing(
-    client: Sec1000Client, sim: Simulator
-) -> None:
+async def test_reset_without_first_read_writes_nothing(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("wrong-checksum")
     with pytest.raises(ChecksumError):
         await client.reset_watchdog(sum_of_phases=True)
     assert set(commands(sim)) == {READ}
 
 
-async def test_a_limit_that_may_not_have_been_off_is_put_back_and_told(
-    client: Sec1000Client, sim: Simulator
-) -> None:
+async def test_reset_with_lost_offs_restores_limit_and_fails(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("close-before-answer", count=3, commands=(VALUE, DRED, RCR))
     with pytest.raises(Sec1000Error):
         await client.reset_watchdog(sum_of_phases=True)

@@ -10,7 +10,7 @@ def measured(inverters: int, meter: int) -> Telemetry:
     return Telemetry(Phases(230.0, 230.0, 230.0), Phases(0.0, 0.0, 0.0), Phases(0, 0, 0), meter, inverters)
 
 
-def test_one_zero_in_full_production_is_not_shown() -> None:
+def test_single_zero_in_full_production_is_hidden() -> None:
     glitch = ZeroGlitchFilter()
     glitch.filter(measured(20_000, 15_000), 0)
     shown = glitch.filter(measured(0, 14_800), 30)
@@ -18,7 +18,7 @@ def test_one_zero_in_full_production_is_not_shown() -> None:
     assert glitch.filter(measured(20_100, 15_000), 60).inverter_power == 20_100
 
 
-def test_a_zero_that_stays_is_believed_after_a_minute() -> None:
+def test_lasting_zero_is_shown_after_a_minute() -> None:
     glitch = ZeroGlitchFilter()
     glitch.filter(measured(20_000, 15_000), 0)
     shown = [
@@ -29,7 +29,7 @@ def test_a_zero_that_stays_is_believed_after_a_minute() -> None:
 
 
 @pytest.mark.parametrize("interval", [5, 30])
-def test_a_trip_of_all_inverters_is_shown_at_once(interval: int) -> None:
+def test_inverter_trip_is_shown_at_once(interval: int) -> None:
     """The meter falls when they trip; the inverters' power stands until its next refresh."""
     glitch = ZeroGlitchFilter()
     trip, refresh = 33, 60
@@ -40,7 +40,7 @@ def test_a_trip_of_all_inverters_is_shown_at_once(interval: int) -> None:
         assert shown.inverter_power == inverters
 
 
-def test_a_trip_under_changing_sun_is_shown_at_once() -> None:
+def test_inverter_trip_under_changing_sun_is_shown_at_once() -> None:
     glitch = ZeroGlitchFilter()
     for at, inverters, meter in (
         (0, 18_000, 13_000),
@@ -58,11 +58,11 @@ def test_sunset_is_shown_at_once() -> None:
         assert glitch.filter(measured(inverters, inverters - 400), step * 30).inverter_power == inverters
 
 
-def test_a_start_at_night_shows_the_zero() -> None:
+def test_zero_at_night_start_is_shown() -> None:
     assert ZeroGlitchFilter().filter(measured(0, -400), 0).inverter_power == 0
 
 
-def test_a_zero_at_dawn_is_shown() -> None:
+def test_zero_at_dawn_is_shown() -> None:
     glitch = ZeroGlitchFilter()
     assert [
         glitch.filter(measured(watts, -300), at * 30).inverter_power
@@ -75,14 +75,14 @@ def test_a_zero_at_dawn_is_shown() -> None:
     ]
 
 
-def test_a_load_step_does_not_confirm_a_glitch() -> None:
+def test_load_step_does_not_confirm_zero() -> None:
     glitch = ZeroGlitchFilter()
     glitch.filter(measured(20_000, 15_000), 0)
     assert glitch.filter(measured(0, 9_000), 30).inverter_power == 20_000
 
 
 @pytest.mark.parametrize("interval", [61, 300, 3600])
-def test_an_old_value_is_not_held_where_polls_are_rare(interval: int) -> None:
+def test_old_value_is_not_held_with_rare_polls(interval: int) -> None:
     glitch = ZeroGlitchFilter()
     glitch.filter(measured(20_000, 15_000), 0)
     assert glitch.filter(measured(0, 15_000), interval).inverter_power == 0

@@ -13,7 +13,7 @@ from tests.states import get_state
 
 
 @pytest.mark.parametrize("fault", ["silence", "garbage", "wrong-checksum"])
-async def test_a_device_that_has_had_enough_is_left_alone_until_it_answers(
+async def test_unresponsive_device_is_polled_less_until_it_answers(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, fault: str
 ) -> None:
     issues = ir.async_get(hass)
@@ -38,7 +38,7 @@ async def test_a_device_that_has_had_enough_is_left_alone_until_it_answers(
     assert get_state(hass, "sensor.sec1000_export_limit").state == "10.0"
 
 
-async def test_a_device_that_is_switched_off_is_told_and_found_again_at_the_interval(
+async def test_unreachable_device_is_reported_and_found_at_interval(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     issues = ir.async_get(hass)
@@ -52,7 +52,7 @@ async def test_a_device_that_is_switched_off_is_told_and_found_again_at_the_inte
     assert issues.async_get_issue(*issue) is None
 
 
-async def test_a_single_fault_in_between_changes_nothing(
+async def test_single_faults_do_not_start_back_off(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     for _ in range(20):

@@ -52,14 +52,14 @@ def table() -> list[Measured]:
 
 
 @pytest.mark.parametrize("cell", SOME_CELLS, ids=str)
-async def test_some_cells_are_well(hass: HomeAssistant, warp: TimeWarp, cell: Cell) -> None:
+async def test_selected_cells_pass(hass: HomeAssistant, warp: TimeWarp, cell: Cell) -> None:
     assert judge(await measure(hass, warp, cell)) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("operation", Operation)
-async def test_every_cell_is_well(
+async def test_every_cell_passes(
     hass: HomeAssistant, warp: TimeWarp, operation: Operation, fault: str, table: list[Measured]
 ) -> None:
     measured = [await measure(hass, warp, cell) for cell in cells(operation, FAULTS[fault])]
@@ -69,11 +69,11 @@ async def test_every_cell_is_well(
 
 
 @pytest.mark.slow
-def test_the_page_shows_this_table(table: list[Measured], request: pytest.FixtureRequest) -> None:
+def test_page_shows_measured_table(table: list[Measured], request: pytest.FixtureRequest) -> None:
     cell_tests = [
         item
         for item in request.session.items
-        if isinstance(item, pytest.Function) and item.originalname == test_every_cell_is_well.__name__
+        if isinstance(item, pytest.Function) and item.originalname == test_every_cell_passes.__name__
     ]
     if len(cell_tests) < len(FAULTS) * len(Operation):
         pytest.skip("only a part of the table was selected")
@@ -88,7 +88,7 @@ def test_the_page_shows_this_table(table: list[Measured], request: pytest.Fixtur
 
 
 @pytest.mark.parametrize("fault", ["disobedient", "ack-without-effect"])
-async def test_the_meter_tells_what_no_answer_can(hass: HomeAssistant, warp: TimeWarp, fault: str) -> None:
+async def test_meter_reveals_limit_not_in_force(hass: HomeAssistant, warp: TimeWarp, fault: str) -> None:
     """A limit that is acknowledged and read back, and not obeyed or not armed."""
     cell = Cell(Operation.WRITE, fault, Strike(ARM, once=False))
     assert fault == "disobedient" or why_unseen(cell)

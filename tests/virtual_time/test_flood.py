@@ -57,7 +57,7 @@ async def set_limit(hass: HomeAssistant, limit: float) -> dict[str, Any]:
     return response
 
 
-async def test_a_wish_every_second_for_ten_minutes_leaves_the_device_well(
+async def test_limit_every_second_does_not_overload_device(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.requests.clear()
@@ -111,7 +111,7 @@ def with_mode(hass: HomeAssistant, entry: MockConfigEntry, mode: ControlMode) ->
 
 
 @pytest.mark.parametrize("so_far", [1, 2, 3])
-async def test_an_automation_turned_off_in_the_middle_of_a_set_does_not_stop_it(
+async def test_set_limit_survives_automation_turned_off(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, so_far: int
 ) -> None:
     await start(hass, automation("single", "set_export_limit", limit=6))
@@ -126,7 +126,7 @@ async def test_an_automation_turned_off_in_the_middle_of_a_set_does_not_stop_it(
 
 
 @pytest.mark.parametrize("so_far", [1, 2, 3, 4, 5])
-async def test_an_automation_turned_off_in_the_middle_of_a_mode_change_does_not_stop_it(
+async def test_mode_change_survives_automation_turned_off(
     hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, so_far: int
 ) -> None:
     sim.device.mode = ControlMode.RCR
@@ -144,7 +144,7 @@ async def test_an_automation_turned_off_in_the_middle_of_a_mode_change_does_not_
 
 
 @pytest.mark.parametrize("so_far", [1, 2, 3, 4, 5, 6, 7])
-async def test_an_automation_turned_off_in_the_middle_of_a_reset_does_not_leave_the_limit_off(
+async def test_reset_survives_automation_turned_off(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, so_far: int
 ) -> None:
     sim.device.limit = 4_320
@@ -160,7 +160,7 @@ async def test_an_automation_turned_off_in_the_middle_of_a_reset_does_not_leave_
 
 
 @pytest.mark.parametrize("so_far", [1, 2, 3])
-async def test_an_automation_that_restarts_in_the_middle_of_a_set_gets_its_last_wish(
+async def test_restarting_automation_ends_with_last_limit(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, so_far: int
 ) -> None:
     """Each run asks for one kW more; none but the last is waited for by anybody."""
@@ -178,7 +178,7 @@ async def test_an_automation_that_restarts_in_the_middle_of_a_set_gets_its_last_
     assert not sim.patience.exhausted
 
 
-async def test_an_automation_that_restarts_in_the_middle_of_a_mode_change_gets_its_last_wish(
+async def test_restarting_automation_ends_with_last_mode(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     """Whatever moment the owner's choice changes at, the device ends in the mode chosen last."""
@@ -195,7 +195,7 @@ async def test_an_automation_that_restarts_in_the_middle_of_a_mode_change_gets_i
 
 
 @pytest.mark.parametrize("so_far", [1, 3, 4, 5, 6])
-async def test_an_automation_that_restarts_in_the_middle_of_a_reset_does_not_leave_the_limit_off(
+async def test_restarting_automation_resets_only_once(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, so_far: int
 ) -> None:
     """The second reset is refused while the first one runs, which nobody waits for any more."""
@@ -248,7 +248,7 @@ class OtherProgram:
                 await self.set(self.random.randrange(50, 10_000, 100))
 
 
-async def test_another_program_that_reads_is_not_noticed(
+async def test_other_reading_program_has_no_effect(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     other = OtherProgram(sim, seed=1)
@@ -265,7 +265,7 @@ async def test_another_program_that_reads_is_not_noticed(
     assert not sim.patience.exhausted
 
 
-async def test_another_program_that_writes_costs_nothing_worse_than_a_retry(
+async def test_other_writing_program_costs_only_retries(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     """A claim is true unless the other wrote later than the read-back, or while it was under way."""
@@ -299,7 +299,7 @@ async def test_another_program_that_writes_costs_nothing_worse_than_a_retry(
     assert not sim.patience.exhausted
 
 
-async def test_two_home_assistants_both_get_true_answers(warp: TimeWarp, sim: Simulator) -> None:
+async def test_two_home_assistants_report_true_results(warp: TimeWarp, sim: Simulator) -> None:
     """Two clients with a line each: whoever wrote last is the one whose limit holds, and says so."""
     timing_ = timing.STANDARD
     clients = [Sec1000Client(sim.host, sim.port) for _ in range(2)]

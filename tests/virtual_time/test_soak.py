@@ -328,7 +328,7 @@ async def _set(hass: HomeAssistant, limit: float) -> str:
     return str(response["message"])
 
 
-async def test_what_was_never_acknowledged_is_not_said_to_be_in_force(
+async def test_unacknowledged_limit_is_not_reported_in_force(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
 ) -> None:
     """Found by the soak: the armings of two rounds were lost, and the old limit stayed in force."""
@@ -339,7 +339,7 @@ async def test_what_was_never_acknowledged_is_not_said_to_be_in_force(
 
 
 @pytest.mark.parametrize("fault", ["wrong-checksum", "silence", "reset", "six-byte-answer"])
-async def test_a_limit_taken_over_late_behind_a_lost_read_back_is_armed_again(
+async def test_late_limit_behind_lost_read_back_is_armed_again(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry, fault: str
 ) -> None:
     """Found by a fuzz of the client: stored 2 s after its write, 1.5 s after its arming, and unseen."""

@@ -33,9 +33,7 @@ def _real_clock() -> float:
     return freezegun.api.real_monotonic()
 
 
-async def test_a_silent_device_costs_its_whole_deadline_and_hardly_any_time(
-    warp: TimeWarp, sim: Simulator
-) -> None:
+async def test_timeout_passes_in_virtual_time_only(warp: TimeWarp, sim: Simulator) -> None:
     client = Sec1000Client(sim.host, sim.port)
     sim.inject("silence")
     real, virtual = _real_clock(), warp.passed
@@ -45,7 +43,7 @@ async def test_a_silent_device_costs_its_whole_deadline_and_hardly_any_time(
     assert _real_clock() - real < 1
 
 
-async def test_a_device_that_answers_answers_at_once(warp: TimeWarp, sim: Simulator) -> None:
+async def test_answering_device_takes_no_virtual_time(warp: TimeWarp, sim: Simulator) -> None:
     client = Sec1000Client(sim.host, sim.port)
     await client.read_telemetry()
     assert warp.passed == 0
@@ -64,7 +62,7 @@ async def test_all_clocks_agree(warp: TimeWarp) -> None:
     assert (dt_util.utcnow() - before[3]).total_seconds() == pytest.approx(3600, abs=TICK)
 
 
-async def test_timers_fall_due_in_their_order_and_at_their_time(warp: TimeWarp) -> None:
+async def test_timers_fire_in_order_and_on_time(warp: TimeWarp) -> None:
     fell_due: list[tuple[int, float]] = []
 
     async def fall_due_after(seconds: int) -> None:
@@ -77,7 +75,7 @@ async def test_timers_fall_due_in_their_order_and_at_their_time(warp: TimeWarp) 
     assert [at for _, at in fell_due] == pytest.approx(sorted(delays), abs=TICK)
 
 
-async def test_timers_of_home_assistant_run_by_themselves(hass: HomeAssistant, warp: TimeWarp) -> None:
+async def test_home_assistant_timers_fire(hass: HomeAssistant, warp: TimeWarp) -> None:
     began = dt_util.utcnow()
     later: list[float] = []
     every_minute: list[float] = []
@@ -91,7 +89,7 @@ async def test_timers_of_home_assistant_run_by_themselves(hass: HomeAssistant, w
     assert len(every_minute) == 60
 
 
-async def test_time_stands_still_while_a_thread_works_for_the_loop(warp: TimeWarp) -> None:
+async def test_time_stands_still_while_executor_works(warp: TimeWarp) -> None:
     loop = asyncio.get_running_loop()
     alarm = loop.call_later(60, lambda: None)
     assert await loop.run_in_executor(None, _work, 0.3) == "done"
@@ -105,7 +103,7 @@ def _work(seconds: float) -> str:
     return "done"
 
 
-async def test_a_day_of_waiting_is_an_instant(warp: TimeWarp) -> None:
+async def test_day_of_sleeping_takes_seconds(warp: TimeWarp) -> None:
     real = _real_clock()
     for _ in range(24 * 60):
         await asyncio.sleep(60)
@@ -126,14 +124,14 @@ async def _story(seed: int) -> list[tuple[bytes, float]]:
         return [(request.raw, request.time - began) for request in sim.requests]
 
 
-async def test_the_same_seed_tells_the_same_story(warp: TimeWarp) -> None:
+async def test_same_seed_gives_same_requests(warp: TimeWarp) -> None:
     first, again, other = await _story(1), await _story(1), await _story(2)
     assert [raw for raw, _ in first] == [raw for raw, _ in again]
     assert [at for _, at in first] == pytest.approx([at for _, at in again], abs=1e-3)
     assert [raw for raw, _ in first] != [raw for raw, _ in other]
 
 
-async def test_real_time_is_back_afterwards() -> None:
+async def test_real_time_returns_afterwards() -> None:
     loop = asyncio.get_running_loop()
     with TimeWarp(loop):
         await asyncio.sleep(1000)
