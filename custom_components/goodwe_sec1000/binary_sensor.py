@@ -13,7 +13,7 @@ from homeassistant.const import EntityCategory, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import Sec1000Coordinator, Snapshot, export_is_on
+from .coordinator import Snapshot, export_is_on
 from .data import Sec1000ConfigEntry
 from .entity import Sec1000Entity
 from .options import ExportOptions
@@ -77,17 +77,14 @@ async def async_setup_entry(
     _hass: HomeAssistant, entry: Sec1000ConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the binary sensors of one device."""
-    coordinator = entry.runtime_data.coordinator
-    async_add_entities(Sec1000BinarySensor(coordinator, description) for description in BINARY_SENSORS)
+    async_add_entities(Sec1000BinarySensor(entry.runtime_data, description) for description in BINARY_SENSORS)
 
 
 class Sec1000BinarySensor(Sec1000Entity, BinarySensorEntity):
     """One thing that is so or is not."""
 
+    _platform = Platform.BINARY_SENSOR
     entity_description: Sec1000BinarySensorDescription
-
-    def __init__(self, coordinator: Sec1000Coordinator, description: Sec1000BinarySensorDescription) -> None:
-        super().__init__(coordinator, Platform.BINARY_SENSOR, description)
 
     @property
     @override

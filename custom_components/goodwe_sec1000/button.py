@@ -10,7 +10,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .control.actions import ExportControl, Outcome
-from .data import Sec1000ConfigEntry, Sec1000Data
+from .data import Sec1000ConfigEntry
 from .entity import Sec1000Entity
 
 # The line to the device takes one request at a time, and a newer limit is to overtake one that waits.
@@ -51,11 +51,8 @@ async def async_setup_entry(
 class Sec1000Button(Sec1000Entity, ButtonEntity):
     """One action; available whether or not the device is, so that a press can tell what is wrong."""
 
+    _platform = Platform.BUTTON
     entity_description: Sec1000ButtonDescription
-
-    def __init__(self, data: Sec1000Data, description: Sec1000ButtonDescription) -> None:
-        super().__init__(data.coordinator, Platform.BUTTON, description)
-        self._export = data.export
 
     @property
     @override

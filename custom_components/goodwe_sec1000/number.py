@@ -16,7 +16,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .control.actions import ExportControl, Outcome
 from .coordinator import Snapshot
-from .data import Sec1000ConfigEntry, Sec1000Data
+from .data import Sec1000ConfigEntry
 from .entity import Sec1000Entity
 from .options import ExportOptions
 from .sec1000.model import kilowatts
@@ -72,15 +72,12 @@ async def async_setup_entry(
 class Sec1000Number(Sec1000Entity, NumberEntity):
     """A power in kW, in steps of 10 W; its bounds follow the options."""
 
+    _platform = Platform.NUMBER
     entity_description: Sec1000NumberDescription
     _attr_device_class = NumberDeviceClass.POWER
     _attr_mode = NumberMode.BOX
     _attr_native_step = 0.01
     _attr_native_unit_of_measurement = UnitOfPower.KILO_WATT
-
-    def __init__(self, data: Sec1000Data, description: Sec1000NumberDescription) -> None:
-        super().__init__(data.coordinator, Platform.NUMBER, description)
-        self._export = data.export
 
     @property
     @override

@@ -7,7 +7,7 @@ from homeassistant.const import EntityCategory, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .data import Sec1000ConfigEntry, Sec1000Data
+from .data import Sec1000ConfigEntry
 from .entity import Sec1000Entity
 from .sec1000.model import ControlMode
 
@@ -24,15 +24,13 @@ async def async_setup_entry(
     _hass: HomeAssistant, entry: Sec1000ConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the select of one device."""
-    async_add_entities([ControlModeSelect(entry.runtime_data)])
+    async_add_entities([ControlModeSelect(entry.runtime_data, CONTROL_MODE)])
 
 
 class ControlModeSelect(Sec1000Entity, SelectEntity):
     """Shows the mode that was read; choosing one applies it and then keeps it in the options."""
 
-    def __init__(self, data: Sec1000Data) -> None:
-        super().__init__(data.coordinator, Platform.SELECT, CONTROL_MODE)
-        self._export = data.export
+    _platform = Platform.SELECT
 
     @property
     @override

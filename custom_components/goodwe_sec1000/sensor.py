@@ -28,19 +28,14 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.restore_state import RestoreEntity
 
 from .const import DOMAIN
-from .coordinator import Sec1000Coordinator, Snapshot, export_is_on
-from .data import Sec1000ConfigEntry
+from .coordinator import Snapshot, export_is_on
+from .data import Sec1000ConfigEntry, Sec1000Data
 from .entity import Sec1000Entity
 from .options import ExportOptions
 from .sec1000.model import ExportSettings, Phases, Telemetry, kilowatts, watts
 from .tracking.feedback import Action
 
 PARALLEL_UPDATES = 0
-
-FEEDBACK_KEYS: Final = {
-    action: f"{'set_date_and_time' if action is Action.SET_DATETIME else action}_feedback"
-    for action in Action
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +51,13 @@ class EnergySensorDescription(SensorEntityDescription):
 
     kind: str
     """The name of the total in `Energy`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedbackSensorDescription(SensorEntityDescription):
+    """A sensor that shows the outcome of one action."""
+
+    action: Action
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +118,14 @@ SETTINGS_SENSORS: Final = (
     ),
 )
 
+FEEDBACK_SENSORS: Final = tuple(
+    FeedbackSensorDescription(
+        key=f"{'set_date_and_time' if action is Action.SET_DATETIME else action}_feedback",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        action=action,
+    )
+    for action in Action
+)
 
 ENERGY_SENSORS: Final = tuple(
     EnergySensorDescription(
@@ -134,25 +144,28 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: Sec1000ConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the sensors of one device."""
-    coordinator = entry.runtime_data.coordinator
+    data = entry.runtime_data
     async_add_entities(
         [
-            *(TelemetrySensor(coordinator, description) for description in TELEMETRY_SENSORS),
-            *(EnergySensor(coordinator, description) for description in ENERGY_SENSORS),
-            *(SettingsSensor(coordinator, description) for description in SETTINGS_SENSORS),
-            *(FeedbackSensor(coordinator, action, key) for action, key in FEEDBACK_KEYS.items()),
-            *legacy_sensors(hass, coordinator),
+            *(TelemetrySensor(data, description) for description in TELEMETRY_SENSORS),
+            *(EnergySensor(data, description) for description in ENERGY_SENSORS),
+            *(SettingsSensor(data, description) for description in SETTINGS_SENSORS),
+            *(FeedbackSensor(data, description) for description in FEEDBACK_SENSORS),
+            *legacy_sensors(hass, data),
         ]
     )
 
 
-class TelemetrySensor(Sec1000Entity, SensorEntity):
+class Sec1000Sensor(Sec1000Entity, SensorEntity):
+    """The base of all sensors."""
+
+    _platform = Platform.SENSOR
+
+
+class TelemetrySensor(Sec1000Sensor):
     """One measured value; unavailable where the last poll failed."""
 
     entity_description: TelemetrySensorDescription
-
-    def __init__(self, coordinator: Sec1000Coordinator, description: TelemetrySensorDescription) -> None:
-        super().__init__(coordinator, Platform.SENSOR, description)
 
     @property
     @override
@@ -166,14 +179,11 @@ class TelemetrySensor(Sec1000Entity, SensorEntity):
         return None if telemetry is None else self.entity_description.value(telemetry)
 
 
-class EnergySensor(Sec1000Entity, RestoreEntity, SensorEntity):
+class EnergySensor(Sec1000Sensor, RestoreEntity):
     """Energy total since setup; available from the first measurement on, whether or not the device is."""
 
     entity_description: EnergySensorDescription
     _is_restored = False
-
-    def __init__(self, coordinator: Sec1000Coordinator, description: EnergySensorDescription) -> None:
-        super().__init__(coordinator, Platform.SENSOR, description)
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -206,13 +216,10 @@ class EnergySensor(Sec1000Entity, RestoreEntity, SensorEntity):
         return None if energy is None else kilowatts(getattr(energy, self.entity_description.kind))
 
 
-class SettingsSensor(Sec1000Entity, SensorEntity):
+class SettingsSensor(Sec1000Sensor):
     """One value of the export settings; unavailable where they were not read for three minutes."""
 
     entity_description: SettingsSensorDescription
-
-    def __init__(self, coordinator: Sec1000Coordinator, description: SettingsSensorDescription) -> None:
-        super().__init__(coordinator, Platform.SENSOR, description)
 
     @property
     @override
@@ -226,16 +233,10 @@ class SettingsSensor(Sec1000Entity, SensorEntity):
         return None if settings is None else self.entity_description.value(settings)
 
 
-class FeedbackSensor(Sec1000Entity, SensorEntity):
+class FeedbackSensor(Sec1000Sensor):
     """The bitmap of one action; available whether or not the device is."""
 
-    def __init__(self, coordinator: Sec1000Coordinator, action: Action, key: str) -> None:
-        super().__init__(
-            coordinator,
-            Platform.SENSOR,
-            SensorEntityDescription(key=key, entity_category=EntityCategory.DIAGNOSTIC),
-        )
-        self._action = action
+    entity_description: FeedbackSensorDescription
 
     @property
     @override
@@ -245,12 +246,12 @@ class FeedbackSensor(Sec1000Entity, SensorEntity):
     @property
     @override
     def native_value(self) -> int:
-        return int(self.coordinator.data.feedback[self._action].feedback)
+        return int(self.coordinator.data.feedback[self.entity_description.action].feedback)
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
-        record = self.coordinator.data.feedback[self._action]
+        record = self.coordinator.data.feedback[self.entity_description.action]
         return {
             "flags": record.feedback.flags,
             "message": record.message,
@@ -272,16 +273,16 @@ LEGACY_SENSORS: Final = (
 )
 
 
-def legacy_sensors(hass: HomeAssistant, coordinator: Sec1000Coordinator) -> Iterator[LegacySensor]:
+def legacy_sensors(hass: HomeAssistant, data: Sec1000Data) -> Iterator[LegacySensor]:
     """Yield those of them that the entity registry holds."""
     registry = er.async_get(hass)
     for description in LEGACY_SENSORS:
-        sensor = LegacySensor(coordinator, description)
+        sensor = LegacySensor(data, description)
         if registry.async_get_entity_id(Platform.SENSOR, DOMAIN, str(sensor.unique_id)):
             yield sensor
 
 
-class LegacySensor(Sec1000Entity, SensorEntity):
+class LegacySensor(Sec1000Sensor):
     """On or off, as a sensor, only where an installation of the older integration has it.
 
     A registered entity cannot change its kind, and automations name it.
@@ -290,9 +291,6 @@ class LegacySensor(Sec1000Entity, SensorEntity):
     entity_description: LegacySensorDescription
     _attr_device_class = SensorDeviceClass.ENUM
     _attr_options = [STATE_ON, STATE_OFF]  # noqa: RUF012 - Home Assistant's own type
-
-    def __init__(self, coordinator: Sec1000Coordinator, description: LegacySensorDescription) -> None:
-        super().__init__(coordinator, Platform.SENSOR, description)
 
     @property
     @override

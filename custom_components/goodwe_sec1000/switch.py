@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import export_is_on
-from .data import Sec1000ConfigEntry, Sec1000Data
+from .data import Sec1000ConfigEntry
 from .entity import Sec1000Entity
 
 # The line to the device takes one request at a time, and a newer limit is to overtake one that waits.
@@ -21,15 +21,13 @@ async def async_setup_entry(
     _hass: HomeAssistant, entry: Sec1000ConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the switch of one device."""
-    async_add_entities([ExportSwitch(entry.runtime_data)])
+    async_add_entities([ExportSwitch(entry.runtime_data, EXPORT_TO_GRID)])
 
 
 class ExportSwitch(Sec1000Entity, SwitchEntity):
     """Shows what was read back; switching waits until that is known."""
 
-    def __init__(self, data: Sec1000Data) -> None:
-        super().__init__(data.coordinator, Platform.SWITCH, EXPORT_TO_GRID)
-        self._export = data.export
+    _platform = Platform.SWITCH
 
     @property
     @override
