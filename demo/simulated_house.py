@@ -7,7 +7,7 @@ from typing import Final
 
 from .options import CHECKOUT
 
-_TELL: Final = CHECKOUT / "demo" / "tell.py"
+_TELL: Final = CHECKOUT / "demo" / "send_command.py"
 
 
 def environment(control_port: int) -> Mapping[str, str]:

@@ -4,7 +4,7 @@ from .captured import CAPTURED
 from .device import Device
 from .faults import FAULTS, Fault
 from .house import House
-from .patience import Patience
+from .overload import Patience
 from .requests import Request
 from .simulator import Simulator
 

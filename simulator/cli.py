@@ -10,9 +10,9 @@ from typing import Final
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, watts
 
-from .commands import COMMANDS
+from .fault_injector import Mishaps, find_fault
 from .faults import FAULTS
-from .mishaps import Mishaps, find_fault
+from .protocol import COMMANDS
 from .remote import HELP
 
 DEFAULT_PORT: Final = 1234

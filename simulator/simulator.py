@@ -12,14 +12,14 @@ from custom_components.goodwe_sec1000.sec1000.errors import Sec1000Error
 from custom_components.goodwe_sec1000.sec1000.frame import Frame, decode, encode_answer
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Telemetry
 
-from .commands import perform
 from .delivery import NO_ANSWER, Answer, Delivery
 from .device import DEFAULT_CAPACITY, DEFAULT_CT_RATIO, DEFAULT_LIMIT, Device
 from .events import happen
+from .fault_injector import Mishaps
 from .faults import LATE_AFTER, Effect, Fault, Moment, Reach, nonsense
 from .house import FREE, House, Orders
-from .mishaps import Mishaps
-from .patience import Mood, Patience
+from .overload import Mood, Patience
+from .protocol import perform
 from .requests import Request
 from .server import Server
 

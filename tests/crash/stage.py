@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Request, Simulator
-from simulator.commands import READ_LIMIT, SET_CLOCK, SWITCHES, TELEMETRY, WRITE_LIMIT
+from simulator.protocol import READ_LIMIT, SET_CLOCK, SWITCHES, TELEMETRY, WRITE_LIMIT
 
 from .home import OPTIONS, Home
 

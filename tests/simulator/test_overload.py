@@ -3,7 +3,7 @@
 from typing import Final
 
 from simulator import Patience, Simulator
-from simulator.patience import Mood
+from simulator.overload import Mood
 
 from . import wire
 from .wire import ask
