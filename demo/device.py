@@ -1,7 +1,9 @@
 """The device that the demo shows: a simulator of its own, or a real one somewhere in the network."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+import shlex
 import sys
 from typing import Final
 
@@ -15,6 +17,7 @@ _SIMULATED_INTERVAL: Final = 5
 SEED: Final = 4
 """Of the simulated sky: clear until the heater has done its part of the story, then with clouds."""
 _SIMULATOR_TIMEOUT: Final = 30.0
+_TELL: Final = CHECKOUT / "demo" / "send_command.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +73,17 @@ async def simulated_device(simulator: Child) -> Device:
         raise DemoError(f"The simulator says nothing. {simulator.end_of_log()}") from None
     description = f"a simulated SEC1000/S at {LOOPBACK}:{port}, control port {control}"
     return Device(LOOPBACK, port, description, _SIMULATED_INTERVAL, control)
+
+
+def environment(control_port: int) -> Mapping[str, str]:
+    """Return what simulated_house_package.yaml takes from environment variables."""
+    return {
+        "DEMO_CONTROL_PORT": str(control_port),
+        "DEMO_HOUSE_STATE": _command(control_port, "state"),
+        "DEMO_HEATER_ON": _command(control_port, "event", "heater-on"),
+        "DEMO_HEATER_OFF": _command(control_port, "event", "heater-off"),
+    }
+
+
+def _command(control_port: int, *order: str) -> str:
+    return shlex.join([sys.executable, str(_TELL), str(control_port), *order])

@@ -10,7 +10,7 @@ from typing import Final
 import aiohttp
 
 from .child import Child
-from .device import Device, clock, real_device, simulated_device, simulator_process
+from .device import Device, clock, environment, real_device, simulated_device, simulator_process
 from .errors import DemoError, RefusedError
 from .folder import Folder
 from .home_assistant_api import PASSWORD, USER, HomeAssistantApi
@@ -18,7 +18,6 @@ from .options import CHECKOUT, Options, parse
 from .past import hour_by_the_clock, past
 from .ports import LOOPBACK, reason_against
 from .set_up import DASHBOARD, set_up
-from .simulated_house import environment
 
 _RESTART: Final = 100
 """Home Assistant's exit status where it was told to restart."""

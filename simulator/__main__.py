@@ -5,12 +5,11 @@ from datetime import datetime
 import signal
 import sys
 
-from .captured import CAPTURED
 from .cli import Options, fault_list, parse
 from .control import HOST, Control
-from .delivery import Answer
+from .exchange import Answer, Request
 from .house import House
-from .requests import Request
+from .protocol import CAPTURED
 from .simulator import Simulator
 
 _KEPT_REQUESTS = 1000

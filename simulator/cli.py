@@ -10,10 +10,10 @@ from typing import Final
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, watts
 
+from .commands import HELP
 from .fault_injector import Mishaps, find_fault
 from .faults import FAULTS
 from .protocol import COMMANDS
-from .remote import HELP
 
 DEFAULT_PORT: Final = 1234
 _MOST_KW: Final = 1000.0

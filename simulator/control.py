@@ -4,7 +4,7 @@ import asyncio
 import json
 from typing import Final
 
-from .remote import Json, obey
+from .commands import Json, obey
 from .simulator import Simulator
 
 HOST: Final = "127.0.0.1"

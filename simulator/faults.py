@@ -16,9 +16,8 @@ from custom_components.goodwe_sec1000.sec1000.frame import (
 )
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 
-from .captured import CAPTURED_BYTES
-from .delivery import Delivery
-from .protocol import ACK, COMMANDS, NAK, READ_LIMIT, READS, TELEMETRY, WRITES
+from .exchange import Delivery
+from .protocol import ACK, CAPTURED_BYTES, COMMANDS, NAK, READ_LIMIT, READS, TELEMETRY, WRITES
 
 
 class Effect(Enum):

@@ -6,17 +6,161 @@ inverters' power keeps up with a day that runs faster than the real one: a load 
 a value that is half a day old would make no sense.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import floor, hypot
+from difflib import get_close_matches
+from math import exp, floor, hypot, pi, pow as power, sin
+from random import Random
 from typing import Final
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Phases, Telemetry
 
 from .device import Restriction
-from .load import HEATER, Load
-from .noise import wander
-from .sun import DAY, HOUR, Sun
-from .watchdog import THROTTLE, Watchdog
+
+HOUR: Final = 3600
+DAY: Final = 24 * HOUR
+
+_CLOUD_PERIOD: Final = 240.0
+_CLOUD_FROM: Final = 0.62
+_CLOUD_FULL: Final = 0.80
+_DEEPEST_SHADE: Final = 0.65
+
+
+@dataclass(frozen=True, slots=True)
+class Sun:
+    """A sun that rises and sets at the same hour every day."""
+
+    sunrise: float = 6.0
+    """h"""
+    sunset: float = 20.0
+    """h"""
+    clouds: bool = True
+    seed: int = 0
+
+    def share(self, time: float) -> float:
+        """Return the share of the panels' peak power (0 to 1) at a time, in s since a midnight."""
+        hour = time % DAY / HOUR
+        if not self.sunrise < hour < self.sunset:
+            return 0.0
+        clear = power(sin(pi * (hour - self.sunrise) / (self.sunset - self.sunrise)), 1.2)
+        return clear * (1 - self._shade(time)) if self.clouds else clear
+
+    def _shade(self, time: float) -> float:
+        cover = (wander(f"cloud {self.seed}", time, _CLOUD_PERIOD) - _CLOUD_FROM) / (
+            _CLOUD_FULL - _CLOUD_FROM
+        )
+        return _DEEPEST_SHADE * min(1.0, max(0.0, cover))
+
+
+@dataclass(frozen=True, slots=True)
+class Appliance:
+    """Something that takes a constant power at the same time every day."""
+
+    name: str
+    power: Phases[float]
+    """W"""
+    start: float
+    """h"""
+    minutes: float
+
+    def is_on(self, time: float) -> bool:
+        """Return whether it runs at a time, in s since a midnight."""
+        return (time - self.start * HOUR) % DAY < self.minutes * 60
+
+
+HEATER: Final = Phases(3000.0, 3000.0, 3000.0)
+"""W; the one load that is sharp enough to upset the controller's watchdog."""
+
+APPLIANCES: Final = (
+    Appliance("kettle", Phases(2000.0, 0.0, 0.0), 6.6, 4),
+    Appliance("kettle", Phases(2000.0, 0.0, 0.0), 10.2, 4),
+    Appliance("oven", Phases(0.0, 2400.0, 0.0), 11.5, 40),
+    Appliance("heater", HEATER, 12.75, 45),
+    Appliance("kettle", Phases(2000.0, 0.0, 0.0), 15.1, 4),
+    Appliance("washing machine", Phases(0.0, 0.0, 1900.0), 16.0, 25),
+    Appliance("stove", Phases(1700.0, 1700.0, 0.0), 18.2, 35),
+)
+
+
+BASE: Final = Phases(190.0, 140.0, 230.0)
+"""W on each phase that is always used, before it wanders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The house's consumption as a function of time."""
+
+    appliances: tuple[Appliance, ...] = APPLIANCES
+    base: Phases[float] = BASE
+    """W"""
+    seed: int = 0
+
+    def power(self, time: float) -> Phases[float]:
+        """Return W on each phase at a time, in s since a midnight."""
+        running = [appliance.power for appliance in self.appliances if appliance.is_on(time)]
+        humour = _people(time)
+        return Phases(
+            *(
+                base * (0.8 + 0.4 * wander(f"load {self.seed} {phase}", time, 90.0) + humour)
+                + sum(power[phase] for power in running)
+                for phase, base in enumerate(self.base)
+            ),
+        )
+
+
+def _people(time: float) -> float:
+    """Return how much more is used while people are up, as a share of the base load."""
+    hour = time % DAY / HOUR
+    return 0.8 * exp(-(((hour - 7.5) / 1.2) ** 2)) + 1.8 * exp(-(((hour - 19.5) / 2.0) ** 2))
+
+
+SHARP: Final = 5000.0
+"""W; a rise of the load by this much at once upsets the watchdog."""
+SHORTEST: Final = 120.0
+LONGEST: Final = 180.0
+"""s"""
+CURE: Final = 4.9
+"""s without any mode on; 5 s, less what a request takes."""
+THROTTLE: Final = 0.05
+"""The share of their rated power that the inverters then give at most."""
+
+
+class Watchdog:
+    """Throttles for 2 to 3 minutes after a sharp step, unless all modes are off for 5 s."""
+
+    def __init__(self, seed: int) -> None:
+        """Draw the durations from this seed."""
+        self._random = Random(f"watchdog {seed}")
+        self._throttled_until: float | None = None
+        self._off_since: float | None = None
+
+    @property
+    def throttling(self) -> bool:
+        """Whether the inverters are throttled now."""
+        return self._throttled_until is not None
+
+    def observe(self, since: float, now: float, rise: float, *, limiting: bool, off: bool) -> None:
+        """Look at what held from `since` to `now` (s).
+
+        `rise` is the load's (W); `limiting` says whether a limit was in force, `off` whether all
+        modes were off.
+        """
+        if not off:
+            self._off_since = None
+        elif self._off_since is None:
+            self._off_since = since
+        if limiting and rise >= SHARP:
+            self._throttled_until = now + self._random.uniform(SHORTEST, LONGEST)
+        if self._throttled_until is not None and (now >= self._throttled_until or self._cured(now)):
+            self._throttled_until = None
+
+    def reset(self) -> None:
+        """Forget: the power was cycled."""
+        self._throttled_until = None
+
+    def _cured(self, now: float) -> bool:
+        return self._off_since is not None and now - self._off_since >= CURE
+
 
 REFRESH: Final = 30.0
 """s between two refreshes of the inverters' power that the device tells, in a day of real speed."""
@@ -196,3 +340,63 @@ class House:
     def _voltage(self, phase: int, watts: float) -> float:
         drift = 4 * (wander(f"grid {self._seed} {phase}", self._now, 60.0) - 0.5)
         return round(_NOMINAL + drift + _RISE_PER_WATT * watts, 1)
+
+
+def _heater_on(house: House) -> None:
+    house.heater = True
+
+
+def _heater_off(house: House) -> None:
+    house.heater = False
+
+
+def _trip(house: House) -> None:
+    house.tripped = True
+
+
+def _reconnect(house: House) -> None:
+    house.tripped = False
+
+
+def _at(hour: float) -> Callable[[House], None]:
+    def move(house: House) -> None:
+        house.time_of_day = hour
+
+    return move
+
+
+EVENTS: Final[Mapping[str, Callable[[House], None]]] = {
+    "heater-on": _heater_on,
+    "heater-off": _heater_off,
+    "trip": _trip,
+    "reconnect": _reconnect,
+    "dawn": _at(6.1),
+    "noon": _at(12.0),
+    "sunset": _at(19.75),
+    "night": _at(23.5),
+}
+"""heater-on/-off: 9 kW more load. trip/reconnect: all inverters leave, or rejoin, the grid.
+dawn, noon, sunset, night: the day jumps there."""
+
+
+def happen(name: str, house: House) -> None:
+    """Let it happen; raises ValueError, with the nearest names, for what is no event."""
+    try:
+        event = EVENTS[name]
+    except KeyError:
+        near = get_close_matches(name, EVENTS, n=3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(EVENTS)}"
+        raise ValueError(f"{name!r} is no event{hint}") from None
+    event(house)
+
+
+def wander(seed: str, time: float, period: float) -> float:
+    """Return a value from 0 to 1 that drifts to another in each period (both in s)."""
+    turn = floor(time / period)
+    part = time / period - turn
+    smooth = part * part * (3 - 2 * part)
+    return _value(seed, turn) * (1 - smooth) + _value(seed, turn + 1) * smooth
+
+
+def _value(seed: str, turn: int) -> float:
+    return Random(f"{seed}/{turn}").random()

@@ -12,7 +12,7 @@ from typing import Final
 
 from custom_components.goodwe_sec1000.sec1000.frame import LENGTH_SIZE, OVERHEAD, PREFIX_SIZE
 
-from .delivery import Answer, Delivery
+from .exchange import Answer, Delivery
 
 type Handler = Callable[[bytes], Answer]
 

@@ -12,15 +12,13 @@ from custom_components.goodwe_sec1000.sec1000.errors import Sec1000Error
 from custom_components.goodwe_sec1000.sec1000.frame import Frame, decode, encode_answer
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Telemetry
 
-from .delivery import NO_ANSWER, Answer, Delivery
 from .device import DEFAULT_CAPACITY, DEFAULT_CT_RATIO, DEFAULT_LIMIT, Device
-from .events import happen
+from .exchange import NO_ANSWER, Answer, Delivery, Request
 from .fault_injector import Mishaps
 from .faults import LATE_AFTER, Effect, Fault, Moment, Reach, nonsense
-from .house import FREE, House, Orders
+from .house import FREE, House, Orders, happen
 from .overload import Mood, Patience
 from .protocol import perform
-from .requests import Request
 from .server import Server
 
 REFUSED_FOR: Final = 0.5

@@ -12,7 +12,7 @@ from typing import Final
 
 from custom_components.goodwe_sec1000.sec1000.model import Phases, Telemetry
 from simulator import Request, Simulator
-from simulator.delivery import Answer
+from simulator.exchange import Answer
 
 TELEMETRY: Final = 0x0B
 

@@ -14,7 +14,7 @@ from custom_components.goodwe_sec1000.sec1000.command import READ_EXPORT_SETTING
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTarget
 from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import Simulator
-from simulator.captured import CAPTURED_BYTES
+from simulator.protocol import CAPTURED_BYTES
 
 from .devices import devices
 from .report import Figure, Goal, Table

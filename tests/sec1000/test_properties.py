@@ -55,8 +55,7 @@ from custom_components.goodwe_sec1000.sec1000.model import (
 )
 from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import CAPTURED, Device
-from simulator.captured import CAPTURED_BYTES
-from simulator.protocol import perform
+from simulator.protocol import CAPTURED_BYTES, perform
 
 # Hypothesis cannot see its own reference to its own generator where the garbage collector is frozen.
 pytestmark = pytest.mark.filterwarnings("ignore:.*register_random:hypothesis.errors.HypothesisWarning")

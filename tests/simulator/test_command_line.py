@@ -11,8 +11,8 @@ import sys
 
 import pytest
 
-from simulator.captured import CAPTURED_BYTES
 from simulator.faults import FAULTS
+from simulator.protocol import CAPTURED_BYTES
 
 from . import wire
 

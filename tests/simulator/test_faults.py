@@ -9,8 +9,8 @@ import pytest
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import CAPTURED, FAULTS, Simulator
-from simulator.captured import CAPTURED_BYTES
 from simulator.faults import Reach
+from simulator.protocol import CAPTURED_BYTES
 
 from . import wire
 from .wire import ask, status

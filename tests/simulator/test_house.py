@@ -8,9 +8,7 @@ import pytest
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Phases
 from simulator import House, Simulator
 from simulator.device import Restriction
-from simulator.house import FREE, Orders
-from simulator.load import Appliance, Load
-from simulator.sun import DAY, Sun
+from simulator.house import DAY, FREE, Appliance, Load, Orders, Sun
 
 from . import wire
 from .wire import ask, status

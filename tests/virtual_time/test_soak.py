@@ -26,10 +26,9 @@ from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from custom_components.goodwe_sec1000.sec1000.setting_write import TOLERANCE
 from custom_components.goodwe_sec1000.tracking.feedback import Feedback
 from simulator import Simulator
-from simulator.delivery import Answer
+from simulator.exchange import Answer, Request
 from simulator.faults import Fault
 from simulator.house import House
-from simulator.requests import Request
 from tests.states import get_state
 
 from .timewarp import TimeWarp

@@ -1,7 +1,20 @@
-"""How the bytes of an answer leave the device, or do not."""
+"""One exchange on the wire: the request as it arrived, and how the answer leaves the device."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
+
+from custom_components.goodwe_sec1000.sec1000.frame import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as it arrived."""
+
+    time: float
+    """s, on the simulator's clock (by default the event loop's)."""
+    frame: Frame | None
+    """None where the bytes are no whole and right frame: the device does not answer those."""
+    raw: bytes
 
 
 class Delivery(Enum):

@@ -6,7 +6,7 @@ from typing import Final
 from custom_components.goodwe_sec1000.sec1000.errors import InvalidValueError
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Phases, Telemetry
 
-from .captured import CAPTURED
+from .protocol import CAPTURED
 from .simulator import Simulator
 
 type Json = dict[str, Json] | list[Json] | str | int | float | bool | None
