@@ -15,7 +15,6 @@ from homeassistant.const import CONF_HOST, CONF_NAME, CONF_PORT, CONF_SCAN_INTER
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers.translation import async_get_translations
 
 from .address import address, address_of
 from .const import (
@@ -47,7 +46,7 @@ from .forms import (
     form,
     validate,
 )
-from .messages import reason
+from .messages import async_load_texts, format_kw, format_settings, mode_name, reason, text
 from .sec1000.client import Sec1000Client
 from .sec1000.errors import (
     AnswerTimeoutError,
@@ -159,46 +158,23 @@ class ExportSteps(ConfigEntryBaseFlow, ABC):
         )
 
     async def _describe_device(self) -> str:
-        """Return in words what the device holds, and where that is not what stands in the windows."""
-        held = self._held
-        if held is None:
-            return await self._sentence("held_unknown")
-        mode = self._wanted[CONF_CONTROL_MODE]
-        minimum, maximum, capacity = (
-            watts(self._wanted[key])
-            for key in (CONF_MIN_EXPORT_LIMIT, CONF_MAX_EXPORT_LIMIT, CONF_TOTAL_CAPACITY)
-        )
-        sentences = [
-            await self._sentence(
-                "held",
-                mode=await self._name_of(held.mode.key),
-                limit=_in_kilowatts(held.limit),
-                capacity=_in_kilowatts(held.capacity),
-            )
-        ]
-        if held.mode.key != mode:
-            sentences.append(await self._sentence("mode_differs", mode=await self._name_of(mode)))
-        if not minimum - TOLERANCE < held.limit < maximum + TOLERANCE:
-            sentences.append(
-                await self._sentence(
-                    "limit_differs", minimum=_in_kilowatts(minimum), maximum=_in_kilowatts(maximum)
-                )
-            )
-        if abs(held.capacity - capacity) >= TOLERANCE:
-            sentences.append(await self._sentence("capacity_differs", capacity=_in_kilowatts(capacity)))
+        """Return the current settings of the device, and where they differ from the ones of this flow.
+
+        The frontend translates whole steps only, not a sentence that is not always there.
+        """
+        await async_load_texts(self.hass)
+        sentences = [format_settings(self.hass, self._held)]
+        if held := self._held:
+            mode = ControlMode.from_key(self._wanted[CONF_CONTROL_MODE])
+            minimum, maximum, capacity = (watts(self._wanted[key]) for key in LIMIT_FIELDS)
+            if held.mode is not mode:
+                sentences.append(text(self.hass, "common", "mode_differs", mode=mode_name(self.hass, mode)))
+            if not minimum - TOLERANCE < held.limit < maximum + TOLERANCE:
+                bounds = {"minimum": format_kw(minimum), "maximum": format_kw(maximum)}
+                sentences.append(text(self.hass, "common", "limit_differs", **bounds))
+            if abs(held.capacity - capacity) >= TOLERANCE:
+                sentences.append(text(self.hass, "common", "capacity_differs", capacity=format_kw(capacity)))
         return " ".join(sentences)
-
-    async def _name_of(self, mode: str) -> str:
-        return await self._translation("selector", f"control_mode.options.{mode}")
-
-    async def _sentence(self, key: str, **placeholders: str) -> str:
-        return (await self._translation("common", key)).format(**placeholders)
-
-    async def _translation(self, category: str, key: str) -> str:
-        # The frontend translates whole windows only; a sentence that is not always there, it cannot.
-        language = self.hass.config.language
-        translations = await async_get_translations(self.hass, language, category, {DOMAIN})
-        return translations[f"component.{DOMAIN}.{category}.{key}"]
 
 
 class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
@@ -358,7 +334,3 @@ def _suggestions(held: ExportSettings) -> dict[str, Any]:
 
 def _in_range(power: int) -> float:
     return round(min(max(kilowatts(power), 0.0), MAX_KILOWATTS), 2)
-
-
-def _in_kilowatts(power: int) -> str:
-    return f"{kilowatts(power):.2f}"

@@ -1,11 +1,15 @@
-"""Why something failed: in Home Assistant's language for its owner, in English for the log."""
+"""Errors and settings as text, in Home Assistant's language; errors in the log are in English."""
 
 from collections.abc import Callable
 from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers.translation import async_get_cached_translations, async_get_exception_message
+from homeassistant.helpers.translation import (
+    async_get_cached_translations,
+    async_get_exception_message,
+    async_get_translations,
+)
 
 from .const import DOMAIN
 from .limit import NotANumberError, OutOfRangeError
@@ -40,6 +44,18 @@ _KEYS: Final[tuple[tuple[type[Exception], str], ...]] = (
 )
 
 
+async def async_load_texts(hass: HomeAssistant) -> None:
+    """Load what `text` returns; needed only where the integration may not be set up yet."""
+    await async_get_translations(hass, hass.config.language, "common", {DOMAIN})
+
+
+@callback
+def text(hass: HomeAssistant, category: str, key: str, **placeholders: str) -> str:
+    """Return a text of the translations in Home Assistant's language; empty where there is none."""
+    texts = async_get_cached_translations(hass, hass.config.language, category, DOMAIN)
+    return texts.get(f"component.{DOMAIN}.{category}.{key}", "").format(**placeholders)
+
+
 @callback
 def translated_error[E: HomeAssistantError](
     hass: HomeAssistant, kind: Callable[..., E], key: str, error: Exception, **placeholders: str
@@ -69,22 +85,22 @@ def reason(hass: HomeAssistant, error: Exception) -> str:
     if isinstance(error, OutcomeUnknownError) and isinstance(error.__cause__, Exception):
         return reason(hass, error.__cause__)
     key = next((key for kind, key in _KEYS if isinstance(error, kind)), None)
-    told = _text(hass, "common", f"reason_{key}", **_placeholders(hass, error)) if key else None
-    return told or str(error) or type(error).__name__
+    translated = text(hass, "common", f"reason_{key}", **_placeholders(hass, error)) if key else ""
+    return translated or str(error) or type(error).__name__
 
 
 @callback
 def format_settings(hass: HomeAssistant, settings: ExportSettings | None) -> str:
-    """Return what the device holds, or that it is not known, as a sentence of its own."""
+    """Return the current settings of the device, or that they are unknown, as a sentence."""
     if settings is None:
-        return _text(hass, "common", "held_unknown") or ""
-    return _text(hass, "common", "held", **_holds(hass, settings)) or ""
+        return text(hass, "common", "held_unknown")
+    return text(hass, "common", "held", **_settings_placeholders(hass, settings))
 
 
 @callback
 def mode_name(hass: HomeAssistant, mode: ControlMode) -> str:
     """Return the name of a control mode as the select shows it."""
-    return _text(hass, "selector", f"control_mode.options.{mode.key}") or mode.key
+    return text(hass, "selector", f"control_mode.options.{mode.key}") or mode.key
 
 
 def format_kw(power: int) -> str:
@@ -92,7 +108,7 @@ def format_kw(power: int) -> str:
     return f"{kilowatts(power):.2f}"
 
 
-def _holds(hass: HomeAssistant, settings: ExportSettings) -> dict[str, str]:
+def _settings_placeholders(hass: HomeAssistant, settings: ExportSettings) -> dict[str, str]:
     return {
         "mode": mode_name(hass, settings.mode),
         "limit": format_kw(settings.limit),
@@ -102,7 +118,7 @@ def _holds(hass: HomeAssistant, settings: ExportSettings) -> dict[str, str]:
 
 def _placeholders(hass: HomeAssistant, error: Exception) -> dict[str, str]:
     if isinstance(error, NotAppliedError):
-        return _holds(hass, error.held)
+        return _settings_placeholders(hass, error.held)
     if isinstance(error, NotANumberError):
         return {"value": error.value}
     if isinstance(error, OutOfRangeError):
@@ -115,14 +131,8 @@ def _placeholders(hass: HomeAssistant, error: Exception) -> dict[str, str]:
 
 
 def _sentence(hass: HomeAssistant, error: HomeAssistantError) -> str:
-    told = None
+    translated = ""
     if error.translation_domain == DOMAIN:
         placeholders = error.translation_placeholders or {}
-        told = _text(hass, "exceptions", f"{error.translation_key}.message", **placeholders)
-    return (told or str(error)).rstrip(".")
-
-
-def _text(hass: HomeAssistant, category: str, key: str, **placeholders: str) -> str | None:
-    texts = async_get_cached_translations(hass, hass.config.language, category, DOMAIN)
-    text = texts.get(f"component.{DOMAIN}.{category}.{key}")
-    return text.format(**placeholders) if text else None
+        translated = text(hass, "exceptions", f"{error.translation_key}.message", **placeholders)
+    return (translated or str(error)).rstrip(".")
