@@ -1,4 +1,4 @@
-"""Config entries of simulated devices."""
+"""Mock config entries for simulated devices."""
 
 from homeassistant.const import CONF_HOST, CONF_NAME, CONF_PORT, CONF_SCAN_INTERVAL
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -17,12 +17,12 @@ from simulator import Simulator
 
 
 def entry_of(sim: Simulator, name: str = "SEC1000") -> MockConfigEntry:
-    """Return an entry of this device: value mode, 0 to 10 kW of 30 kW, polled every 30 s."""
+    """Return an entry for this device: value mode, limits 0 to 10 kW, capacity 30 kW, polled every 30 s."""
     return entry_at(sim.host, sim.port, name)
 
 
 def entry_at(host: str, port: int, name: str = "SEC1000", scan_interval: int = 30) -> MockConfigEntry:
-    """Return an entry of the device at this address, as `entry_of`, polled at this interval (s)."""
+    """Return an entry like `entry_of`, for any address and polling interval in seconds."""
     return MockConfigEntry(
         domain=DOMAIN,
         version=2,

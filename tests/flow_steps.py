@@ -1,4 +1,4 @@
-"""Walks through windows as a user does, and sees to it that each of them is explained."""
+"""Drive config and options flows as the frontend does, and check that every step has its texts."""
 
 from collections.abc import Callable, Mapping
 import json
@@ -19,7 +19,7 @@ TEXTS: Final = json.loads(_TRANSLATIONS.read_text("utf-8"))
 
 
 class UserFlow:
-    """One flow, and the window that it shows now."""
+    """One flow and its current step."""
 
     def __init__(self, manager: Any, category: str) -> None:
         self._manager = manager
@@ -27,11 +27,11 @@ class UserFlow:
         self.result: ConfigFlowResult
 
     async def start(self, *arguments: Any, **more: Any) -> UserFlow:
-        """Open the first window."""
+        """Start the flow."""
         return self._see(await self._manager.async_init(*arguments, **more))
 
     async def submit(self, **user_input: Any) -> UserFlow:
-        """Submit the window: what is not given is left as it stands there."""
+        """Submit the current step; fields that are not given keep their defaults."""
         return self._see(await self._manager.async_configure(self.result["flow_id"], user_input))
 
     def _see(self, result: ConfigFlowResult) -> UserFlow:
@@ -39,49 +39,49 @@ class UserFlow:
         if result["type"] is FlowResultType.ABORT:
             assert result["reason"] in self._texts["abort"]
         if result["type"] is FlowResultType.FORM:
-            self._explained()
+            self._check_texts()
         return self
 
-    def _explained(self) -> None:
+    def _check_texts(self) -> None:
         step = self._texts["step"][self.step]
         assert step["title"]
         fields = {str(field) for field in self._schema}
         assert fields == step["data"].keys() == step["data_description"].keys()
-        shown = [step["description"], *(self._texts["error"][key] for key in self.errors.values())]
-        used = {name for text in shown for _, name, _, _ in string.Formatter().parse(text) if name}
+        texts = [step["description"], *(self._texts["error"][key] for key in self.errors.values())]
+        used = {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name}
         assert used <= (self.result["description_placeholders"] or {}).keys()
 
     @property
     def step(self) -> str:
-        """The window that is shown."""
+        """Id of the current step."""
         assert self.result["type"] is FlowResultType.FORM
         return self.result["step_id"]
 
     @property
     def errors(self) -> dict[str, str]:
-        """The errors in the window, by field."""
+        """Error keys of the current step, by field."""
         return self.result["errors"] or {}
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """What the fields are filled with."""
+        """Default of each field."""
         return {str(field): field.default() for field in self._schema}
 
     @property
     def text(self) -> str:
-        """The description as it is read."""
+        """Description of the current step, placeholders filled in."""
         description: str = self._texts["step"][self.step]["description"]
         return description.format(**(self.result["description_placeholders"] or {}))
 
     @property
     def error_text(self) -> str:
-        """The error that concerns the whole window, as it is read."""
+        """Error of the whole step, placeholders filled in."""
         text: str = self._texts["error"][self.errors["base"]]
         return text.format(**(self.result["description_placeholders"] or {}))
 
     @property
     def outcome(self) -> str:
-        """Why the flow ended without an entry, or that it ended well."""
+        """Reason of the abort, or "saved"."""
         if self.result["type"] is FlowResultType.ABORT:
             return self.result["reason"]
         assert self.result["type"] is FlowResultType.CREATE_ENTRY
@@ -95,6 +95,6 @@ class UserFlow:
 
 
 async def start_setup(hass: HomeAssistant) -> UserFlow:
-    """Open the first window of setup."""
+    """Start adding the integration."""
     walk = UserFlow(hass.config_entries.flow, "config")
     return await walk.start(DOMAIN, context={"source": SOURCE_USER})

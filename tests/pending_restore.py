@@ -1,4 +1,4 @@
-"""The note of a Home Assistant that was killed in the middle of a reset."""
+"""The stored pending restore of a Home Assistant that was killed during a reset."""
 
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ PENDING: Final[dict[str, str | int | float | None]] = {
 
 
 def store_pending(hass_storage: dict[str, Any], entry: MockConfigEntry, sim: Simulator) -> None:
-    """Have the note on disk: what this device should hold again."""
+    """Store a pending restore for this device."""
     key = f"{DOMAIN}.{entry.entry_id}.note"
     data = {**PENDING, "host": sim.host, "port": sim.port}
     hass_storage[key] = {"version": 1, "minor_version": 1, "key": key, "data": data}

@@ -1,4 +1,4 @@
-"""Walks through the windows of a repair as a user does, over HTTP, and sees to it that each is explained."""
+"""Drive repair flows over HTTP as the frontend does, and check that every step has its texts."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -17,7 +17,7 @@ _URL = "/api/repairs/issues/fix"
 
 
 class Repair:
-    """One flow, and the window that it shows now."""
+    """One repair flow and its current step."""
 
     def __init__(self, hass: HomeAssistant, client: TestClient[Any, Any], issue_id: str) -> None:
         self._client = client
@@ -26,35 +26,35 @@ class Repair:
         assert issue
         assert issue.is_fixable
         assert issue.translation_key
-        self._told: Mapping[str, str] = issue.translation_placeholders or {}
+        self._issue_placeholders: Mapping[str, str] = issue.translation_placeholders or {}
         texts = TEXTS["issues"][issue.translation_key]
-        _filled_in(texts["title"], self._told)
+        _fill_in(texts["title"], self._issue_placeholders)
         self._texts: Mapping[str, Any] = texts["fix_flow"]
         self.result: dict[str, Any]
 
     async def start(self) -> Self:
-        """Open the first window."""
+        """Start the flow."""
         return await self._post("", handler=DOMAIN, issue_id=self._issue_id)
 
     async def submit(self) -> Self:
-        """Submit the window."""
+        """Submit the current step."""
         return await self._post(self._flow)
 
     async def choose(self, option: str) -> Self:
-        """Choose from the menu."""
+        """Choose an option of the menu."""
         assert option in self.options
         return await self._post(self._flow, next_step_id=option)
 
     async def reopen(self) -> Self:
-        """Open the same window anew."""
+        """Load the current step again."""
         return await self._see(await self._client.get(self._url_of(self._flow)))
 
     async def close(self) -> None:
-        """Close the window without an answer."""
+        """Close the flow."""
         await self._client.delete(self._url_of(self._flow))
 
     async def submit_finished_flow(self) -> None:
-        """Submit although there is nothing to submit any more."""
+        """Submit after the end of the flow, which is refused."""
         answer = await self._client.post(self._url_of(self._flow), json={})
         assert answer.status == HTTPStatus.NOT_FOUND
 
@@ -76,7 +76,7 @@ class Repair:
 
     @property
     def step(self) -> str:
-        """The window that is shown."""
+        """Id of the current step."""
         assert self.result["type"] in {"form", "menu"}
         assert self.text
         step: str = self.result["step_id"]
@@ -84,51 +84,51 @@ class Repair:
 
     @property
     def options(self) -> list[str]:
-        """What the menu offers."""
+        """Options of the menu."""
         assert self.result["type"] == "menu"
         texts = self._texts["step"][self.result["step_id"]]
         assert set(self.result["menu_options"]) == texts["menu_options"].keys()
         assert set(self.result["menu_options"]) == texts["menu_option_descriptions"].keys()
         for text in (*texts["menu_options"].values(), *texts["menu_option_descriptions"].values()):
-            _filled_in(text, self._placeholders)
+            _fill_in(text, self._placeholders)
         return list(self.result["menu_options"])
 
     @property
     def text(self) -> str:
-        """The window as it is read."""
+        """Description of the current step, placeholders filled in."""
         texts = self._texts["step"][self.result["step_id"]]
-        _filled_in(texts["title"], self._placeholders)
-        return _filled_in(texts["description"], self._placeholders)
+        _fill_in(texts["title"], self._placeholders)
+        return _fill_in(texts["description"], self._placeholders)
 
     @property
     def error(self) -> str | None:
-        """The error as it is read, None where there is none."""
+        """Error of the step, placeholders filled in; None without an error."""
         assert self.result["type"] == "form"
         errors = self.result["errors"] or {}
-        return _filled_in(self._texts["error"][errors["base"]], self._placeholders) if errors else None
+        return _fill_in(self._texts["error"][errors["base"]], self._placeholders) if errors else None
 
     @property
     def success_text(self) -> str:
-        """What is told at the good end."""
+        """Text shown when the fix succeeded."""
         assert self.result["type"] == "create_entry", self.result
         key = self.result["description"] or "default"
-        # Here, the frontend knows nothing of the issue.
-        return _filled_in(self._texts["create_entry"][key], self.result["description_placeholders"])
+        # At this point the frontend has no placeholders of the issue.
+        return _fill_in(self._texts["create_entry"][key], self.result["description_placeholders"])
 
     @property
     def abort_reason(self) -> str:
-        """Why the flow ended without mending."""
+        """Reason why the flow was aborted."""
         assert self.result["type"] == "abort", self.result
         reason: str = self.result["reason"]
-        assert _filled_in(self._texts["abort"][reason], self._placeholders)
+        assert _fill_in(self._texts["abort"][reason], self._placeholders)
         return reason
 
     @property
     def _placeholders(self) -> dict[str, str]:
-        return {**self._told, **(self.result.get("description_placeholders") or {})}
+        return {**self._issue_placeholders, **(self.result.get("description_placeholders") or {})}
 
 
-def _filled_in(text: str, placeholders: Mapping[str, str]) -> str:
+def _fill_in(text: str, placeholders: Mapping[str, str]) -> str:
     used = {name for _, name, _, _ in string.Formatter().parse(text) if name}
     assert used <= placeholders.keys()
     assert all(placeholders[name] for name in used)

@@ -1,4 +1,4 @@
-"""What a user sees of an entity."""
+"""States of entities."""
 
 from homeassistant.core import HomeAssistant, State
 

@@ -1,1 +1,1 @@
-"""The export limit survives whatever ends Home Assistant."""
+"""The export limit survives every way in which Home Assistant can end."""

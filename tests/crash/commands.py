@@ -1,4 +1,4 @@
-"""The commands that take the limit off for a while, and the requests by which they do."""
+"""The commands that suspend the limit, and the requests that they send."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,26 +9,26 @@ from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from .home import Automation
 
 OLD: Final = 4_320
-"""W; the limit that the device holds before the command."""
+"""Limit of the device before the command, in W."""
 WISHED: Final = 7_000
-"""W; the limit that a change of the mode brings."""
+"""Limit that the mode change sets, in W."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command that takes the limit off for a while, and what it sends."""
+    """A command that suspends the limit, and the requests it sends."""
 
     held: ControlMode
     action: str
     data: Mapping[str, Any]
     sent: tuple[str, ...]
     target: tuple[ControlMode, int]
-    """Mode and limit (W) that hold where the limit had been off."""
+    """Mode and limit (W) of the device after the command or after a restore."""
     clock_first: bool = False
-    """Set the clock before: the pause that the device then gets keeps the command's first request back."""
+    """Set the clock before, so that the pacing delays the first request of the command."""
 
     def at(self, trigger: Mapping[str, str]) -> Automation:
-        """Return the automation that gives this command at that event."""
+        """Return an automation that calls this command at a trigger."""
         actions = [(self.action, self.data)]
         return Automation(trigger, [("set_datetime", {}), *actions] if self.clock_first else actions)
 
@@ -56,4 +56,4 @@ CHANGE: Final = Command(
 )
 CLOCK_AND_CHANGE: Final = replace(CHANGE, sent=("clock", *CHANGE.sent), clock_first=True)
 RESTORING: Final = ("read", "write", "value on", "read")
-"""What a start sends that finds a note and value mode off."""
+"""Requests of a start that finds a pending restore and value mode off."""

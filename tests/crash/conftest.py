@@ -1,4 +1,4 @@
-"""Real time and real pauses: here it is the order of things that counts."""
+"""Real time with the standard timing: these tests depend on the order of events."""
 
 import pytest
 from pytest_socket import socket_allow_hosts
@@ -11,17 +11,17 @@ from .home import warm_up
 
 @pytest.fixture
 def quick() -> Timing:
-    """Shorten nothing."""
+    """Return the standard timing."""
     return timing.STANDARD
 
 
 @pytest.fixture(autouse=True)
 def _sockets(socket_enabled: None) -> None:
-    """Allow connections to the device, and those by which a process is started."""
+    """Allow connections to the device and the Unix sockets of multiprocessing."""
     socket_allow_hosts(["127.0.0.1"], allow_unix_socket=True)
 
 
 @pytest.fixture
 async def homes(_sockets: None) -> None:
-    """Be ready to start Home Assistant in processes of its own."""
+    """Prepare the fork server for Home Assistant processes."""
     await warm_up()

@@ -1,4 +1,4 @@
-"""A Home Assistant in a process of its own, and the folder that is left of it when it is killed."""
+"""A Home Assistant in its own process, with a configuration folder that survives a kill."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -19,8 +19,7 @@ from . import launch
 
 ENTRY_ID: Final = "crash"
 OPTIONS: Final[Mapping[str, Any]] = {
-    # No poll but the first falls into a test, and each phase is measured on its own: not what is assumed
-    # where nothing is known.
+    # Only the first poll falls into a test, and the measurement is the one that is not the default.
     "scan_interval": 300,
     "min_export_limit": 0.0,
     "max_export_limit": 10.0,
@@ -31,7 +30,7 @@ OPTIONS: Final[Mapping[str, Any]] = {
     "allow_deactivating": False,
 }
 CHECKOUT: Final = Path(__file__).parent.parent.parent
-_LOOK_AGAIN: Final = 0.005
+_POLL_S: Final = 0.005
 
 START: Final = {"trigger": "homeassistant", "event": "start"}
 SHUTDOWN: Final = {"trigger": "homeassistant", "event": "shutdown"}
@@ -41,7 +40,7 @@ _context.set_forkserver_preload([launch.__name__])
 
 
 async def warm_up() -> None:
-    """Return once the server from which homes are forked has imported Home Assistant."""
+    """Start the fork server and wait until it has imported Home Assistant."""
     first = _context.Process(target=launch.nothing, daemon=True)
     await asyncio.to_thread(first.start)
     first.join()
@@ -49,13 +48,13 @@ async def warm_up() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Automation:
-    """What a user has automated: actions with their data, one after the other, at one event."""
+    """An automation that calls actions, each with its data, at one trigger."""
 
     trigger: Mapping[str, str]
     actions: Sequence[tuple[str, Mapping[str, object]]]
 
     def configuration(self) -> dict[str, Any]:
-        """Return it as it stands in configuration.yaml."""
+        """Return its configuration.yaml entry."""
         return {
             "alias": self.actions[-1][0],
             "triggers": [self.trigger],
@@ -64,44 +63,44 @@ class Automation:
 
 
 class Home:
-    """One configuration folder with an entry for a simulated device, and the process that runs from it."""
+    """A configuration folder with an entry for a simulated device, and the process that uses it."""
 
     def __init__(self, folder: Path, sim: Simulator) -> None:
-        """Make the folder; nothing runs yet, and nothing is automated."""
+        """Create the folder, without automations and without starting Home Assistant."""
         self._folder = folder
         self._process: ForkServerProcess | None = None
         self.run: Callable[[str], None] = launch.run
-        """What the process runs, given the folder."""
+        """Entry point of the process; its argument is the folder."""
         self.integrations: dict[str, Any] = {}
-        """What configuration.yaml sets up beside automations, from the next `automate` on."""
+        """Further configuration.yaml keys, written by `automate`."""
         self.storage = folder / ".storage"
         self.pending = self.storage / f"{DOMAIN}.{ENTRY_ID}.note"
         self.storage.mkdir(parents=True)
         (folder / "custom_components").mkdir()
-        # Without it, the checkout's own folder of that name would be looked into.
+        # Without it, the checkout's own folder of that name would be found first.
         (folder / "custom_components" / "__init__.py").touch()
         self.install(CHECKOUT / "custom_components" / DOMAIN)
         self.store("core.config_entries", {"entries": [_entry(sim)]}, minor_version=5)
         self.automate()
 
     def install(self, integration: Path) -> None:
-        """Put the files of this integration in place, whatever was there before."""
+        """Install the integration from this folder, in place of another one."""
         place = self._folder / "custom_components" / DOMAIN
         place.unlink(missing_ok=True)
         place.symlink_to(integration)
 
     def stored(self, key: str) -> Any:
-        """Return what Home Assistant has on disk under a key; None where there is nothing."""
+        """Return the stored data of a key, or None."""
         path = self.storage / key
         return json.loads(path.read_text())["data"] if path.exists() else None
 
     def store(self, key: str, data: object, *, minor_version: int = 1) -> None:
-        """Put on disk what a Home Assistant that ran before would have left there."""
+        """Write the data of a key, as an earlier run of Home Assistant would have."""
         content = {"version": 1, "minor_version": minor_version, "key": key, "data": data}
         (self.storage / key).write_text(json.dumps(content))
 
     def automate(self, *automations: Automation) -> None:
-        """From the next start on, do this and nothing else."""
+        """Replace the automations, from the next start on."""
         configuration = {
             "homeassistant": {
                 "name": "Crash",
@@ -121,7 +120,7 @@ class Home:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Start Home Assistant; what has not ended by the end of the block is killed."""
+        """Run Home Assistant in the block; kill it at the end unless it has ended."""
         process = self._process = _context.Process(target=self.run, args=(str(self._folder),), daemon=True)
         process.start()
         try:
@@ -132,37 +131,37 @@ class Home:
             process.join()
 
     def signal(self, number: signal.Signals) -> None:
-        """Send the process a signal, at once."""
+        """Send a signal to the process."""
         assert self._process
         assert self._process.pid
         os.kill(self._process.pid, number)
 
     async def ended(self) -> int:
-        """Return the exit status of the process once it has one; minus the signal that killed it."""
+        """Wait for the end of the process; return its exit status, or minus the signal that killed it."""
         assert self._process
-        # Not in a thread: every start of a process looks at all others too, and only one can get the status.
+        # Not in a thread: starting a process also polls the others, and only one caller gets the status.
         while True:
             if (status := self._process.exitcode) is not None:
                 return status
-            await asyncio.sleep(_LOOK_AGAIN)
+            await asyncio.sleep(_POLL_S)
 
     async def pending_saved(self) -> None:
-        """Return as soon as the note is on disk."""
+        """Wait until a pending restore is stored."""
         await self._pending_exists(wanted=True)
 
     async def pending_cleared(self) -> None:
-        """Return as soon as no note is on disk."""
+        """Wait until no pending restore is stored."""
         await self._pending_exists(wanted=False)
 
     async def _pending_exists(self, *, wanted: bool) -> None:
         while True:
             if self.pending.exists() is wanted:
                 return
-            await asyncio.sleep(_LOOK_AGAIN)
+            await asyncio.sleep(_POLL_S)
 
     @property
     def errors(self) -> list[str]:
-        """What Home Assistant logged as an error, in all its lives; that an automation failed is none."""
+        """Errors logged in all runs, except those of automations."""
         log = (self._folder / "log").read_text()
         return [
             line

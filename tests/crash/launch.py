@@ -1,7 +1,7 @@
-"""What runs in the process of a Home Assistant that is going to be killed.
+"""Entry points of the Home Assistant process.
 
 It is forked from a server that has imported Home Assistant once, so that a start takes less than a second
-instead of five; what happens from then on is a whole start, from the files of its folder.
+instead of five. From then on it is a complete start from the files of the folder.
 """
 
 import ctypes
@@ -27,9 +27,9 @@ _PR_SET_PDEATHSIG = 1
 
 
 def run(folder: str) -> None:
-    """Run Home Assistant from this folder, without frontend, recorder and the like, until it is ended."""
+    """Run Home Assistant from this folder without the default integrations, until it is stopped."""
     if sys.platform == "linux":
-        # Where the tests themselves are killed, nobody is left to end it.
+        # So that it does not outlive a killed test run.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     log = os.open(Path(folder, "log"), os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     os.dup2(log, sys.stdout.fileno())
@@ -40,7 +40,7 @@ def run(folder: str) -> None:
 
 
 def run_at_port(port: int, folder: str) -> None:
-    """Run it where the one port that the older integration knew is this one."""
+    """Run it with this port in place of the only one that the older integration used."""
     from custom_components.goodwe_sec1000 import address  # noqa: PLC0415 - not before the fork
     from custom_components.goodwe_sec1000.migration import settings as migrated_settings  # noqa: PLC0415
 
@@ -50,4 +50,4 @@ def run_at_port(port: int, folder: str) -> None:
 
 
 def nothing() -> None:
-    """Run nothing: that this comes to its end shows that the imports are done."""
+    """Do nothing; the end of this process shows that the fork server has finished its imports."""

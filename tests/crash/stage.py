@@ -1,4 +1,4 @@
-"""A device, a home, and a witness of every request: what a life of Home Assistant did, and where it ends."""
+"""A simulated device with a Home Assistant process: what was requested, and a kill at a given request."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,13 +13,13 @@ from simulator.protocol import READ_LIMIT, SET_CLOCK, SWITCHES, TELEMETRY, WRITE
 from .home import OPTIONS, Home
 
 SETUP: Final = ("read", "telemetry")
-"""What a start asks, where no note stands."""
+"""Requests of a start without a pending restore."""
 _NAMES: Final = {READ_LIMIT: "read", TELEMETRY: "telemetry", WRITE_LIMIT: "write", SET_CLOCK: "clock"}
 _READS: Final = frozenset({"read", "telemetry"})
 
 
 def request_name(request: Request) -> str:
-    """Return what a request is for: "read", "write", "rcr off"."""
+    """Return a name of the request, such as "read", "write" or "rcr off"."""
     assert request.frame
     command, data = request.frame.command, request.frame.data
     if command in SWITCHES:
@@ -28,7 +28,7 @@ def request_name(request: Request) -> str:
 
 
 class Stage:
-    """One device and one home."""
+    """One simulated device and one Home Assistant."""
 
     def __init__(self, sim: Simulator, home: Home) -> None:
         self.sim = sim
@@ -39,7 +39,7 @@ class Stage:
     @classmethod
     @asynccontextmanager
     async def set_up(cls, folder: Path, *, mode: ControlMode, limit: int) -> AsyncIterator[Self]:
-        """Set the scene of a device that holds this mode and limit (W), as its home knows."""
+        """Start a device with this mode and limit (W), and create a configuration folder for it."""
         stage: Self
 
         def on_exchange(_request: Request, _answer: object) -> None:
@@ -55,45 +55,45 @@ class Stage:
             yield stage
 
     def begin(self) -> None:
-        """Count the requests from here on."""
+        """Start counting requests."""
         self._began = len(self.sim.requests)
         self._at_request = None
 
     @property
     def requests(self) -> list[Request]:
-        """The requests since the beginning."""
+        """Requests since `begin`."""
         return self.sim.requests[self._began :]
 
     @property
     def request_names(self) -> tuple[str, ...]:
-        """What the requests since the beginning were for."""
+        """Names of the requests since `begin`."""
         return tuple(request_name(request) for request in self.requests)
 
     @property
     def written(self) -> list[str]:
-        """What was written since the beginning."""
+        """Names of the writes since `begin`."""
         return [name for name in self.request_names if name not in _READS]
 
     async def arrived(self, count: int) -> None:
-        """Return once so many requests have arrived since the beginning."""
+        """Wait until so many requests have arrived since `begin`."""
         await self.sim.wait_for_requests(self._began + count)
 
     async def answered(self, count: int) -> None:
-        """Return once so many requests have been answered."""
+        """Wait until so many requests have been answered since `begin`."""
         await self.arrived(count)
         await self.sim.wait_until_idle()
 
     async def telemetry_requested(self) -> None:
-        """Return once the telemetry is asked for: all that goes before it has ended then."""
+        """Wait for a telemetry request, which follows a restore."""
         while "telemetry" not in self.request_names:
             await self.arrived(len(self.requests) + 1)
 
     def kill_on_arrival(self, number: int) -> None:
-        """Kill Home Assistant when this request has been done by the device and not been answered."""
+        """Kill Home Assistant when this request has taken effect and before it is answered."""
         self._at_request = number, lambda: self.home.signal(signal.SIGKILL)
 
     def lose(self, number: int) -> None:
-        """Let this request have no effect and no answer."""
+        """Let this request have neither effect nor answer, and kill Home Assistant."""
 
         def lose_next() -> None:
             self.sim.inject("silence", count=1)
@@ -102,11 +102,11 @@ class Stage:
         self._at_request = number - 1, lose_next
 
     def see(self) -> None:
-        """Do what was planned for the request that has just been done."""
+        """Run what was planned for the request that has just been processed."""
         if self._at_request and self._at_request[0] == len(self.requests):
             self._at_request[1]()
 
     @property
     def is_unlimited(self) -> bool:
-        """Whether nothing limits the export."""
+        """Whether no mode limits the export."""
         return self.sim.device.mode is ControlMode.DEACTIVATED

@@ -1,4 +1,4 @@
-"""A note that a dying disk left unreadable: what was last proven is put back instead."""
+"""With an unreadable pending restore, the last verified limit is restored instead."""
 
 import asyncio
 from pathlib import Path

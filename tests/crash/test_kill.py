@@ -1,4 +1,4 @@
-"""kill -9 at any moment of a command: the next start puts the limit back, with nobody doing anything."""
+"""After kill -9 at any point of a command, the next start restores the limit by itself."""
 
 import asyncio
 from dataclasses import dataclass
@@ -17,40 +17,40 @@ from .stage import SETUP, Stage
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("homes"), pytest.mark.timeout(300)]
 
-AT_ONCE: Final = 8
-"""How many homes are played at the same time: most of the time they wait."""
-LIMITED_AGAIN: Final = 3.0
-"""s from the first request of a start to the limit being in force."""
+PARALLEL: Final = 8
+"""Number of scenarios that run at the same time; most of the time they wait."""
+RESTORED_WITHIN_S: Final = 3.0
+"""From the first request of a start until the limit is in force."""
 
 
 class How(Enum):
-    """What is waited for before the kill, once so many requests have been sent."""
+    """What happens to the last request before the kill, or follows it."""
 
     LOST = auto()
-    """The last of them has arrived, has no effect and is not answered."""
+    """It arrives and has neither effect nor answer."""
     DONE = auto()
-    """The last of them has had its effect and is not answered."""
+    """It takes effect and is not answered."""
     ANSWERED = auto()
     PENDING_SAVED = auto()
-    """The note is on disk."""
+    """It is answered, and the pending restore is stored."""
     PENDING_CLEARED = auto()
-    """The note is gone from the disk."""
+    """It is answered, and the pending restore is removed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When Home Assistant is killed, and whether the device is off then."""
+    """When Home Assistant is killed, and whether the limit is off then."""
 
     name: str
     sent: int
-    """Requests of the command so far; the start's own come before them."""
+    """Requests of the command; those of the start come before them."""
     how: How
     off: bool = False
-    later: float = 0.0
-    """s after that."""
+    delay: float = 0.0
+    """Further seconds until the kill."""
 
     async def kill(self, stage: Stage, start: int) -> None:
-        """Kill it then; `start` requests are the start's own."""
+        """Kill Home Assistant at this moment; `start` requests come before those of the command."""
         sent = start + self.sent
         match self.how:
             case How.LOST:
@@ -65,23 +65,23 @@ class Moment:
             case How.PENDING_CLEARED:
                 await stage.answered(sent)
                 await stage.home.pending_cleared()
-        await asyncio.sleep(self.later)
+        await asyncio.sleep(self.delay)
         if self.how not in {How.LOST, How.DONE}:
             stage.home.signal(signal.SIGKILL)
         assert await stage.home.ended() == -signal.SIGKILL
         await stage.sim.wait_until_idle()
 
 
-WHILE_SUSPENDED: Final = Moment("1 s into the 5 s", 4, How.ANSWERED, off=True, later=1)
+WHILE_SUSPENDED: Final = Moment("1 s into the 5 s", 4, How.ANSWERED, off=True, delay=1)
 RESET_MOMENTS: Final = (
-    Moment("before the note, as it reads what holds", 1, How.DONE),
-    Moment("between the note and the first off", 1, How.PENDING_SAVED),
+    Moment("before pending is saved, on the first read", 1, How.DONE),
+    Moment("between pending and the first off", 1, How.PENDING_SAVED),
     Moment("after the first off", 2, How.ANSWERED),
     Moment("as the last off is lost", 4, How.LOST),
     Moment("as the last off arrives", 4, How.DONE, off=True),
     Moment("after the last off", 4, How.ANSWERED, off=True),
     WHILE_SUSPENDED,
-    Moment("3 s into the 5 s", 4, How.ANSWERED, off=True, later=3),
+    Moment("3 s into the 5 s", 4, How.ANSWERED, off=True, delay=3),
     Moment("as the restoring write is lost", 5, How.LOST, off=True),
     Moment("as the restoring write arrives", 5, How.DONE, off=True),
     Moment("as the restoring on is lost", 6, How.LOST, off=True),
@@ -91,8 +91,8 @@ RESET_MOMENTS: Final = (
     Moment("after it all", 7, How.PENDING_CLEARED),
 )
 CHANGE_MOMENTS: Final = (
-    Moment("before the note, as the clock is set", 1, How.DONE),
-    Moment("between the note and the write", 1, How.PENDING_SAVED),
+    Moment("before pending is saved, as the clock is set", 1, How.DONE),
+    Moment("between pending and the write", 1, How.PENDING_SAVED),
     Moment("as the write arrives", 2, How.DONE),
     Moment("after the write", 2, How.ANSWERED),
     Moment("after the first off", 3, How.ANSWERED),
@@ -106,7 +106,7 @@ CHANGE_MOMENTS: Final = (
     Moment("after it all", 6, How.PENDING_CLEARED),
 )
 RESTORING_MOMENTS: Final = (
-    Moment("as it reads what holds", 1, How.DONE, off=True),
+    Moment("on the first read", 1, How.DONE, off=True),
     Moment("as the write is lost", 2, How.LOST, off=True),
     Moment("as the write arrives", 2, How.DONE, off=True),
     Moment("as the on is lost", 3, How.LOST, off=True),
@@ -116,43 +116,43 @@ RESTORING_MOMENTS: Final = (
 
 
 async def test_killed_reset_is_restored_by_next_start(tmp_path: Path, subtests: pytest.Subtests) -> None:
-    await _play(tmp_path, subtests, RESET, [(moment,) for moment in RESET_MOMENTS])
+    await _run_all(tmp_path, subtests, RESET, [(moment,) for moment in RESET_MOMENTS])
 
 
 async def test_killed_rcr_reset_restores_rcr(tmp_path: Path, subtests: pytest.Subtests) -> None:
-    await _play(tmp_path, subtests, RESET_OF_RCR, [(WHILE_SUSPENDED,)])
+    await _run_all(tmp_path, subtests, RESET_OF_RCR, [(WHILE_SUSPENDED,)])
 
 
 async def test_killed_mode_change_is_restored_by_next_start(
     tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
-    await _play(tmp_path, subtests, CLOCK_AND_CHANGE, [(moment,) for moment in CHANGE_MOMENTS])
+    await _run_all(tmp_path, subtests, CLOCK_AND_CHANGE, [(moment,) for moment in CHANGE_MOMENTS])
 
 
 async def test_killed_restore_is_continued_by_next_start(tmp_path: Path, subtests: pytest.Subtests) -> None:
-    await _play(tmp_path, subtests, RESET, [(WHILE_SUSPENDED, moment) for moment in RESTORING_MOMENTS])
+    await _run_all(tmp_path, subtests, RESET, [(WHILE_SUSPENDED, moment) for moment in RESTORING_MOMENTS])
 
 
-async def _play(
-    folder: Path, subtests: pytest.Subtests, command: Command, stories: list[tuple[Moment, ...]]
+async def _run_all(
+    folder: Path, subtests: pytest.Subtests, command: Command, scenarios: list[tuple[Moment, ...]]
 ) -> None:
-    """Play the stories side by side, each with a device and a home of its own."""
-    room = asyncio.Semaphore(AT_ONCE)
+    """Run the scenarios in parallel, each with its own device and Home Assistant."""
+    room = asyncio.Semaphore(PARALLEL)
 
-    async def play(number: int, moments: tuple[Moment, ...]) -> None:
+    async def run(number: int, moments: tuple[Moment, ...]) -> None:
         async with room, asyncio.timeout(60):
-            await _story(folder / str(number), command, moments)
+            await _scenario(folder / str(number), command, moments)
 
     ends = await asyncio.gather(
-        *(play(number, moments) for number, moments in enumerate(stories)), return_exceptions=True
+        *(run(number, moments) for number, moments in enumerate(scenarios)), return_exceptions=True
     )
-    for moments, end in zip(stories, ends, strict=True):
+    for moments, end in zip(scenarios, ends, strict=True):
         with subtests.test(", then ".join(moment.name for moment in moments)):
             if end:
                 raise end
 
 
-async def _story(folder: Path, command: Command, moments: tuple[Moment, ...]) -> None:
+async def _scenario(folder: Path, command: Command, moments: tuple[Moment, ...]) -> None:
     async with Stage.set_up(folder, mode=command.held, limit=OLD) as stage:
         stage.home.automate(command.at(START))
         expected, start = SETUP + command.sent, len(SETUP)
@@ -165,10 +165,10 @@ async def _story(folder: Path, command: Command, moments: tuple[Moment, ...]) ->
             assert stage.home.pending.exists() or not moment.off
             stage.home.automate()
             expected, start = RESTORING, 0
-        await _next_start_puts_it_right(stage, command)
+        await _check_next_start(stage, command)
 
 
-async def _next_start_puts_it_right(stage: Stage, command: Command) -> None:
+async def _check_next_start(stage: Stage, command: Command) -> None:
     was_off, had_pending = stage.is_unlimited, stage.home.pending.exists()
     device = stage.sim.device
     before = device.mode, device.limit, device.bound_limit
@@ -187,7 +187,7 @@ async def _next_start_puts_it_right(stage: Stage, command: Command) -> None:
     arming = f"{command.target[0].key} on"
     assert stage.request_names == ("read", "write", arming, "read", "telemetry")
     first, armed = stage.requests[0], stage.requests[2]
-    assert armed.time - first.time < LIMITED_AGAIN
+    assert armed.time - first.time < RESTORED_WITHIN_S
     assert (device.mode, device.limit) == command.target
     assert device.bound_limit == (device.limit if device.mode is ControlMode.VALUE else None)
     assert device.sum_of_phases is False

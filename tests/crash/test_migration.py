@@ -1,4 +1,4 @@
-"""An installation that Home Assistant itself has written moves in, killed halfway or not."""
+"""Migration of an installation that Home Assistant itself has written, interrupted or not."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -58,7 +58,7 @@ OLDER_ENTRY: Final[dict[str, Any]] = {
 
 
 class Database:
-    """What the recorder has on disk."""
+    """The database of the recorder."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "home-assistant_v2.db"
@@ -68,7 +68,7 @@ class Database:
         return {row[0] for row in self._rows("SELECT statistic_id FROM statistics_meta")}
 
     def states(self, entity_id: str) -> list[str]:
-        """Return the states of an entity, the first one first."""
+        """Return the states of an entity in order of time."""
         return [
             row[0]
             for row in self._rows(
@@ -85,11 +85,11 @@ class Database:
             return database.execute(query, values).fetchall()
 
 
-async def until(true: Callable[[], bool]) -> None:
-    """Return once this is so on disk."""
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition on the files is met."""
     while True:
         try:
-            if true():
+            if condition():
                 return
         except sqlite3.OperationalError, ValueError:
             # Being written.
@@ -98,10 +98,10 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def lived_in(folder: Path) -> AsyncIterator[tuple[Home, Path]]:
-    """Let the older integration live for a while, and put this one in its place.
+async def used_installation(folder: Path) -> AsyncIterator[tuple[Home, Path]]:
+    """Run the older integration for a while, then install this one in its place.
 
-    Yields the home, and where the files of the older integration are.
+    Yields the home and the folder of the older integration.
     """
     async with Simulator() as sim:
         sim.hold(CAPTURED)
@@ -115,7 +115,7 @@ async def lived_in(folder: Path) -> AsyncIterator[tuple[Home, Path]]:
         database = Database(folder)
         async with home.running():
             await until(lambda: database.statistics() == STATISTICS)
-            await stopped(home)
+            await stop(home)
         assert [database.states(power.entity_id())[0] for power in POWERS] == [
             power.state for power in POWERS
         ]
@@ -128,7 +128,7 @@ async def lived_in(folder: Path) -> AsyncIterator[tuple[Home, Path]]:
 
 
 def _older_integration(place: Path) -> Path:
-    """Return the stand-in, complete: a manifest in the checkout would be taken for one of this project."""
+    """Copy the stand-in and add its manifest, which the checkout must not contain."""
     shutil.copytree(CHECKOUT / "tests" / "crash" / "older_integration", place)
     manifest = {
         "domain": DOMAIN,
@@ -141,20 +141,20 @@ def _older_integration(place: Path) -> Path:
     return place
 
 
-async def stopped(home: Home) -> None:
-    """Stop Home Assistant as its host does."""
+async def stop(home: Home) -> None:
+    """Stop Home Assistant with SIGTERM."""
     home.signal(signal.SIGTERM)
     await home.ended()
 
 
 def unique_ids(home: Home) -> dict[str, str]:
-    """Return the unique ids on disk by entity id."""
+    """Return the stored unique ids by entity id."""
     registry = home.stored("core.entity_registry")
     return {entity["entity_id"]: entity["unique_id"] for entity in registry["entities"]}
 
 
-def all_moved_in(home: Home, folder: Path) -> None:
-    """See that nothing is lost, on disk, once Home Assistant has stopped."""
+def check_migrated(home: Home, folder: Path) -> None:
+    """Check the files after the stop: the migration is complete and nothing is lost."""
     [entry] = home.stored("core.config_entries")["entries"]
     assert (entry["version"], entry["unique_id"]) == (2, None)
     assert entry["options"]["max_export_limit"] == 8.0
@@ -178,29 +178,29 @@ def all_moved_in(home: Home, folder: Path) -> None:
     assert home.errors == []
 
 
-async def a_life(home: Home, folder: Path) -> None:
-    """Start Home Assistant, and stop it once it has started and what is to be cleared is cleared."""
+async def run_once(home: Home, folder: Path) -> None:
+    """Run Home Assistant until it has started and the statistics are cleaned up."""
     database = Database(folder)
     known = len(database.states(ADDED))
     async with home.running():
-        # The recorder writes nothing before all has started.
+        # The recorder writes nothing before Home Assistant has started.
         await until(lambda: len(database.states(ADDED)) > known)
         await until(lambda: database.statistics() == STATISTICS - FEEDBACK_IDS)
-        await stopped(home)
+        await stop(home)
 
 
 async def test_migration_loses_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "home"
-    async with asyncio.timeout(120), lived_in(folder) as (home, _older):
-        await a_life(home, folder)
-        all_moved_in(home, folder)
+    async with asyncio.timeout(120), used_installation(folder) as (home, _older):
+        await run_once(home, folder)
+        check_migrated(home, folder)
 
 
 async def test_migration_killed_after_entry_is_completed(
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "home"
-    async with asyncio.timeout(120), lived_in(folder) as (home, _older):
+    async with asyncio.timeout(120), used_installation(folder) as (home, _older):
         before = unique_ids(home)
         async with home.running():
             await until(lambda: home.stored("core.config_entries")["entries"][0]["version"] == 2)
@@ -208,25 +208,25 @@ async def test_migration_killed_after_entry_is_completed(
             await home.ended()
         assert unique_ids(home) == before
         assert home.stored("repairs.issue_registry") is None
-        await a_life(home, folder)
-        all_moved_in(home, folder)
+        await run_once(home, folder)
+        check_migrated(home, folder)
 
 
 async def test_rollback_reports_version_and_loses_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "home"
-    async with asyncio.timeout(120), lived_in(folder) as (home, older):
-        await a_life(home, folder)
+    async with asyncio.timeout(120), used_installation(folder) as (home, older):
+        await run_once(home, folder)
         new, run = unique_ids(home), home.run
         home.install(older)
         home.run = launch.run
-        await a_life(home, folder)
+        await run_once(home, folder)
         [error] = home.errors
         assert "config_entries" in error
-        # Home Assistant 2026.3 says it less plainly.
+        # Home Assistant 2026.3 has another message.
         assert "version 2 which is higher than" in error or "Migration handler not found" in error
         assert unique_ids(home) == new
         home.install(CHECKOUT / "custom_components" / DOMAIN)
         home.run = run
-        await a_life(home, folder)
+        await run_once(home, folder)
         assert unique_ids(home) == new
         assert home.errors == [error]

@@ -1,6 +1,6 @@
-"""Whatever ends a command or the device in the middle: the limit comes back; Repairs tells while it is off.
+"""The limit is restored after every interruption of a command, and Repairs has an issue until then.
 
-Home Assistant runs here in the test's own process and in virtual time, with all pauses at their real length.
+Home Assistant runs in the process of the test and in virtual time, with the standard timing.
 """
 
 import asyncio
@@ -32,10 +32,10 @@ EXPORT_STATE: Final = "binary_sensor.sec1000_export_state"
 LIMIT_DIFFERS: Final = "binary_sensor.sec1000_limit_differs"
 POWER: Final = "sensor.sec1000_meter_power"
 SHUTDOWN_S: Final = 15.0
-"""s that an end may take because of the limit."""
+"""Longest delay of a shutdown by a suspended limit."""
 OUTAGE_S: Final = 60.0
 RESTORED_S: Final = 45.0
-"""s after an outage by which the limit is back: a try that began before, the longest pause, the writes."""
+"""From the end of an outage to the restored limit: a running attempt, the longest pause, the writes."""
 
 type Storage = dict[str, Any]
 type End = Callable[[HomeAssistant, MockConfigEntry], Awaitable[object]]
@@ -65,20 +65,20 @@ async def hass(warp: TimeWarp, hass: HomeAssistant) -> HomeAssistant:
 
 @pytest.fixture
 async def sim(warp: TimeWarp) -> AsyncIterator[Simulator]:
-    """Run a device with the patience of a real one."""
+    """Run a device that can be overloaded as a real one."""
     async with Simulator(limit=OLD) as simulator:
         yield simulator
 
 
 @pytest.fixture
 def pending_key(entry: MockConfigEntry) -> str:
-    """Return the name of the note on disk."""
+    """Return the storage key of the pending restore."""
     return f"{DOMAIN}.{entry.entry_id}.note"
 
 
 @pytest.fixture
 def pending(entry: MockConfigEntry, sim: Simulator) -> dict[str, Any]:
-    """Return a note as a Home Assistant that was killed in the middle of a reset leaves it."""
+    """Return the pending restore of a Home Assistant that was killed during a reset."""
     return {
         "mode": "value",
         "capacity": 30_000,
@@ -91,14 +91,14 @@ def pending(entry: MockConfigEntry, sim: Simulator) -> dict[str, Any]:
 
 
 def act(hass: HomeAssistant, action: str, **data: object) -> asyncio.Task[Any]:
-    """Call an action as an automation would, and do not wait for it."""
+    """Call an action without waiting for it."""
     return asyncio.create_task(
         hass.services.async_call(DOMAIN, action, data, blocking=True, return_response=True)
     )
 
 
 async def begin(hass: HomeAssistant, sim: Simulator, command: Command, answered: int) -> asyncio.Task[Any]:
-    """Begin a command and return once so many of its requests are answered."""
+    """Start a command and wait until so many of its requests are answered."""
     sim.requests.clear()
     call = act(hass, command.action, **command.data)
     await sim.wait_for_requests(answered)
@@ -107,7 +107,7 @@ async def begin(hass: HomeAssistant, sim: Simulator, command: Command, answered:
 
 
 async def ended(call: asyncio.Task[Any]) -> None:
-    """Return when the call has ended, well or not."""
+    """Wait for the end of the call, whatever its result."""
     await asyncio.wait({call})
     call.exception()
 
@@ -120,22 +120,22 @@ async def load(hass: HomeAssistant, entry: MockConfigEntry) -> None:
 
 
 def requests(sim: Simulator) -> list[str]:
-    """Return what the device was sent."""
+    """Return the names of all requests."""
     return [request_name(request) for request in sim.requests]
 
 
 def written(sim: Simulator) -> list[str]:
-    """Return what was written to the device."""
+    """Return the names of all writes."""
     return [name for name in requests(sim) if name not in {"read", "telemetry"}]
 
 
 def issue(hass: HomeAssistant, name: str, entry: MockConfigEntry) -> ir.IssueEntry | None:
-    """Return an issue of the entry's, where Repairs shows it."""
+    """Return an issue of the entry, or None."""
     return ir.async_get(hass).async_get_issue(DOMAIN, f"{name}_{entry.entry_id}")
 
 
 async def until(condition: Callable[[], bool], seconds: float) -> None:
-    """Return once this holds; fail where it does not within this (virtual) time."""
+    """Wait for a condition, at most so many virtual seconds."""
     async with asyncio.timeout(seconds):
         while True:
             if condition():
@@ -744,7 +744,7 @@ class TestPendingAtSetup:
 async def _outage(
     hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, command: Command, lost: int
 ) -> None:
-    """Give the command to a device that is silent for a minute from this request on."""
+    """Send the command to a device that does not respond for OUTAGE_S from this request on."""
     sim.requests.clear()
     if lost == 1:
         sim.inject("silence")
@@ -769,13 +769,13 @@ async def _end_outage(sim: Simulator) -> None:
 
 
 async def _come_back(sim: Simulator) -> None:
-    """Let the device answer again, and what still tries to reach it come to its end."""
+    """Let the device respond again, and wait for pending attempts to finish."""
     sim.clear_faults()
     await asyncio.sleep(RESTORED_S)
 
 
 async def _fail_disable_while_suspended(hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator) -> None:
-    """Wish for no export while a device that was being reset is silent; it is back afterwards."""
+    """Disable export during an outage that began in a reset; the device responds again afterwards."""
     reset = await begin(hass, sim, RESET, 4)
     sim.inject("silence")
     await ended(reset)

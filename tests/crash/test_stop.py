@@ -1,4 +1,4 @@
-"""A stop of Home Assistant, as its host's service manager does it, waits until the limit is back."""
+"""A stop of Home Assistant by SIGTERM waits until the limit is restored."""
 
 import asyncio
 from dataclasses import dataclass
@@ -17,38 +17,38 @@ from .stage import SETUP, Stage
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("homes"), pytest.mark.timeout(180)]
 
-ENDED: Final = 15.0
-"""s from the signal to the end of the process where the device answers; 15 s are for the limit alone."""
-GIVEN_UP: Final = 30.0
-"""s to the end of the process where the device does not answer."""
+STOP_S: Final = 15.0
+"""From the signal to the end of the process if the device responds."""
+STOP_UNRESPONSIVE_S: Final = 30.0
+"""The same if the device does not respond."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """When Home Assistant is told to stop."""
+    """When Home Assistant receives the signal."""
 
     name: str
     command: Command
     answered: int
-    """Requests of the command that were answered before."""
-    later: float = 0.0
-    """s after that."""
+    """Requests of the command that are answered before."""
+    delay: float = 0.0
+    """Further seconds until the signal."""
 
 
 STOPS: Final = (
     Stop("as the reset takes the modes off", RESET, 2),
-    Stop("as the limit has just been taken off", RESET, 4),
-    Stop("1 s into the 5 s", RESET, 4, later=1),
-    Stop("as the reset puts the limit back", RESET, 5),
-    Stop("before the change takes the old mode off", CHANGE, 1),
-    Stop("as the change has taken the old mode off", CHANGE, 3),
+    Stop("just after the limit is suspended", RESET, 4),
+    Stop("1 s into the 5 s", RESET, 4, delay=1),
+    Stop("as the reset restores the limit", RESET, 5),
+    Stop("before the change switches the old mode off", CHANGE, 1),
+    Stop("after the change switched the old mode off", CHANGE, 3),
     Stop("before the change is read back", CHANGE, 4),
 )
 
 
 async def test_stop_waits_until_limit_is_restored(tmp_path: Path, subtests: pytest.Subtests) -> None:
     ends = await asyncio.gather(
-        *(_stopped_in_the_middle(tmp_path / str(number), stop) for number, stop in enumerate(STOPS)),
+        *(_stop_during_command(tmp_path / str(number), stop) for number, stop in enumerate(STOPS)),
         return_exceptions=True,
     )
     for stop, end in zip(STOPS, ends, strict=True):
@@ -57,14 +57,14 @@ async def test_stop_waits_until_limit_is_restored(tmp_path: Path, subtests: pyte
                 raise end
 
 
-async def _stopped_in_the_middle(folder: Path, stop: Stop) -> None:
+async def _stop_during_command(folder: Path, stop: Stop) -> None:
     command = stop.command
     async with asyncio.timeout(90), Stage.set_up(folder, mode=command.held, limit=OLD) as stage:
         stage.home.automate(command.at(START))
         async with stage.home.running():
             await stage.answered(len(SETUP) + stop.answered)
-            await asyncio.sleep(stop.later)
-            assert await _stop(stage) < ENDED
+            await asyncio.sleep(stop.delay)
+            assert await _stop(stage) < STOP_S
         device = stage.sim.device
         assert stage.request_names == SETUP + command.sent
         assert (device.mode, device.bound_limit) == command.target
@@ -79,7 +79,7 @@ async def test_silent_device_does_not_block_stop(tmp_path: Path) -> None:
         async with stage.home.running():
             await stage.answered(len(SETUP) + 4)
             stage.sim.inject("silence")
-            assert await _stop(stage) < GIVEN_UP
+            assert await _stop(stage) < STOP_UNRESPONSIVE_S
         assert stage.is_unlimited
         assert stage.home.pending.exists()
         stage.sim.clear_faults()
@@ -100,7 +100,7 @@ async def test_stop_during_restore_at_start_waits(tmp_path: Path) -> None:
             await stage.home.ended()
         stage.home.automate()
         stage.begin()
-        # Not before its third try, 3 s later, when the start itself is over and SIGTERM a request to stop.
+        # The third attempt is 3 s later: the start is over by then, and SIGTERM requests a stop.
         stage.sim.inject("close-before-answer", count=2)
         async with stage.home.running():
             await stage.answered(4)
@@ -116,7 +116,7 @@ async def test_reset_triggered_by_stop_leaves_limit_on(tmp_path: Path) -> None:
         stage.home.automate(Automation(START, [("get_export_limit", {})]), RESET.at(SHUTDOWN))
         async with stage.home.running():
             await stage.answered(len(SETUP) + 1)
-            assert await _stop(stage) < GIVEN_UP
+            assert await _stop(stage) < STOP_UNRESPONSIVE_S
         assert stage.request_names == (*SETUP, "read", *RESET.sent)
         assert (stage.sim.device.mode, stage.sim.device.bound_limit) == RESET.target
         assert not stage.home.pending.exists()
@@ -125,7 +125,7 @@ async def test_reset_triggered_by_stop_leaves_limit_on(tmp_path: Path) -> None:
 
 
 async def _stop(stage: Stage) -> float:
-    """Stop Home Assistant and return how long (s) that took."""
+    """Stop Home Assistant and return the seconds that it took."""
     began = monotonic()
     stage.home.signal(signal.SIGTERM)
     assert await stage.home.ended() == 0
