@@ -86,7 +86,9 @@ class Child:
         while self._process is not None:
             status = await self._process.wait()
             if status != self._restarts_on:
-                raise ChildEndedError(f"{self.name} ended by itself ({_told(status)}). {self.end_of_log()}")
+                raise ChildEndedError(
+                    f"{self.name} ended by itself ({_describe_exit(status)}). {self.end_of_log()}"
+                )
             await self._start()
 
     async def line(self, pattern: str) -> re.Match[str]:
@@ -121,7 +123,7 @@ class Child:
         return "\n".join([f"The end of its log {self._log}:", *(f"  {line}" for line in lines)])
 
 
-def _told(status: int) -> str:
+def _describe_exit(status: int) -> str:
     return f"exit status {status}" if status >= 0 else f"signal {signal.Signals(-status).name}"
 
 

@@ -11,13 +11,13 @@ from .child import Child
 from .errors import DemoError
 from .folder import Folder
 from .options import CHECKOUT, DEFAULT_DEVICE_PORT
-from .ports import LOOPBACK, reason_against
+from .ports import LOOPBACK, port_problem
 
 _SIMULATED_INTERVAL: Final = 5
 SEED: Final = 4
 """Of the simulated sky: clear until the heater has done its part of the story, then with clouds."""
 _SIMULATOR_TIMEOUT: Final = 30.0
-_TELL: Final = CHECKOUT / "demo" / "send_command.py"
+_SEND_COMMAND: Final = CHECKOUT / "demo" / "send_command.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,10 @@ def simulator_process(folder: Folder, *, speed: float, start: float) -> Child:
 
     Its day begins at the hour `start` and passes at this speed.
     """
-    port = 0 if reason_against(DEFAULT_DEVICE_PORT) else DEFAULT_DEVICE_PORT
+    port = 0 if port_problem(DEFAULT_DEVICE_PORT) else DEFAULT_DEVICE_PORT
     command = [sys.executable, "-m", "simulator", "--port", str(port), "--control-port", "0"]
     # As little patience as a real one has: the demo must not show what would wear out a device.
-    command += ["--patience", "on"]
+    command += ["--overload", "on"]
     command += ["--seed", str(SEED)]
     command += ["--speed", str(speed), "--start-time", clock(start)]
     return Child("The simulator", command, log=folder.path / "simulator.log", folder=CHECKOUT)
@@ -86,4 +86,4 @@ def environment(control_port: int) -> Mapping[str, str]:
 
 
 def _command(control_port: int, *order: str) -> str:
-    return shlex.join([sys.executable, str(_TELL), str(control_port), *order])
+    return shlex.join([sys.executable, str(_SEND_COMMAND), str(control_port), *order])

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Telemetry, kilowatts
 from custom_components.goodwe_sec1000.tracking.energy import Energy, EnergyMeter
 from simulator.device import DEFAULT_LIMIT, Restriction
-from simulator.house import House, Orders
+from simulator.house import ExportConstraint, House
 
 from .device import SEED
 
@@ -24,7 +24,7 @@ TIME_ZONE: Final = ZoneInfo(os.environ.get("DEMO_TIME_ZONE", "Europe/Prague"))
 
 _POLL: Final = 30.0
 _HOUR: Final = timedelta(hours=1)
-_ORDERS: Final = Orders(Restriction(DEFAULT_LIMIT, sum_of_phases=True), ControlMode.VALUE)
+_CONSTRAINT: Final = ExportConstraint(Restriction(DEFAULT_LIMIT, sum_of_phases=True), ControlMode.VALUE)
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _ARITHMETIC: Final = 1
 
@@ -82,7 +82,7 @@ def _hours(days: int, now: datetime) -> Iterator[_Hour]:
         start += _HOUR
         while len(hour.polls) < _HOUR.total_seconds() / _POLL:
             seconds += _POLL
-            house.advance(seconds, _ORDERS)
+            house.advance(seconds, _CONSTRAINT)
             hour.polls.append(house.telemetry())
             hour.energy = meter.add(hour.polls[-1], seconds, _POLL)
         yield hour

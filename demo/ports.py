@@ -6,7 +6,7 @@ from typing import Final
 LOOPBACK: Final = "127.0.0.1"
 
 
-def reason_against(port: int) -> str | None:
+def port_problem(port: int) -> str | None:
     """Return why nothing can listen on a port of the loopback address, or None where it is free."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
         # As servers do it: what is left of connections that have ended does not count as taken.

@@ -16,7 +16,7 @@ from .folder import Folder
 from .home_assistant_api import PASSWORD, USER, HomeAssistantApi
 from .options import CHECKOUT, Options, parse
 from .past import hour_by_the_clock, past
-from .ports import LOOPBACK, reason_against
+from .ports import LOOPBACK, port_problem
 from .set_up import DASHBOARD, set_up
 
 _RESTART: Final = 100
@@ -27,7 +27,7 @@ _SHORTLY_BEFORE_THE_HEATER: Final = 12 + 44 / 60
 """h; with the start of Home Assistant in between, the load steps within a minute of opening the dashboard."""
 _MORNING: Final = 7.0
 """h"""
-_LAST_WORDS: Final = 3.0
+_EXIT_GRACE: Final = 3.0
 """s in which a process that broke a connection by dying is found dead."""
 
 
@@ -38,7 +38,7 @@ def main() -> int:
     folder = Folder(options.folder, device)
     try:
         with folder.kept():
-            if reason := reason_against(options.port):
+            if reason := port_problem(options.port):
                 raise RefusedError(
                     f"Port {options.port} of this computer cannot be used: {reason}. "
                     "Choose another one for Home Assistant with --port."
@@ -139,7 +139,7 @@ class Demo:
                 return await set_up(api, device, statistics)
         except (aiohttp.ClientError, TimeoutError) as error:
             # Where Home Assistant died, watching it tells more and ends this wait.
-            await asyncio.sleep(_LAST_WORDS)
+            await asyncio.sleep(_EXIT_GRACE)
             raise DemoError(
                 f"Home Assistant does not answer: {error!r}. {home_assistant.end_of_log()}"
             ) from error

@@ -4,8 +4,8 @@ from .device import Device
 from .exchange import Request
 from .faults import FAULTS, Fault
 from .house import House
-from .overload import Patience
+from .overload import OverloadModel
 from .protocol import CAPTURED
 from .simulator import Simulator
 
-__all__ = ["CAPTURED", "FAULTS", "Device", "Fault", "House", "Patience", "Request", "Simulator"]
+__all__ = ["CAPTURED", "FAULTS", "Device", "Fault", "House", "OverloadModel", "Request", "Simulator"]

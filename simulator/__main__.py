@@ -61,7 +61,7 @@ def _simulator(options: Options) -> Simulator:
             speed=options.speed,
             seed=options.seed,
         ),
-        patience=options.patience,
+        overload=options.overload,
         seed=options.seed,
         keep_requests=_KEPT_REQUESTS,
         on_exchange=_log if options.verbose else None,

@@ -11,7 +11,7 @@ from typing import Final
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, watts
 
 from .commands import HELP
-from .fault_injector import Mishaps, find_fault
+from .fault_injector import FaultInjector, find_fault
 from .faults import FAULTS
 from .protocol import COMMANDS
 
@@ -48,7 +48,7 @@ class Options:
     """h"""
     seed: int
     faults: tuple[FaultOrder, ...]
-    patience: bool
+    overload: bool
     captured: bool
     verbose: bool
     list_faults: bool
@@ -71,7 +71,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         start=given.start_time,
         seed=given.seed,
         faults=tuple(given.fault),
-        patience=given.patience == "on",
+        overload=given.overload == "on",
         captured=given.captured,
         verbose=given.verbose,
         list_faults=given.list_faults,
@@ -148,12 +148,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--list-faults", action="store_true", help="say which faults there are, and end")
     add(
-        "--patience",
+        "--overload",
         choices=("on", "off"),
         default="off",
-        help="on: too many requests, too fast, exhaust the device as a real one: nonsense, then silence "
-        "until it is restarted (default: %(default)s)",
+        help="on: too many requests in quick succession exhaust the device like a real one: it answers "
+        "nonsense, then nothing until it is restarted (default: %(default)s)",
     )
+    # The former name of --overload.
+    add("--patience", dest="overload", choices=("on", "off"), default="off", help=argparse.SUPPRESS)
     add(
         "--captured",
         action="store_true",
@@ -246,7 +248,7 @@ def _fault_order(name: str, settings: Sequence[str]) -> FaultOrder:
         )
     order = FaultOrder(name, count, chance, tuple(commands) or None)
     # A trial, so that what cannot be injected is refused before anything runs.
-    Mishaps(Random(0)).inject(name, count=order.count, chance=order.chance, commands=order.commands)
+    FaultInjector(Random(0)).inject(name, count=order.count, chance=order.chance, commands=order.commands)
     return order
 
 

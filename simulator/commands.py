@@ -152,7 +152,7 @@ async def _state(simulator: Simulator, _: Order) -> dict[str, Json]:
         "requests": simulator.requests_seen,
         "connections": simulator.connections_open,
         "listening": simulator.is_listening,
-        "exhausted": simulator.patience.exhausted,
+        "exhausted": simulator.overload.exhausted,
         "faults": list(simulator.faults),
         "house": {
             "hour": round(house.time_of_day, 3),

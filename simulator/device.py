@@ -139,7 +139,7 @@ class Device:
         """Start anew from what is stored. That the stored limit then is in force is a guess."""
         self._arm()
 
-    def rehearsal(self) -> Device:
+    def dry_copy(self) -> Device:
         """Return a copy on which a request can be tried without effect."""
         return copy.copy(self)
 

@@ -19,7 +19,7 @@ class _Injection:
         return command in self.fault.commands and (self.commands is None or command in self.commands)
 
 
-class Mishaps:
+class FaultInjector:
     """The injected faults, in the order in which they were injected."""
 
     def __init__(self, random: Random) -> None:
@@ -60,7 +60,7 @@ class Mishaps:
             injection for injection in self._injections if name is not None and injection.fault.name != name
         ]
 
-    def stands(self, name: str) -> bool:
+    def is_active(self, name: str) -> bool:
         """Return whether a fault of that name is injected."""
         return any(injection.fault.name == name for injection in self._injections)
 
@@ -68,16 +68,16 @@ class Mishaps:
         """Return the names of what is injected."""
         return tuple(injection.fault.name for injection in self._injections)
 
-    def befall(self, command: int) -> list[Fault]:
+    def apply(self, command: int) -> list[Fault]:
         """Return the faults that befall this request, and count them."""
-        befallen = [injection for injection in self._injections if self._strikes(injection, command)]
-        for injection in befallen:
+        applied = [injection for injection in self._injections if self._applies(injection, command)]
+        for injection in applied:
             if injection.remaining is not None:
                 injection.remaining -= 1
         self._injections = [injection for injection in self._injections if injection.remaining != 0]
-        return [injection.fault for injection in befallen]
+        return [injection.fault for injection in applied]
 
-    def _strikes(self, injection: _Injection, command: int) -> bool:
+    def _applies(self, injection: _Injection, command: int) -> bool:
         return injection.matches(command) and (
             injection.chance == 1 or self._random.random() < injection.chance
         )

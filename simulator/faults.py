@@ -26,7 +26,7 @@ class Effect(Enum):
     NOW = auto()
     NEVER = auto()
     LATE = auto()
-    """After LATE_AFTER."""
+    """After LATE_EFFECT_S."""
 
 
 class Reach(Enum):
@@ -42,12 +42,12 @@ class Reach(Enum):
     """The whole device, until a restart."""
 
 
-LATE_AFTER: Final = 2.0
+LATE_EFFECT_S: Final = 2.0
 """s"""
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Context:
     """What a fault may look at when it spoils the bytes of an answer."""
 
     request: Frame
@@ -57,7 +57,7 @@ class Moment:
 
 
 type Alter = Callable[[Frame], Frame]
-type Mangle = Callable[[bytes, Moment], bytes]
+type Mangle = Callable[[bytes, Context], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def _rounded(answer: Frame) -> Frame:
     return Frame(answer.command, struct.pack(">11i", *values[:6], *map(_round, values[6:])))
 
 
-def _wrong_checksum(answer: bytes, _: Moment) -> bytes:
+def _wrong_checksum(answer: bytes, _: Context) -> bytes:
     return answer[:-1] + bytes((answer[-1] ^ 0x01,))
 
 
@@ -116,29 +116,29 @@ def _reframed(answer: bytes, address: bytes | None = None, command: int | None =
     return answer[: PREFIX_SIZE + LENGTH_SIZE] + body + (sum(body) & 0xFFFF).to_bytes(2)
 
 
-def _wrong_command(answer: bytes, moment: Moment) -> bytes:
-    return _reframed(answer, command=moment.request.command ^ 0x40)
+def _wrong_command(answer: bytes, context: Context) -> bytes:
+    return _reframed(answer, command=context.request.command ^ 0x40)
 
 
-def _wrong_address(answer: bytes, _: Moment) -> bytes:
+def _wrong_address(answer: bytes, _: Context) -> bytes:
     return _reframed(answer, address=b"\x01\x02")
 
 
 _OLD_SETTINGS = encode_answer(Frame(READ_LIMIT, struct.pack(">B3i", ControlMode.DEACTIVATED, 10_000, 1, 0)))
 
 
-def _stale_answer(_: bytes, moment: Moment) -> bytes:
+def _stale_answer(_: bytes, context: Context) -> bytes:
     """Return the last answer to another command; before there was one, one from long ago."""
-    for old in reversed(moment.history):
-        if _command_of(old) != moment.request.command:
+    for old in reversed(context.history):
+        if _command_of(old) != context.request.command:
             return old
-    return _OLD_SETTINGS if moment.request.command == TELEMETRY else CAPTURED_BYTES
+    return _OLD_SETTINGS if context.request.command == TELEMETRY else CAPTURED_BYTES
 
 
-def _stale_value(answer: bytes, moment: Moment) -> bytes:
+def _stale_value(answer: bytes, context: Context) -> bytes:
     """Return the last different answer to the same command, where there was one."""
-    for old in reversed(moment.history):
-        if _command_of(old) == moment.request.command and old != answer:
+    for old in reversed(context.history):
+        if _command_of(old) == context.request.command and old != answer:
             return old
     return answer
 
@@ -147,12 +147,12 @@ def _command_of(answer: bytes) -> int:
     return answer[PREFIX_SIZE + LENGTH_SIZE + 2]
 
 
-def _oversized(answer: bytes, _: Moment) -> bytes:
+def _oversized(answer: bytes, _: Context) -> bytes:
     return answer[:PREFIX_SIZE] + b"\xff\xff" + answer[PREFIX_SIZE + LENGTH_SIZE :][:8]
 
 
-def _garbage(_: bytes, moment: Moment) -> bytes:
-    return moment.random.randbytes(64)
+def _garbage(_: bytes, context: Context) -> bytes:
+    return context.random.randbytes(64)
 
 
 _HTTP = (
@@ -161,23 +161,23 @@ _HTTP = (
 )
 
 
-def _http(_answer: bytes, _moment: Moment) -> bytes:
+def _http(_answer: bytes, _context: Context) -> bytes:
     return _HTTP
 
 
-def _trailing(answer: bytes, _: Moment) -> bytes:
+def _trailing(answer: bytes, _: Context) -> bytes:
     return answer + b"\x00\xff\x00"
 
 
-def _other_prefix(answer: bytes, _: Moment) -> bytes:
+def _other_prefix(answer: bytes, _: Context) -> bytes:
     return b"\x07XQZW" + answer[PREFIX_SIZE:]
 
 
-def _nonsense(_answer: bytes, moment: Moment) -> bytes:
-    return nonsense(moment.random)
+def _nonsense(_answer: bytes, context: Context) -> bytes:
+    return nonsense_answer(context.random)
 
 
-def nonsense(random: Random) -> bytes:
+def nonsense_answer(random: Random) -> bytes:
     """Return a well-formed answer to a request that nobody sent: what an exhausted device says."""
     return encode_answer(Frame(random.choice((0x00, 0x7F, 0xFE)), random.randbytes(2)), KNOWN_PREFIX)
 

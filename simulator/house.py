@@ -176,14 +176,14 @@ _REACTIVE: Final = (310.0, 260.0, 340.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class ExportConstraint:
     """What the device wants of the inverters."""
 
     restriction: Restriction | None
     mode: ControlMode
 
 
-FREE: Final = Orders(None, ControlMode.DEACTIVATED)
+UNCONSTRAINED: Final = ExportConstraint(None, ControlMode.DEACTIVATED)
 
 
 class House:
@@ -258,12 +258,12 @@ class House:
         """W at the meter now; positive on export."""
         return self.inverter_power - self.load_power
 
-    def advance(self, now: float, orders: Orders) -> None:
-        """Bring the house to a time (s since it was built) under orders that held all the while."""
+    def advance(self, now: float, constraint: ExportConstraint) -> None:
+        """Bring the house to a time (s since it was built) under constraint that held all the while."""
         self._now = max(self._now, now - _MEMORY)
         while now - self._now > _STEP:
-            self._step(self._now + _STEP, orders)
-        self._step(max(now, self._now), orders)
+            self._step(self._now + _STEP, constraint)
+        self._step(max(now, self._now), constraint)
 
     def restart(self) -> None:
         """Forget what a power cycle of the controller wipes: the watchdog's memory and the old value."""
@@ -289,7 +289,7 @@ class House:
             inverter_power=round(self._told),
         )
 
-    def _step(self, now: float, orders: Orders) -> None:
+    def _step(self, now: float, constraint: ExportConstraint) -> None:
         passed = now - self._now
         self._now = now
         before = sum(self._load)
@@ -298,10 +298,10 @@ class House:
             now - passed,
             now,
             sum(self._load) - before,
-            limiting=orders.restriction is not None and self.inverter_power > 0,
-            off=orders.mode is ControlMode.DEACTIVATED,
+            limiting=constraint.restriction is not None and self.inverter_power > 0,
+            off=constraint.mode is ControlMode.DEACTIVATED,
         )
-        target = self._target(orders.restriction)
+        target = self._target(constraint.restriction)
         if self._power is None:
             self._power = self._told = target
         else:

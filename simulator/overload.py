@@ -1,85 +1,90 @@
-"""How much a device bears before it answers nonsense and then nothing until it is restarted.
+"""Overload of the device: too many requests make it answer nonsense, then nothing until a restart.
 
-Known of real devices: four requests back to back are survived, polls faster than every 5 s for
-long are not (docs/protocol.md, "Transport"). The numbers here are a guess between the two.
+Real devices are known to survive four requests back to back, but not hours of polls faster than
+every 5 s (docs/protocol.md, "Transport"). The numbers here are a guess between the two.
 """
 
 from enum import Enum, auto
 from typing import Final
 
 _DRAIN: Final = 1.0
-"""Requests per second that never tire it."""
 _BURST: Final = 24.0
-"""Requests above that rate which tire it out."""
-_BACK_TO_BACK: Final = 0.05
-"""s; requests closer than this are back to back."""
-_BACK_TO_BACK_BORNE: Final = 6
+_BACK_TO_BACK_S: Final = 0.05
+"""Requests closer than this are back to back."""
+_BACK_TO_BACK_LIMIT: Final = 6
 _BACK_TO_BACK_COST: Final = 4.0
+"""Of each further request back to back; others cost 1."""
 _CROWD_COST: Final = 2.0
-"""For each other connection above one that is open when a request arrives."""
-_NONSENSE: Final = 3
-"""Requests that are answered with nonsense before silence begins."""
+"""Added for each connection above two that is open when a request arrives."""
+_NONSENSE_ANSWERS: Final = 3
+"""Requests that are answered with nonsense before the device stops responding."""
 
 
-class Mood(Enum):
-    """How the device takes a request."""
+class Health(Enum):
+    """How the device responds to a request."""
 
-    WELL = auto()
+    OK = auto()
     NONSENSE = auto()
     SILENT = auto()
 
 
-class Patience:
-    """A leaky bucket: every request fills it, time drains it, and full means exhausted."""
+class OverloadModel:
+    """A leaky bucket: every request fills it, time drains it, and overflow exhausts the device."""
 
-    def __init__(self, *, drain: float = _DRAIN, burst: float = _BURST, tireless: bool = False) -> None:
-        """Survive `drain` requests/s for ever and `burst` at once; tireless: only exhaust() counts."""
+    def __init__(self, *, drain: float = _DRAIN, burst: float = _BURST, enabled: bool = True) -> None:
+        """Sustain `drain` requests/s for any time and `burst` at once.
+
+        Where it is not enabled, only exhaust() exhausts the device.
+        """
         self._drain = drain
         self._burst = burst
-        self._tireless = tireless
+        self._enabled = enabled
         self._level = 0.0
         self._last: float | None = None
-        self._row = 0
+        self._back_to_back = 0
         self._nonsense_left: int | None = None
 
     @property
     def exhausted(self) -> bool:
-        """Whether only a restart helps."""
+        """Whether the device needs a restart."""
         return self._nonsense_left is not None
 
     @property
     def level(self) -> float:
-        """How full the bucket was at the last request."""
+        """Fill level of the bucket after the last request, in requests."""
         return self._level
 
-    def judge(self, now: float, connections: int) -> Mood:
-        """Count a request that arrives now (s) while so many connections are open, its own included."""
-        if not self.exhausted and not self._tireless:
+    def count_request(self, now: float, connections: int) -> Health:
+        """Count a request and return how the device responds to it.
+
+        `now` is in seconds; `connections` are those that are open, including that of the request.
+        """
+        if not self.exhausted and self._enabled:
             self._fill(now, connections)
         if self._nonsense_left is None:
-            return Mood.WELL
+            return Health.OK
         if self._nonsense_left == 0:
-            return Mood.SILENT
+            return Health.SILENT
         self._nonsense_left -= 1
-        return Mood.NONSENSE
+        return Health.NONSENSE
 
     def exhaust(self) -> None:
-        """Be exhausted from the next request on."""
+        """Exhaust the device from the next request on."""
         if not self.exhausted:
-            self._nonsense_left = _NONSENSE
+            self._nonsense_left = _NONSENSE_ANSWERS
 
     def restart(self) -> None:
-        """Forget everything: the power was cycled."""
+        """Start over after a power cycle."""
         self._level = 0.0
         self._last = None
-        self._row = 0
+        self._back_to_back = 0
         self._nonsense_left = None
 
     def _fill(self, now: float, connections: int) -> None:
         gap = None if self._last is None else now - self._last
         self._last = now
-        self._row = self._row + 1 if gap is not None and gap < _BACK_TO_BACK else 1
-        cost = _BACK_TO_BACK_COST if self._row > _BACK_TO_BACK_BORNE else 1.0
+        self._back_to_back = self._back_to_back + 1 if gap is not None and gap < _BACK_TO_BACK_S else 1
+        cost = _BACK_TO_BACK_COST if self._back_to_back > _BACK_TO_BACK_LIMIT else 1.0
         cost += _CROWD_COST * max(0, connections - 2)
         self._level = max(0.0, self._level - (gap or 0.0) * self._drain) + cost
         if self._level > self._burst:

@@ -1,11 +1,10 @@
-"""The simulator as tests and the command line use it: a device, its house, its faults, its port."""
+"""The simulator: a device, the house behind it, its faults and its port."""
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from random import Random
-from types import TracebackType
 from typing import Final, Self
 
 from custom_components.goodwe_sec1000.sec1000.errors import Sec1000Error
@@ -14,15 +13,15 @@ from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Telemetr
 
 from .device import DEFAULT_CAPACITY, DEFAULT_CT_RATIO, DEFAULT_LIMIT, Device
 from .exchange import NO_ANSWER, Answer, Delivery, Request
-from .fault_injector import Mishaps
-from .faults import LATE_AFTER, Effect, Fault, Moment, Reach, nonsense
-from .house import FREE, House, Orders, happen
-from .overload import Mood, Patience
+from .fault_injector import FaultInjector
+from .faults import LATE_EFFECT_S, Context, Effect, Fault, Reach, nonsense_answer
+from .house import UNCONSTRAINED, ExportConstraint, House, happen
+from .overload import Health, OverloadModel
 from .protocol import perform
 from .server import Server
 
-REFUSED_FOR: Final = 0.5
-"""s that the port stays closed for each counted `refused`: a closed port sees nobody to count."""
+REFUSED_S: Final = 0.5
+"""How long the port stays closed per counted `refused`; a closed port has no requests to count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class _LateEffect:
 
 
 class Simulator:
-    """A SEC1000/S on a port of this host, for as long as the context lasts."""
+    """A SEC1000/S that listens on a port of this host inside its context."""
 
     def __init__(
         self,
@@ -45,19 +44,22 @@ class Simulator:
         ct_ratio: int = DEFAULT_CT_RATIO,
         sum_of_phases: bool = True,
         house: House | None = None,
-        patience: Patience | bool = True,
+        overload: OverloadModel | bool = True,
+        patience: OverloadModel | bool | None = None,
         seed: int = 0,
         speed: float = 1.0,
         clock: Callable[[], float] | None = None,
         keep_requests: int | None = None,
         on_exchange: Callable[[Request, Answer], None] | None = None,
     ) -> None:
-        """Build a device with these settings (W); it listens from start() on.
+        """Create a device with these settings (capacity and limit in W); start() makes it listen.
 
-        `house` replaces the default one (11:00, `speed` and `seed` as given here); `patience`
-        False makes a device that no haste exhausts; `clock` returns s and is the event loop's
-        by default; of `requests`, the last `keep_requests` are kept, or all; `on_exchange` is told
-        each request and its answer.
+        `house`: replaces the default one (11:00, with `speed` and `seed` as given here).
+        `overload`: a model of its own, or False for a device that any number of requests leaves healthy;
+        `patience` is its former name.
+        `clock`: returns seconds; the event loop's by default.
+        `keep_requests`: how many of the last requests are kept; None keeps all.
+        `on_exchange`: called with each request and its answer.
         """
         self._clock = clock
         self._epoch: float | None = None
@@ -71,10 +73,12 @@ class Simulator:
             sum_of_phases=sum_of_phases,
         )
         self._house = house or House(seed=seed, speed=speed)
-        self.patience = patience if isinstance(patience, Patience) else Patience(tireless=not patience)
-        self._mishaps = Mishaps(self._random)
+        if patience is not None:
+            overload = patience
+        self.overload = overload if isinstance(overload, OverloadModel) else OverloadModel(enabled=overload)
+        self._injector = FaultInjector(self._random)
         self._server = Server(self._handle, host, port)
-        self._held: Telemetry | None = None
+        self._fixed_telemetry: Telemetry | None = None
         self._late: list[_LateEffect] = []
         self._history: deque[bytes] = deque(maxlen=16)
         self._reopening: asyncio.TimerHandle | None = None
@@ -83,33 +87,33 @@ class Simulator:
         self.requests_seen = 0
         self._keep_requests = keep_requests
         self._on_exchange = on_exchange
-        self._arrived = asyncio.Event()
+        self._request_arrived = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
     @property
+    def patience(self) -> OverloadModel:
+        """The former name of `overload`."""
+        return self.overload
+
+    @property
     def host(self) -> str:
-        """The address it listens on."""
+        """Address of the port."""
         return self._server.host
 
     @property
     def port(self) -> int:
-        """The port it listens on; the same after stop() and start()."""
+        """Port number; it stays the same after stop() and start()."""
         return self._server.port
 
     @property
     def device(self) -> Device:
-        """The device's true state, effects that came due included."""
+        """The device's true state, with every effect that is due."""
         self._advance()
         return self._device
 
@@ -121,59 +125,59 @@ class Simulator:
 
     @property
     def connections_open(self) -> int:
-        """How many connections are open now."""
+        """Number of open connections."""
         return self._server.connections
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """The names of the injected faults that are left."""
-        return self._mishaps.names()
+        """Names of the active faults."""
+        return self._injector.names()
 
     @property
     def is_listening(self) -> bool:
-        """Whether connections are accepted: not while stopped or refused."""
+        """Whether connections are accepted; False while stopped or refused."""
         return self._server.is_open
 
     async def start(self) -> None:
-        """Listen; raises OSError where the address cannot be had."""
+        """Listen; raises OSError if the address is not available."""
         self._running = True
         if self._epoch is None:
             self._epoch = self._now()
         self._advance()
-        if not self._mishaps.stands("refused"):
+        if not self._injector.is_active("refused"):
             self._server.open()
 
     async def stop(self) -> None:
-        """Refuse connections and drop those that are open; the device's state stays."""
+        """Refuse connections and close the open ones; the device keeps its state."""
         self._running = False
         self._cancel_reopening()
         self._server.close()
         await self._server.hang_up()
 
     def restart(self) -> None:
-        """Cycle the device's power: patience is back, connections and effects that were due are lost."""
+        """Power-cycle the device: it is healthy again; connections and late effects are lost."""
         self._advance()
         self._server.drop()
         self._late.clear()
-        self.patience.restart()
+        self.overload.restart()
         self._device.power_cycle()
         self._house.restart()
 
     def hold(self, telemetry: Telemetry) -> None:
-        """Measure exactly this from now on, instead of the house."""
-        self._held = telemetry
+        """Report this telemetry from now on, instead of the house's."""
+        self._fixed_telemetry = telemetry
 
     def release(self) -> None:
-        """Measure the house again."""
-        self._held = None
+        """Report the house's telemetry again."""
+        self._fixed_telemetry = None
 
     def telemetry(self) -> Telemetry:
-        """Return what a healthy device would tell now."""
+        """Return what a healthy device would report now."""
         self._advance()
         return self._measure()
 
     def event(self, name: str) -> None:
-        """Let something happen in the house; raises ValueError for what is no event."""
+        """Trigger an event of the house; raises ValueError for an unknown name."""
         self._advance()
         happen(name, self._house)
 
@@ -185,37 +189,40 @@ class Simulator:
         chance: float = 1.0,
         commands: Collection[int] | None = None,
     ) -> None:
-        """Let a fault befall requests from now on.
+        """Apply a fault to requests from now on.
 
-        The next `count` matching ones, or all until cleared, each with that `chance`; only
-        `commands`, if given. `refused` closes the port at once (for 0.5 s a count); with `chance`
-        or `commands` it does so for 0.5 s after the answer to a request that it befalls.
-        `disobedient` takes neither. `exhausted` is over only with restart(). Raises ValueError
-        for a name that is none and for values out of range.
+        `count`: how many requests are affected; None: all, until it is cleared.
+        `chance`: probability per request (0 < chance ≤ 1).
+        `commands`: command bytes of the affected requests; None: all.
+
+        `refused` closes the port at once (for 0.5 s per count); with `chance` or `commands` it
+        closes it for 0.5 s after the answer to an affected request. `disobedient` affects the
+        inverters and accepts none of the three. `exhausted` ends only with restart(). Raises
+        ValueError for an unknown name and for values out of range.
         """
         self._advance()
-        fault = self._mishaps.inject(name, count=count, chance=chance, commands=commands)
+        fault = self._injector.inject(name, count=count, chance=chance, commands=commands)
         if fault.reach is Reach.PORT and chance == 1 and commands is None:
             if count is None:
                 self._server.close()
             else:
-                self._mishaps.clear(name)
-                self._refuse_for(count * REFUSED_FOR)
+                self._injector.clear(name)
+                self._refuse_for(count * REFUSED_S)
 
     def clear_faults(self, name: str | None = None) -> None:
-        """End the injected faults of that name, or all. What exhausted the device stays."""
+        """Clear the faults of that name, or all; an exhausted device stays exhausted."""
         self._advance()
-        self._mishaps.clear(name)
+        self._injector.clear(name)
         if name in {None, "refused"}:
             self._reopen()
 
     async def wait_for_requests(self, count: int) -> None:
-        """Return once `requests` has so many."""
+        """Return once `requests` contains this many."""
         while len(self.requests) < count:
-            await self._arrived.wait()
+            await self._request_arrived.wait()
 
     async def wait_until_listening(self) -> None:
-        """Return once connections are accepted, e.g. after a counted `refused`."""
+        """Return once connections are accepted, for example after a counted `refused`."""
         await self._server.wait_until_open()
 
     async def wait_until_idle(self) -> None:
@@ -226,78 +233,78 @@ class Simulator:
         return self._clock() if self._clock is not None else asyncio.get_running_loop().time()
 
     def _measure(self) -> Telemetry:
-        return self._held if self._held is not None else self._house.telemetry()
+        return self._fixed_telemetry if self._fixed_telemetry is not None else self._house.telemetry()
 
     def _advance(self) -> None:
-        """Bring device and house to now, doing on the way what came due."""
+        """Bring device and house to the present, with the late effects that are due on the way."""
         if self._epoch is None:
             return
         now = self._now()
         while self._late and self._late[0].due <= now:
             late = self._late.pop(0)
-            self._house.advance(late.due - self._epoch, self._orders())
+            self._house.advance(late.due - self._epoch, self._constraint())
             perform(late.request, self._device, self._measure)
-        self._house.advance(now - self._epoch, self._orders())
+        self._house.advance(now - self._epoch, self._constraint())
 
-    def _orders(self) -> Orders:
-        if self._mishaps.stands("disobedient"):
-            return FREE
-        return Orders(self._device.in_force, self._device.mode)
+    def _constraint(self) -> ExportConstraint:
+        if self._injector.is_active("disobedient"):
+            return UNCONSTRAINED
+        return ExportConstraint(self._device.in_force, self._device.mode)
 
     def _handle(self, raw: bytes) -> Answer:
-        """Return the answer to the bytes of one request."""
+        """Record the bytes of one request and return the answer."""
         now = self._now()
         frame = _frame(raw)
         request = Request(now, frame, raw)
         self._record(request)
         self._advance()
-        answer = self._judge(frame, now)
+        answer = self._respond(frame, now)
         if self._on_exchange is not None:
             self._on_exchange(request, answer)
         return answer
 
-    def _judge(self, frame: Frame | None, now: float) -> Answer:
-        """Ask patience first, then the faults, then the device."""
-        mood = self.patience.judge(now, self._server.connections)
-        if mood is Mood.WELL and frame is not None:
+    def _respond(self, frame: Frame | None, now: float) -> Answer:
+        """Return the answer: overload decides first, then the faults, then the device."""
+        health = self.overload.count_request(now, self._server.connections)
+        if health is Health.OK and frame is not None:
             return self._answer(frame, now)
-        return Answer(nonsense(self._random)) if mood is Mood.NONSENSE else NO_ANSWER
+        return Answer(nonsense_answer(self._random)) if health is Health.NONSENSE else NO_ANSWER
 
     def _answer(self, request: Frame, now: float) -> Answer:
-        faults = self._mishaps.befall(request.command)
+        faults = self._injector.apply(request.command)
         if any(fault.reach is Reach.HEALTH for fault in faults):
-            self._mishaps.clear("exhausted")
-            self.patience.exhaust()
-            self.patience.judge(now, self._server.connections)
-            return Answer(nonsense(self._random))
+            self._injector.clear("exhausted")
+            self.overload.exhaust()
+            self.overload.count_request(now, self._server.connections)
+            return Answer(nonsense_answer(self._random))
         if self._server.is_open and any(fault.reach is Reach.PORT for fault in faults):
-            self._refuse_for(REFUSED_FOR)
+            self._refuse_for(REFUSED_S)
         answer = self._perform(request, now, faults)
-        return NO_ANSWER if answer is None else self._spoil(answer, request, faults)
+        return NO_ANSWER if answer is None else self._corrupt(answer, request, faults)
 
     def _perform(self, request: Frame, now: float, faults: list[Fault]) -> Frame | None:
         effects = {fault.effect for fault in faults}
         if Effect.NEVER in effects:
-            return perform(request, self._device.rehearsal(), self._measure)
+            return perform(request, self._device.dry_copy(), self._measure)
         if Effect.LATE in effects:
-            self._late.append(_LateEffect(now + LATE_AFTER, request))
-            return perform(request, self._device.rehearsal(), self._measure)
+            self._late.append(_LateEffect(now + LATE_EFFECT_S, request))
+            return perform(request, self._device.dry_copy(), self._measure)
         return perform(request, self._device, self._measure)
 
-    def _spoil(self, answer: Frame, request: Frame, faults: list[Fault]) -> Answer:
-        right, size = encode_answer(answer), len(answer.data)
+    def _corrupt(self, answer: Frame, request: Frame, faults: list[Fault]) -> Answer:
+        correct, size = encode_answer(answer), len(answer.data)
         for fault in faults:
-            # An alteration knows the shape of the right answer, not that of another fault's.
+            # An alteration fits the layout of the correct answer, not what another fault made of it.
             if fault.alter is not None and len(answer.data) == size:
                 answer = fault.alter(answer)
         data = encode_answer(answer)
-        moment = Moment(request, tuple(self._history), self._random)
+        context = Context(request, tuple(self._history), self._random)
         for fault in faults:
             if fault.mangle is not None:
-                data = fault.mangle(data, moment)
+                data = fault.mangle(data, context)
         delivery = _delivery(faults)
         if delivery in {Delivery.WHOLE, Delivery.BYTE_BY_BYTE}:
-            self._history.append(right)
+            self._history.append(correct)
         return Answer(data, delivery)
 
     def _record(self, request: Request) -> None:
@@ -305,8 +312,8 @@ class Simulator:
         self.requests_seen += 1
         if self._keep_requests is not None and len(self.requests) > self._keep_requests:
             del self.requests[0]
-        self._arrived.set()
-        self._arrived = asyncio.Event()
+        self._request_arrived.set()
+        self._request_arrived = asyncio.Event()
 
     def _refuse_for(self, seconds: float) -> None:
         self._server.close()
@@ -332,7 +339,7 @@ def _frame(raw: bytes) -> Frame | None:
 
 
 def _delivery(faults: list[Fault]) -> Delivery:
-    """Return how the answer goes out: where faults differ, the one injected last decides."""
+    """Return how the answer is delivered; of several faults the one injected last decides."""
     for fault in reversed(faults):
         if fault.delivery is not Delivery.WHOLE:
             return fault.delivery

@@ -105,7 +105,7 @@ async def hass(hass: HomeAssistant) -> HomeAssistant:
 @pytest.fixture
 async def sim() -> AsyncIterator[Simulator]:
     """Run a device that bears being asked without pauses: value mode, limit 10 kW, capacity 30 kW."""
-    async with Simulator(port=0, patience=False) as simulator:
+    async with Simulator(port=0, overload=False) as simulator:
         yield simulator
 
 

@@ -24,7 +24,7 @@ from demo.folder import Folder
 from demo.home_assistant_api import HomeAssistantApi
 from demo.options import CHECKOUT, DEFAULT_DEVICE_PORT, parse
 from demo.past import TIME_ZONE, past
-from demo.ports import LOOPBACK, reason_against
+from demo.ports import LOOPBACK, port_problem
 
 from .ports import reserved_port, withheld_port
 
@@ -136,8 +136,8 @@ class TestBeforeTheStart:
             pass
 
     def test_a_port_is_free_until_somebody_listens(self, taken: int, free: int) -> None:
-        assert reason_against(free) is None
-        assert reason_against(taken)
+        assert port_problem(free) is None
+        assert port_problem(taken)
 
     def test_what_is_there_is_kept_unless_a_fresh_start_is_asked_for(self, tmp_path: Path) -> None:
         folder = Folder(tmp_path, None)
@@ -307,7 +307,7 @@ async def test_the_whole_demo(tmp_path: Path, free: int, moving_device: None) ->
         assert (await api.get("/api/states/sensor.sec1000_export_disable_feedback"))["state"] == "1"
         first.send_signal(signal.SIGINT)
         assert await first.wait() == 0
-    assert reason_against(free) is None
+    assert port_problem(free) is None
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(LOOPBACK, control)
 

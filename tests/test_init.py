@@ -231,7 +231,7 @@ async def test_a_fault_that_was_overcome_changes_no_state(
 
 
 async def test_several_devices_live_side_by_side(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
-    async with Simulator(patience=False, limit=3_000) as second:
+    async with Simulator(overload=False, limit=3_000) as second:
         other = entry_of(second, "Barn")
         other.add_to_hass(hass)
         assert await hass.config_entries.async_setup(other.entry_id)

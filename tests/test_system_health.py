@@ -89,7 +89,7 @@ async def test_a_limit_that_is_off(
 
 
 async def test_devices_are_told_in_sum(hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator) -> None:
-    async with Simulator(patience=False) as second:
+    async with Simulator(overload=False) as second:
         for name, disabled_by in (("Barn", None), ("Shed", ConfigEntryDisabler.USER)):
             other = entry_of(second, name)
             object.__setattr__(other, "disabled_by", disabled_by)

@@ -66,7 +66,7 @@ class Device:
     """A simulated device that notes when it is polled."""
 
     def __init__(self, *, still: bool) -> None:
-        self.simulator = Simulator(patience=False, keep_requests=0, on_exchange=self._note)
+        self.simulator = Simulator(overload=False, keep_requests=0, on_exchange=self._note)
         self.polled: list[float] = []
         """s, on the event loop's clock."""
         self._still = still

@@ -103,7 +103,7 @@ class Change:
 
 
 async def _change(case: Case) -> Change:
-    async with Simulator(patience=False, mode=case.mode) as simulator:
+    async with Simulator(overload=False, mode=case.mode) as simulator:
         client = Sec1000Client(simulator.host, simulator.port)
         before = await client.read_export_settings()
         if case.fault:

@@ -36,7 +36,7 @@ def hass_config_dir(tmp_path: Path) -> str:
 
 @pytest.fixture
 async def sim(warp: TimeWarp) -> AsyncIterator[Simulator]:
-    """Run a device with the patience of a real one."""
+    """Run a device that a flood of requests overloads, as a real one."""
     async with Simulator() as simulator:
         yield simulator
 

@@ -382,7 +382,7 @@ async def test_flapping_price_is_followed_once_a_minute(
         price(hass, -1 if number % 2 else 1)
         await asyncio.sleep(5)
     assert 10 < len(home.calls) <= 31
-    assert not sim.patience.exhausted
+    assert not sim.overload.exhausted
     price(hass, -1)
     await asyncio.sleep(90)
     assert sim.device.bound_limit == 0

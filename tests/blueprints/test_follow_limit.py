@@ -307,7 +307,7 @@ async def test_changing_value_is_followed_at_pause_interval(
     signal(hass, 4.2)
     await asyncio.sleep(70)
     assert sim.device.bound_limit == 4_200
-    assert not sim.patience.exhausted
+    assert not sim.overload.exhausted
 
 
 async def test_noise_below_minimum_change_is_ignored(

@@ -404,7 +404,7 @@ async def test_actions_exist_before_any_device_and_say_what_is_missing(hass: Hom
 async def test_with_two_devices_the_action_wants_to_know_which(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
-    async with Simulator(patience=False) as second:
+    async with Simulator(overload=False) as second:
         other = entry_of(second, "Barn")
         other.add_to_hass(hass)
         assert await hass.config_entries.async_setup(other.entry_id)

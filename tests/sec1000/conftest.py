@@ -23,7 +23,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Timing:
 @pytest.fixture
 async def sim() -> AsyncIterator[Simulator]:
     """A healthy device: value control, 10 kW of 30 kW, that no haste exhausts."""
-    async with Simulator(patience=False, capacity=30_000, limit=10_000) as simulator:
+    async with Simulator(overload=False, capacity=30_000, limit=10_000) as simulator:
         yield simulator
 
 

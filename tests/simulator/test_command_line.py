@@ -93,11 +93,13 @@ async def test_settings_and_faults_from_the_arguments() -> None:
         assert sum(answer[7:-2]) != int.from_bytes(answer[-2:])
 
 
-@pytest.mark.parametrize(("patience", "exhausted"), [((), False), (("--patience", "on"), True)])
+@pytest.mark.parametrize(
+    ("option", "exhausted"), [((), False), (("--overload", "on"), True), (("--patience", "on"), True)]
+)
 async def test_only_a_device_of_little_patience_is_exhausted_by_haste(
-    patience: tuple[str, ...], exhausted: bool
+    option: tuple[str, ...], exhausted: bool
 ) -> None:
-    async with running("--captured", *patience) as process:
+    async with running("--captured", *option) as process:
         port = await port_of(process, "listening")
         answers = []
         for _ in range(60):

@@ -106,9 +106,9 @@ async def test_stop_start_and_restart(sim: Simulator, tell: Tell) -> None:
         await ask(sim, wire.TELEMETRY)
     assert await tell({"do": "start"}) == {"ok": True}
     assert await ask(sim, wire.TELEMETRY)
-    sim.patience.exhaust()
+    sim.overload.exhaust()
     await tell({"do": "restart"})
-    assert not sim.patience.exhausted
+    assert not sim.overload.exhausted
 
 
 @pytest.mark.parametrize(

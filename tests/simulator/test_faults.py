@@ -259,7 +259,7 @@ async def test_a_fault_leaves_alone_where_it_means_nothing(captured: Simulator) 
 
 async def test_chance_is_kept_and_repeats_with_the_seed() -> None:
     async def closed(seed: int) -> list[bool]:
-        async with Simulator(seed=seed, patience=False) as sim:
+        async with Simulator(seed=seed, overload=False) as sim:
             sim.inject("close-before-answer", chance=0.25)
             return [await ask(sim, wire.READ_LIMIT) == b"" for _ in range(200)]
 
@@ -316,9 +316,9 @@ async def test_exhausted_by_order(sim: Simulator) -> None:
     reader, writer = await asyncio.open_connection(sim.host, sim.port)
     writer.write(wire.VALUE_OFF)
     await sim.wait_for_requests(4)
-    assert sim.patience.exhausted
+    assert sim.overload.exhausted
     sim.clear_faults()
-    assert sim.patience.exhausted
+    assert sim.overload.exhausted
     sim.restart()
     assert await reader.read() == b""
     writer.close()
@@ -327,12 +327,12 @@ async def test_exhausted_by_order(sim: Simulator) -> None:
 
 
 async def test_exhausted_from_a_command_on_even_where_patience_is_off() -> None:
-    async with Simulator(patience=False) as sim:
+    async with Simulator(overload=False) as sim:
         sim.inject("exhausted", commands=(0x42,))
         assert len(await ask(sim, wire.READ_LIMIT)) == SETTINGS_LENGTH
         assert (await ask(sim, wire.WRITE_5_KW))[9] != 0x42
         assert sim.device.limit == 10_000
-        assert sim.patience.exhausted
+        assert sim.overload.exhausted
 
 
 async def test_every_request_fault_can_befall_every_command_and_the_device_lives(captured: Simulator) -> None:
@@ -341,7 +341,7 @@ async def test_every_request_fault_can_befall_every_command_and_the_device_lives
         if fault.reach is not Reach.REQUEST:
             continue
         for request in requests:
-            captured.patience.restart()
+            captured.overload.restart()
             captured.requests.clear()
             captured.clear_faults()
             captured.inject(name)
@@ -350,5 +350,5 @@ async def test_every_request_fault_can_befall_every_command_and_the_device_lives
             await captured.wait_for_requests(1)
             writer.close()
     captured.clear_faults()
-    captured.patience.restart()
+    captured.overload.restart()
     assert await ask(captured, wire.TELEMETRY) == RIGHT

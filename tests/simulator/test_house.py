@@ -8,7 +8,7 @@ import pytest
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Phases
 from simulator import House, Simulator
 from simulator.device import Restriction
-from simulator.house import DAY, FREE, Appliance, Load, Orders, Sun
+from simulator.house import DAY, UNCONSTRAINED, Appliance, ExportConstraint, Load, Sun
 
 from . import wire
 from .wire import ask, status
@@ -16,13 +16,13 @@ from .wire import ask, status
 QUIET: Final = Load(appliances=())
 
 
-def held_to(watts: int, *, sum_of_phases: bool = True) -> Orders:
-    return Orders(Restriction(watts, sum_of_phases), ControlMode.VALUE)
+def held_to(watts: int, *, sum_of_phases: bool = True) -> ExportConstraint:
+    return ExportConstraint(Restriction(watts, sum_of_phases), ControlMode.VALUE)
 
 
 def noon_house(load: Load = QUIET) -> House:
     house = House(start=12.0, clouds=False, load=load)
-    house.advance(0, FREE)
+    house.advance(0, UNCONSTRAINED)
     return house
 
 
@@ -83,9 +83,9 @@ def test_inverters_fall_at_once_and_rise_slowly() -> None:
     free = house.inverter_power
     house.advance(1, held_to(0))
     assert house.meter_power == pytest.approx(0)
-    house.advance(2, FREE)
+    house.advance(2, UNCONSTRAINED)
     assert house.inverter_power < free / 2
-    house.advance(60, FREE)
+    house.advance(60, UNCONSTRAINED)
     assert house.inverter_power == pytest.approx(free, rel=0.01)
 
 
@@ -106,20 +106,20 @@ def test_the_meter_is_told_at_once_and_the_inverters_at_the_next_refresh() -> No
     house = noon_house()
     before = house.telemetry()
     house.tripped = True
-    house.advance(5, FREE)
+    house.advance(5, UNCONSTRAINED)
     told = house.telemetry()
     assert told.meter_power == pytest.approx(-house.load_power, abs=2)
     assert told.inverter_power == before.inverter_power
-    house.advance(29, FREE)
+    house.advance(29, UNCONSTRAINED)
     assert house.telemetry().inverter_power == before.inverter_power
-    house.advance(30, FREE)
+    house.advance(30, UNCONSTRAINED)
     assert house.telemetry().inverter_power == 0
 
 
 def test_it_is_night_at_night() -> None:
     house = noon_house()
     house.time_of_day = 23.5
-    house.advance(31, FREE)
+    house.advance(31, UNCONSTRAINED)
     assert house.time_of_day == pytest.approx(23.5, abs=0.01)
     told = house.telemetry()
     assert told.inverter_power == 0
@@ -128,14 +128,14 @@ def test_it_is_night_at_night() -> None:
 
 def test_the_day_runs_at_its_speed() -> None:
     house = House(start=11, speed=144)
-    house.advance(25, FREE)
+    house.advance(25, UNCONSTRAINED)
     assert house.time_of_day == pytest.approx(12)
 
 
 def test_the_load_computed_from_what_is_told_makes_sense_in_a_fast_day() -> None:
     house = House(start=7, speed=144, clouds=False, load=QUIET)
     for second in range(300):
-        house.advance(float(second), FREE)
+        house.advance(float(second), UNCONSTRAINED)
         told = house.telemetry()
         assert told.load_power == pytest.approx(house.load_power, abs=600)
 
@@ -198,9 +198,9 @@ def test_a_sharp_step_throttles_far_below_the_limit_for_two_to_three_minutes() -
 def test_five_seconds_without_limit_cure_it() -> None:
     house = throttled_house()
     house.advance(20, held_to(10_000))
-    house.advance(24, FREE)
+    house.advance(24, UNCONSTRAINED)
     assert throttling(house)
-    house.advance(25, FREE)
+    house.advance(25, UNCONSTRAINED)
     assert not throttling(house)
     house.advance(60, held_to(10_000))
     assert house.meter_power == pytest.approx(10_000)
@@ -209,18 +209,18 @@ def test_five_seconds_without_limit_cure_it() -> None:
 def test_a_shorter_pause_and_another_mode_do_not_cure_it() -> None:
     house = throttled_house()
     house.advance(20, held_to(10_000))
-    house.advance(23, FREE)
+    house.advance(23, UNCONSTRAINED)
     house.advance(24, held_to(10_000))
-    house.advance(27, FREE)
+    house.advance(27, UNCONSTRAINED)
     house.advance(28, held_to(10_000))
-    house.advance(40, Orders(None, ControlMode.DRED))
+    house.advance(40, ExportConstraint(None, ControlMode.DRED))
     assert throttling(house)
 
 
 def test_a_step_without_limit_does_no_harm() -> None:
     house = noon_house()
     house.heater = True
-    house.advance(1, FREE)
+    house.advance(1, UNCONSTRAINED)
     assert not throttling(house)
 
 

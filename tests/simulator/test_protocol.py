@@ -239,7 +239,7 @@ async def test_a_scene_is_set_before_it_starts() -> None:
 
 
 async def test_only_the_last_requests_are_kept_where_that_is_asked() -> None:
-    async with Simulator(keep_requests=2, patience=False) as sim:
+    async with Simulator(keep_requests=2, overload=False) as sim:
         for _ in range(5):
             await ask(sim, wire.READ_LIMIT)
         assert len(sim.requests) == 2

@@ -14,7 +14,7 @@ from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Telemetr
 from custom_components.goodwe_sec1000.tracking.energy import Energy, EnergyMeter
 from simulator import CAPTURED, House, Simulator
 from simulator.device import Restriction
-from simulator.house import Orders
+from simulator.house import ExportConstraint
 
 from ..states import get_state
 
@@ -112,12 +112,12 @@ async def test_energy_suits_the_energy_dashboard(hass: HomeAssistant, loaded: Mo
 def test_a_day_is_right_to_half_a_percent() -> None:
     """Polled every 30 s, with clouds, a heater, and inverters whose power the device tells 30 s late."""
     house = House(start=0, seed=4)
-    orders = Orders(Restriction(12_000, sum_of_phases=True), ControlMode.VALUE)
+    constraint = ExportConstraint(Restriction(12_000, sum_of_phases=True), ControlMode.VALUE)
     meter = EnergyMeter()
     energy = Energy()
     exact = dict.fromkeys(("exported", "imported", "produced", "consumed"), 0.0)
     for second in range(86_400):
-        house.advance(second, orders)
+        house.advance(second, constraint)
         exact["exported"] += max(house.meter_power, 0) / 3_600
         exact["imported"] += max(-house.meter_power, 0) / 3_600
         exact["produced"] += house.inverter_power / 3_600

@@ -260,10 +260,10 @@ async def _measure(
         requests = [exchange for exchange in requests if exchange.command != "read telemetry"]
     feedback = get_state(hass, f"sensor.sec1000_{FEEDBACKS[cell.operation]}")
     held, seen = _held(sim), _seen(hass, entry)
-    exhausted = sim.patience.exhausted and cell.fault != "exhausted"
+    exhausted = sim.overload.exhausted and cell.fault != "exhausted"
 
     sim.clear_faults()
-    if sim.patience.exhausted:
+    if sim.overload.exhausted:
         # Nothing else wakes it: somebody cycles its power.
         sim.restart()
     await asyncio.sleep(LATER)

@@ -35,7 +35,7 @@ FEEDBACK: Final = "sensor.sec1000_set_export_limit_feedback"
 
 @pytest.fixture
 async def sim(warp: TimeWarp) -> AsyncIterator[Simulator]:
-    """Run a device with the patience of a real one."""
+    """Run a device that a flood of requests overloads, as a real one."""
     async with Simulator() as simulator:
         yield simulator
 
@@ -68,8 +68,8 @@ async def test_limit_every_second_does_not_overload_device(
         await asyncio.sleep(1)
     answers = await asyncio.gather(*calls, return_exceptions=True)
 
-    assert not sim.patience.exhausted
-    assert sim.patience.level < 12
+    assert not sim.overload.exhausted
+    assert sim.overload.level < 12
     assert most_in_a_minute(sim) <= 3 * (60 / timing.STANDARD.limit_interval + 3)
     assert sim.device.bound_limit == round(wishes[-1] * 1000)
     assert get_state(hass, "sensor.sec1000_export_limit").state == str(wishes[-1])
@@ -175,7 +175,7 @@ async def test_restarting_automation_ends_with_last_limit(
     assert len(written) == 4
     assert sim.device.bound_limit == 4_000
     assert get_state(hass, FEEDBACK).state == "1"
-    assert not sim.patience.exhausted
+    assert not sim.overload.exhausted
 
 
 async def test_restarting_automation_ends_with_last_mode(
@@ -262,7 +262,7 @@ async def test_other_reading_program_has_no_effect(
         assert get_state(hass, FEEDBACK).attributes["attempts"] == 3
         await asyncio.sleep(other.random.uniform(5, 20))
     meddling.cancel()
-    assert not sim.patience.exhausted
+    assert not sim.overload.exhausted
 
 
 async def test_other_writing_program_costs_only_retries(
@@ -296,7 +296,7 @@ async def test_other_writing_program_costs_only_retries(
     assert all(isinstance(error.__cause__, NotAppliedError) for error in refusals)
     assert done >= 195
     assert met >= 10
-    assert not sim.patience.exhausted
+    assert not sim.overload.exhausted
 
 
 async def test_two_home_assistants_report_true_results(warp: TimeWarp, sim: Simulator) -> None:
@@ -328,7 +328,7 @@ async def test_two_home_assistants_report_true_results(warp: TimeWarp, sim: Simu
         command(clients[0], range(0, 5_000, 100)), command(clients[1], range(5_000, 10_000, 100))
     )
     assert not any(results), results
-    assert not sim.patience.exhausted
+    assert not sim.overload.exhausted
     assert sim.connections_open == 0
     alone = await clients[0].apply(ExportTarget(ControlMode.VALUE, 30_000, 7_770, sum_of_phases=True))
     assert alone.limit == sim.device.bound_limit == 7_770

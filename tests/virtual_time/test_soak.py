@@ -100,19 +100,19 @@ def witness() -> Witness:
 
 @pytest.fixture
 async def sim(warp: TimeWarp, witness: Witness, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Simulator]:
-    """Run a device with the patience of a real one, in a house that lives."""
+    """Run a device that a flood of requests overloads, as a real one, in a house that lives."""
     async with Simulator(
         house=House(start=0, seed=SEED), seed=SEED, keep_requests=100, on_exchange=witness.note_exchange
     ) as simulator:
         witness.sim = simulator
-        befall = simulator._mishaps.befall
+        apply = simulator._injector.apply
 
         def count(command: int) -> list[Fault]:
-            faults = befall(command)
+            faults = apply(command)
             witness.hit += bool(faults)
             return faults
 
-        monkeypatch.setattr(simulator._mishaps, "befall", count)
+        monkeypatch.setattr(simulator._injector, "apply", count)
         yield simulator
 
 
@@ -305,7 +305,7 @@ async def test_soak_with_faults_makes_no_wrong_claim_and_leaks_nothing(
     assert witness.claims["limit shown"] > 0.9 * claims
     assert 0.04 < witness.hit / witness.requests < 0.06
     assert witness.requests > 200 * hours
-    assert not sim.patience.exhausted
+    assert not sim.overload.exhausted
     assert not log.exceptions, "\n".join(log.exceptions)
     assert not [issue for domain, issue in ir.async_get(hass).issues if domain == DOMAIN]
     for problem in ("limit_differs", "limit_exceeded"):
