@@ -1,5 +1,6 @@
 """A Home Assistant that knows the integration, a device on a socket, and no long pauses."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 
@@ -20,6 +21,7 @@ from simulator import Simulator
 
 from .entries import entry_of
 from .fast_timing import FAST_TIMING
+from .virtual_time.timewarp import START, TimeWarp
 from .workers import UnitScheduling, longest_first
 
 
@@ -60,6 +62,23 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Timing:
     """Shorten every pause of the lines that are made from now on."""
     monkeypatch.setattr(timing, "STANDARD", FAST_TIMING)
     return FAST_TIMING
+
+
+@pytest.fixture
+async def warp(request: pytest.FixtureRequest) -> AsyncIterator[TimeWarp]:
+    """Let the event loop move the time; it begins at the parameter, in UTC, or at midsummer."""
+    loop = asyncio.get_running_loop()
+    # Debug mode keeps a stack for every timer, which takes longer than all the rest.
+    loop.set_debug(False)
+    with TimeWarp(loop, getattr(request, "param", START)) as warp:
+        yield warp
+
+
+@pytest.fixture(autouse=True)
+def _warp_first(request: pytest.FixtureRequest) -> None:
+    """Enter virtual time before any timer is set, whatever else a test uses."""
+    if "warp" in request.fixturenames:
+        request.getfixturevalue("warp")
 
 
 @pytest.fixture(autouse=True)

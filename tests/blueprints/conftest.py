@@ -1,6 +1,5 @@
 """A Home Assistant that has the blueprints in its configuration folder, and a device with real pauses."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 import shutil
@@ -10,21 +9,11 @@ import pytest
 
 from simulator import Simulator
 from tests.virtual_time.conftest import hass, quick
-from tests.virtual_time.timewarp import START, TimeWarp
+from tests.virtual_time.timewarp import TimeWarp
 
 from .home import BLUEPRINTS, Home
 
 __all__ = ["hass", "quick"]
-
-
-@pytest.fixture
-async def warp(request: pytest.FixtureRequest) -> AsyncIterator[TimeWarp]:
-    """Let the event loop move the time; it begins at the parameter, in UTC, or at midsummer."""
-    loop = asyncio.get_running_loop()
-    # Debug mode keeps a stack for every timer, which takes longer than all the rest.
-    loop.set_debug(False)
-    with TimeWarp(loop, getattr(request, "param", START)) as warp:
-        yield warp
 
 
 @pytest.fixture

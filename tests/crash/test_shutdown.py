@@ -52,12 +52,6 @@ ENDS: Final[Mapping[str, End]] = {
 
 
 @pytest.fixture
-async def warp() -> AsyncIterator[TimeWarp]:
-    with TimeWarp(asyncio.get_running_loop()) as warp:
-        yield warp
-
-
-@pytest.fixture
 async def hass(warp: TimeWarp, hass: HomeAssistant) -> HomeAssistant:
     """Start and stop Home Assistant in virtual time."""
     return hass

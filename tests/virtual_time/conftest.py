@@ -1,8 +1,5 @@
 """Home Assistant and the device in virtual time, with every pause as it is in use."""
 
-import asyncio
-from collections.abc import AsyncIterator
-
 from homeassistant.core import HomeAssistant
 import pytest
 
@@ -16,13 +13,6 @@ from .timewarp import TimeWarp
 def quick() -> Timing:
     """Shorten nothing: time is virtual."""
     return timing.STANDARD
-
-
-@pytest.fixture
-async def warp() -> AsyncIterator[TimeWarp]:
-    """Let the event loop move the time."""
-    with TimeWarp(asyncio.get_running_loop()) as warp:
-        yield warp
 
 
 @pytest.fixture

@@ -84,16 +84,6 @@ AUTOMATION: Final = {
 
 
 @pytest.fixture
-async def warp() -> AsyncIterator[TimeWarp]:
-    loop = asyncio.get_running_loop()
-    random.seed(SEED)
-    # Debug mode keeps a stack for every timer, which takes longer than all the rest.
-    loop.set_debug(False)
-    with TimeWarp(loop) as warp:
-        yield warp
-
-
-@pytest.fixture
 def witness() -> Witness:
     return Witness()
 
@@ -104,6 +94,7 @@ async def sim(warp: TimeWarp, witness: Witness, monkeypatch: pytest.MonkeyPatch)
     async with Simulator(
         house=House(start=0, seed=SEED), seed=SEED, keep_requests=100, on_exchange=witness.note_exchange
     ) as simulator:
+        random.seed(SEED)
         witness.sim = simulator
         apply = simulator._injector.apply
 
