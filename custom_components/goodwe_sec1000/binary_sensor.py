@@ -24,12 +24,12 @@ from .tracking.baseline import Drift, drift
 PARALLEL_UPDATES = 0
 
 NEAR: Final = 0.02
-"""Share of the limit within which the meter counts as standing at it."""
+"""Share of the limit within which the meter counts as being at it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sec1000BinarySensorDescription(BinarySensorEntityDescription):
-    """A binary sensor that is told from the snapshot; unavailable where that yields None."""
+    """A binary sensor and how its value follows from the snapshot; unavailable where that is None."""
 
     value: Callable[[Snapshot, ExportOptions], bool | None]
 
@@ -45,7 +45,7 @@ def _limit_exceeded(snapshot: Snapshot, _options: ExportOptions) -> bool | None:
 
 
 def _export_limited(snapshot: Snapshot, options: ExportOptions) -> bool | None:
-    """Tell whether the meter stands at the limit; only the limit by value of the sum can be told so."""
+    """Return whether the meter is at the limit; the meter shows that for a limit by value of the sum only."""
     if (settings := snapshot.settings) is None or (telemetry := snapshot.telemetry) is None:
         return None
     if settings.mode is not ControlMode.VALUE or not options.sum_of_phases:
@@ -81,7 +81,7 @@ async def async_setup_entry(
 
 
 class Sec1000BinarySensor(Sec1000Entity, BinarySensorEntity):
-    """One thing that is so or is not."""
+    """A state that is on or off."""
 
     _platform = Platform.BINARY_SENSOR
     entity_description: Sec1000BinarySensorDescription

@@ -13,7 +13,7 @@ from .control.actions import ExportControl, Outcome
 from .data import Sec1000ConfigEntry
 from .entity import Sec1000Entity
 
-# The line to the device takes one request at a time, and a newer limit is to overtake one that waits.
+# The client sends one request at a time, and a newer limit overtakes one that waits.
 PARALLEL_UPDATES = 0
 
 
@@ -49,7 +49,7 @@ async def async_setup_entry(
 
 
 class Sec1000Button(Sec1000Entity, ButtonEntity):
-    """One action; available whether or not the device is, so that a press can tell what is wrong."""
+    """One action; available whether or not the device is, so that a press can show what is wrong."""
 
     _platform = Platform.BUTTON
     entity_description: Sec1000ButtonDescription

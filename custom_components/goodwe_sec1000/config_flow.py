@@ -69,7 +69,7 @@ _DEFAULTS: Final = {
 _ERRORS: Final[tuple[tuple[type[Sec1000Error], dict[str, str]], ...]] = (
     (AnswerTimeoutError, {"base": "no_answer"}),
     (HostNotFoundError, {CONF_HOST: "host_not_found"}),
-    # Connected and hung up: something is there, and it does not know the question.
+    # Connected, then closed: something listens there that does not speak the protocol.
     (ConnectionClosedError, {"base": "not_sec1000"}),
     (ConnectionFailedError, {"base": "cannot_connect"}),
     (Sec1000Error, {"base": "not_sec1000"}),
@@ -77,7 +77,7 @@ _ERRORS: Final[tuple[tuple[type[Sec1000Error], dict[str, str]], ...]] = (
 
 
 class StepFailedError(Exception):
-    """What the last window submitted could not be done; the window is to come back and say why."""
+    """The last step could not be finished; it is shown again with this error."""
 
     def __init__(self, key: str, reason: str = "") -> None:
         super().__init__(key)
@@ -86,19 +86,19 @@ class StepFailedError(Exception):
 
 
 class ExportSteps(ConfigEntryBaseFlow, ABC):
-    """A flow that ends with the windows on export."""
+    """The steps on export, with which both flows end."""
 
     _wanted: dict[str, Any]
-    """The options as they stand in the windows so far."""
+    """The options as chosen so far."""
     _held: ExportSettings | None = None
-    """What the device was last read to hold; None where that is not known."""
+    """The current settings of the device; None where they are unknown."""
 
     @abstractmethod
     async def _finish(self) -> ConfigFlowResult:
-        """Do what the last window was submitted for; raises NotFinishedError."""
+        """Apply what was chosen and end the flow; raises StepFailedError."""
 
     async def async_step_export_limits(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for minimum, maximum and total capacity."""
+        """Let the user set minimum, maximum and total capacity."""
         values, errors = validate(user_input or {})
         if user_input is not None and not errors:
             self._wanted |= values
@@ -112,7 +112,7 @@ class ExportSteps(ConfigEntryBaseFlow, ABC):
         )
 
     async def async_step_control(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for control mode and measurement."""
+        """Let the user choose control mode and measurement."""
         if user_input is None:
             return await self._show_control()
         self._wanted |= user_input
@@ -123,7 +123,7 @@ class ExportSteps(ConfigEntryBaseFlow, ABC):
     async def async_step_confirm_deactivated(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask once more before nothing limits the export."""
+        """Let the user confirm that nothing is to limit the export."""
         if user_input is None:
             return await self._show_confirmation()
         if user_input[CONF_CHOOSE_ANOTHER_MODE]:
@@ -178,7 +178,7 @@ class ExportSteps(ConfigEntryBaseFlow, ABC):
 
 
 class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
-    """Sets up a device, or changes its address. It reads from the device and writes nothing to it."""
+    """Sets up a device, or changes its address; reads from the device and writes nothing to it."""
 
     VERSION = ENTRY_VERSION
 
@@ -192,7 +192,7 @@ class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask where the device is, and ask the device what it holds."""
+        """Let the user enter name and address, and read the device's settings."""
         values, errors = validate(user_input or {})
         if user_input is not None and not errors:
             held, errors = await self._ask_device(values)
@@ -214,10 +214,10 @@ class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
         )
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for another address, and the device whether it is there."""
+        """Let the user change the address, and check that a device responds there."""
         entry = self._get_reconfigure_entry()
         if await PendingRestoreStore(self.hass, entry.entry_id).load():
-            # What should hold has to be put back at the address where it was taken off.
+            # A suspended limit has to be restored at the address where it was suspended.
             return self.async_abort(reason="limit_is_off")
         values, errors = validate(user_input or {})
         if user_input is not None and not errors:
@@ -238,20 +238,20 @@ class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
         return self.async_create_entry(title=self._data[CONF_NAME], data=self._data, options=self._wanted)
 
     async def _ask_device(self, values: dict[str, Any]) -> tuple[ExportSettings | None, dict[str, str]]:
-        """Return what the device at this address holds, or the errors that say why that is not known."""
+        """Return the settings of the device at this address, or the errors of the form."""
         self._abort_if_taken(values)
         try:
             return await Sec1000Client(values[CONF_HOST], values[CONF_PORT]).identify(), {}
         except Sec1000Error as error:
             LOGGER.debug("No SEC1000/S was found at %s: %s", values[CONF_HOST], error)
             return None, next(errors for kind, errors in _ERRORS if isinstance(error, kind))
-        except Exception:  # noqa: BLE001 - whatever it is, the window has to come back
-            LOGGER.exception("Asking the device failed")
+        except Exception:  # noqa: BLE001 - whatever it is, the form has to be shown again
+            LOGGER.exception("Reading the device failed")
             return None, {"base": "unknown"}
 
     @callback
     def _abort_if_taken(self, values: dict[str, Any]) -> None:
-        """End the flow where another entry has this host and port."""
+        """Abort the flow where another entry has this host and port."""
         if any(
             address(values) == address_of(entry)
             for entry in self._async_current_entries(include_ignore=False)
@@ -264,7 +264,7 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
     """Changes the options of an entry without reloading it."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for what the device has no part in."""
+        """Let the user set the options that are not written to the device."""
         entry: Sec1000ConfigEntry = self.config_entry
         if user_input is None:
             self._wanted = {
@@ -303,11 +303,11 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
                 await entry.runtime_data.export.apply_options(export)
             except HomeAssistantError as error:
                 raise StepFailedError("not_applied", reason(self.hass, error)) from error
-        # All is saved already; the flow saves the same once more.
+        # The options are saved already; the flow saves the same once more.
         return self.async_create_entry(data={**entry.options})
 
     def _deactivates(self) -> bool:
-        """Tell whether a device that limits the export is to stop; no other action does that."""
+        """Return whether a device that limits the export is to stop; no other step does that."""
         chosen = self._wanted[CONF_CONTROL_MODE]
         return (
             chosen == ControlMode.DEACTIVATED.key and self._held is not None and self._held.mode.key != chosen
@@ -318,9 +318,9 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
 
 
 def _suggestions(held: ExportSettings) -> dict[str, Any]:
-    """Return export options that go with what the device holds, brought into range and order.
+    """Return export options that match the device's settings, brought into range and order.
 
-    A limit of 0 is no maximum that anybody wants to enable: export is just disabled then.
+    A limit of 0 is not suggested as the maximum: export is just disabled then.
     """
     capacity = _in_range(held.capacity)
     return {

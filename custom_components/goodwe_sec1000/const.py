@@ -19,10 +19,10 @@ CONF_ALLOW_DEACTIVATING: Final = "allow_deactivating"
 DEFAULT_NAME: Final = "SEC1000"
 DEFAULT_HOST: Final = "192.168.1.200"
 DEFAULT_PORT: Final = 1234
+# Intervals are in s.
 DEFAULT_SCAN_INTERVAL: Final = 30
 MIN_SCAN_INTERVAL: Final = 5
-"""s; polled faster, the device stops answering until somebody power-cycles it."""
+"""Polled faster, the device stops answering until it is power-cycled."""
 MAX_SCAN_INTERVAL: Final = 3600
-"""s."""
 MAX_KILOWATTS: Final = 100.0
 """The largest limit and capacity; the smallest is 0 (docs/protocol.md, "Ranges")."""

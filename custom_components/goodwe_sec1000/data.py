@@ -1,4 +1,4 @@
-"""What a loaded config entry holds."""
+"""Runtime data of a config entry."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from .coordinator import Sec1000Coordinator
 
 @dataclass(frozen=True, slots=True)
 class Sec1000Data:
-    """The two ways through the house: up from the device, and down to it."""
+    """The coordinator, which reads the device, and the actions, which write to it."""
 
     coordinator: Sec1000Coordinator
     export: ExportControl

@@ -1,4 +1,4 @@
-"""Diagnostics of one entry: what it holds, what it shows, and the last frames on the wire."""
+"""Diagnostics of one entry: its settings, its snapshot, and the last frames on the wire."""
 
 from dataclasses import asdict
 from typing import Any, Final
@@ -22,7 +22,7 @@ async def async_get_config_entry_diagnostics(
 ) -> dict[str, Any]:
     """Return all that a bug report on an unknown firmware needs, without host and name.
 
-    An entry that is not loaded, since its device answers something else, has its frames, too.
+    The frames are there also for an entry that cannot be loaded because its device responds differently.
     """
     loaded = entry.state is ConfigEntryState.LOADED
     coordinator = entry.runtime_data.coordinator if loaded else None

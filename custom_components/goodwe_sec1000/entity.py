@@ -1,4 +1,4 @@
-"""The base of all entities: one device per entry, ids that no language or area changes."""
+"""The base of all entities: one device per entry, ids that do not depend on language or area."""
 
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ from .data import Sec1000Data
 
 
 class Sec1000Entity(CoordinatorEntity[Sec1000Coordinator]):
-    """Something of one device, read from its coordinator's snapshot."""
+    """An entity of one device, read from its coordinator's snapshot."""
 
     _attr_has_entity_name = True
     _platform: ClassVar[Platform]
@@ -27,7 +27,7 @@ class Sec1000Entity(CoordinatorEntity[Sec1000Coordinator]):
         name = entry.data[CONF_NAME]
         self._attr_unique_id = f"{entry.entry_id}_{description.key}"
         self._attr_translation_key = description.key
-        # A suggestion that holds in every language, so that cards and automations can be shared.
+        # The same in every language, so that cards and automations can be shared.
         self.entity_id = f"{self._platform}.{slugify(name)}_{description.key}"
         self._attr_device_info = DeviceInfo(
             identifiers={(DOMAIN, entry.entry_id)}, manufacturer="GoodWe", model="SEC1000/S", name=name

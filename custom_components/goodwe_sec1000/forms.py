@@ -1,4 +1,4 @@
-"""The fields of the windows, and the checks that answer nonsense with an error at its field."""
+"""The fields of the forms, and their validation, which puts an error at the field it concerns."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -37,7 +37,7 @@ from .sec1000.model import ControlMode
 CONF_CHOOSE_ANOTHER_MODE: Final = "choose_another_mode"
 
 MAX_NAME: Final = 100
-"""Characters of a name, also as it stands in entity ids, which Home Assistant bounds to 255."""
+"""Characters of a name, also in its form for entity ids, which Home Assistant bounds to 255."""
 MAX_PORT: Final = 65535
 
 _MODES: Final = (ControlMode.VALUE, ControlMode.RCR, ControlMode.DRED, ControlMode.DEACTIVATED)
@@ -55,7 +55,7 @@ class _NumberField(NumberSelector):
 
 
 class _Switch(BooleanSelector):
-    """A switch that takes true and false, not all that Python holds for one of them ("false" is true)."""
+    """A switch that takes true and false only, not what Python takes for one of them ("false" is true)."""
 
     @override
     def __call__(self, data: Any) -> bool:
@@ -100,7 +100,7 @@ LIMIT_FIELDS: Final = (CONF_MIN_EXPORT_LIMIT, CONF_MAX_EXPORT_LIMIT, CONF_TOTAL_
 CONTROL_FIELDS: Final = (CONF_CONTROL_MODE, CONF_SUM_OF_PHASES)
 
 CONFIRMATION: Final = vol.Schema({vol.Optional(CONF_CHOOSE_ANOTHER_MODE, default=False): _Switch()})
-"""Submitting it as it stands confirms; the switch is the way back."""
+"""Submitting the form unchanged confirms; the switch leads back to the step before."""
 
 
 def form(fields: tuple[str, ...], values: Mapping[str, Any]) -> vol.Schema:
@@ -109,7 +109,7 @@ def form(fields: tuple[str, ...], values: Mapping[str, Any]) -> vol.Schema:
 
 
 def validate(user_input: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the input as it is to be stored, and the error of each field that is not right."""
+    """Return the input as it is to be stored, and the error of each invalid field."""
     values = dict(user_input)
     errors: dict[str, str] = {}
     for key, check in _CHECKS.items():
@@ -133,7 +133,7 @@ def _check_order(minimum: float, maximum: float, capacity: float) -> dict[str, s
 
 
 class _FieldError(Exception):
-    """What a field holds is not right; the key names the sentence that says what would be."""
+    """The value of a field is invalid; the key is that of the error's text."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
@@ -159,7 +159,7 @@ def _number(minimum: float, maximum: float, key: str, value: Any) -> float:
         number = math.nan if isinstance(value, bool) else float(value)
     except TypeError, ValueError, OverflowError:
         raise _FieldError(key) from None
-    # False for what is no number, too.
+    # False for NaN, too.
     if not minimum <= number <= maximum:
         raise _FieldError(key)
     return number

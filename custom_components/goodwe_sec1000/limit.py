@@ -1,4 +1,4 @@
-"""The limit that somebody asks for: what counts as a number of kW, and how it is brought into range."""
+"""The limit of a call: what counts as a number of kW, and how it is brought into range."""
 
 from dataclasses import dataclass
 import math
@@ -10,17 +10,17 @@ from .options import ExportOptions
 from .sec1000.errors import InvalidValueError
 from .sec1000.model import kilowatts, watts
 
-LARGEST: Final = 1e9
-"""kW; what is larger, infinity and NaN included, was not meant as a limit."""
+LARGEST_KW: Final = 1e9
+"""A larger number, infinity and NaN included, was not meant as a limit."""
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 class NotANumberError(InvalidValueError):
-    """What was given as a limit is no number of kW."""
+    """The value given as a limit is no number of kW."""
 
     def __init__(self, value: object) -> None:
         self.value: Final = reprlib.repr(value)
-        """What was given, shortened."""
+        """The value given, shortened."""
         super().__init__(f"{self.value} is not a number of kW that can be meant")
 
 
@@ -42,14 +42,14 @@ class WantedLimit:
 
     limit: int
     correction: str | None = None
-    """What had to be corrected, in words; None where nothing had to be."""
+    """How the value was corrected, in words; None where it was not."""
 
 
 def wanted_limit(value: object, options: ExportOptions) -> WantedLimit:
-    """Return the limit for what an action was given (kW), brought into the owner's range.
+    """Return the limit for the value of an action (kW), brought into the range of the options.
 
-    Numbers and what a template renders ("7.5") are taken. Raises NotANumberError for anything
-    else: booleans, text, nothing, NaN and infinity.
+    Numbers and numbers as text ("7.5", from a template) are taken. Raises NotANumberError for anything
+    else: booleans, other text, None, NaN and infinity.
     """
     asked = watts(_number(value))
     limit = min(max(asked, options.min_export_limit), options.max_export_limit)
@@ -63,9 +63,9 @@ def wanted_limit(value: object, options: ExportOptions) -> WantedLimit:
 
 
 def bound(value: object, lowest: int, highest: int) -> float:
-    """Return what an action was given as a minimum or maximum limit (kW, two decimals).
+    """Return the value of an action that sets the minimum or maximum limit (kW, two decimals).
 
-    Raises NotANumberError, and OutOfRangeError for what is not from lowest to highest (W).
+    Raises NotANumberError, and OutOfRangeError outside of lowest to highest (W).
     """
     kilowatt = round(_number(value), 2)
     if not lowest <= watts(kilowatt) <= highest:
@@ -82,6 +82,6 @@ def _number(value: object) -> float:
         number = float(value)
     except OverflowError:
         number = math.inf
-    if not abs(number) <= LARGEST:
+    if not abs(number) <= LARGEST_KW:
         raise NotANumberError(value)
     return number

@@ -79,7 +79,7 @@ def translated_error[E: HomeAssistantError](
 
 @callback
 def reason(hass: HomeAssistant, error: Exception) -> str:
-    """Return why something failed, to be put into a sentence; in English where we do not know the error."""
+    """Return why something failed, to be put into a sentence; in English where the error is unknown."""
     if isinstance(error, HomeAssistantError):
         return _sentence(hass, error)
     if isinstance(error, OutcomeUnknownError) and isinstance(error.__cause__, Exception):

@@ -21,7 +21,7 @@ from .entity import Sec1000Entity
 from .options import ExportOptions
 from .sec1000.model import kilowatts
 
-# The line to the device takes one request at a time, and a newer limit is to overtake one that waits.
+# The client sends one request at a time, and a newer limit overtakes one that waits.
 PARALLEL_UPDATES = 0
 
 

@@ -19,10 +19,9 @@ from .sec1000.model import ControlMode, ExportTarget, watts
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """What the owner allows; all powers in W."""
+    """The options; powers in W, the interval in s."""
 
     scan_interval: int
-    """s."""
     min_export_limit: int
     max_export_limit: int
     total_capacity: int
@@ -31,9 +30,9 @@ class ExportOptions:
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> ExportOptions:
-        """Return the options as stored in an entry (kW) or as a form is about to store them.
+        """Return the options stored in an entry (kW), or those that a form is about to store.
 
-        Raises KeyError where one is missing and InvalidValueError where one is nonsense.
+        Raises KeyError where one is missing and InvalidValueError where one is invalid.
         """
         return cls(
             scan_interval=int(options.get(CONF_SCAN_INTERVAL, DEFAULT_SCAN_INTERVAL)),
@@ -45,5 +44,5 @@ class ExportOptions:
         )
 
     def target(self, limit: int) -> ExportTarget:
-        """Return what the device is to hold for this limit (W)."""
+        """Return the target with this limit (W)."""
         return ExportTarget(self.control_mode, self.total_capacity, limit, self.sum_of_phases)

@@ -1,4 +1,4 @@
-"""Repair flows for fixable issues, one for each."""
+"""Repair flows, one for each kind of issue."""
 
 from abc import ABC, abstractmethod
 import asyncio
@@ -39,23 +39,23 @@ _EMPTY_SCHEMA: Final = vol.Schema({})
 
 
 class RepairFlowBase(RepairsFlow, ABC):
-    """Mends what an issue tells."""
+    """The base of the flows that fix something: runs a fix, and shows the step again where it failed."""
 
     def __init__(self, issue: ir.IssueEntry) -> None:
-        self._told = dict(issue.translation_placeholders or {})
+        self._placeholders_from_issue = dict(issue.translation_placeholders or {})
         self._fix_task: asyncio.Task[RepairsFlowResult] | None = None
 
     @property
     @abstractmethod
     def _held(self) -> ExportSettings | None:
-        """What the device was last read to hold; None where that is not known."""
+        """The current settings of the device; None where they are unknown."""
 
     @property
     def _placeholders(self) -> dict[str, str]:
-        return {**self._told, "held": format_settings(self.hass, self._held)}
+        return {**self._placeholders_from_issue, "held": format_settings(self.hass, self._held)}
 
     def _show(self, step: str, *, error: str | None = None, reason: str = "") -> RepairsFlowResult:
-        """Show a window that only is to be submitted; with an error, what was submitted failed."""
+        """Show a step without fields; with an error where its fix has failed."""
         return self.async_show_form(
             step_id=step,
             data_schema=_EMPTY_SCHEMA,
@@ -64,7 +64,7 @@ class RepairFlowBase(RepairsFlow, ABC):
         )
 
     def _finish_fixed(self, *, description: str | None = None) -> RepairsFlowResult:
-        """End the flow well, also where its window was closed meanwhile."""
+        """End the flow and clear the issue, also where the dialog was closed meanwhile."""
         ir.async_delete_issue(self.hass, DOMAIN, self.issue_id)
         return self.async_create_entry(
             data={}, description=description, description_placeholders=self._placeholders
@@ -73,10 +73,9 @@ class RepairFlowBase(RepairsFlow, ABC):
     async def _run_fix(
         self, step: str, work: Callable[[], Awaitable[RepairsFlowResult]]
     ) -> RepairsFlowResult:
-        """Do the work; show this window again, with the reason, where it failed.
+        """Run the fix; show this step again, with the reason, where it failed.
 
-        It comes to its end also where the window is closed meanwhile, and whoever submits twice
-        waits for the same work.
+        It runs to its end also where the dialog is closed meanwhile; a second submit waits for the same run.
         """
         if self._fix_task is None or self._fix_task.done():
             self._abort_if_solved()
@@ -93,18 +92,18 @@ class RepairFlowBase(RepairsFlow, ABC):
         except (Sec1000Error, HomeAssistantError) as error:
             LOGGER.debug("%s: %s", self.issue_id, error)
             return self._show(step, error="failed", reason=reason(self.hass, error))
-        except Exception:  # noqa: BLE001 - whatever it is, the window has to come back
-            LOGGER.exception("%s could not be mended", self.issue_id)
+        except Exception:  # noqa: BLE001 - whatever it is, the step has to be shown again
+            LOGGER.exception("%s: fix failed", self.issue_id)
             return self._show(step, error="unknown")
 
     def _abort_if_solved(self) -> None:
-        """End the flow where the issue went away by itself; raises AbortFlow."""
+        """Abort the flow where the issue is cleared already; raises AbortFlow."""
         if ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id) is None:
-            raise AbortFlow("solved", description_placeholders=self._told)
+            raise AbortFlow("solved", description_placeholders=self._placeholders_from_issue)
 
 
 class EntryRepairFlow(RepairFlowBase):
-    """Mends what concerns a config entry."""
+    """The base of the flows that concern a config entry."""
 
     def __init__(self, issue: ir.IssueEntry) -> None:
         super().__init__(issue)
@@ -122,9 +121,9 @@ class EntryRepairFlow(RepairFlowBase):
         """The entry; raises AbortFlow where it is removed or disabled."""
         entry: Sec1000ConfigEntry | None = self.hass.config_entries.async_get_entry(self._entry_id)
         if entry is None:
-            raise AbortFlow("entry_removed", description_placeholders=self._told)
+            raise AbortFlow("entry_removed", description_placeholders=self._placeholders_from_issue)
         if entry.disabled_by:
-            raise AbortFlow("entry_not_loaded", description_placeholders=self._told)
+            raise AbortFlow("entry_not_loaded", description_placeholders=self._placeholders_from_issue)
         return entry
 
     @property
@@ -132,23 +131,23 @@ class EntryRepairFlow(RepairFlowBase):
         """The entry; raises AbortFlow where it is not loaded."""
         entry = self._entry
         if entry.state is not ConfigEntryState.LOADED:
-            raise AbortFlow("entry_not_loaded", description_placeholders=self._told)
+            raise AbortFlow("entry_not_loaded", description_placeholders=self._placeholders_from_issue)
         return entry
 
 
 class LimitIsOffFlow(EntryRepairFlow):
-    """Tries at once to put back a limit that is off."""
+    """Tries at once to restore a suspended limit."""
 
     async def async_step_init(self, _input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
-        """Begin with the only window."""
+        """Begin with the only step."""
         return await self.async_step_put_back()
 
     async def async_step_put_back(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
-        """Say what should hold, and put it back."""
+        """Show the target, and restore it."""
         data = self._loaded_entry.runtime_data
-        # A newer command may have changed what should hold.
+        # A newer command may have changed the target.
         if note := data.coordinator.notes.note:
-            self._told.update(placeholders(self.hass, data.coordinator.name, note))
+            self._placeholders_from_issue.update(placeholders(self.hass, data.coordinator.name, note))
         if user_input is None:
             return self._show("put_back")
 
@@ -160,20 +159,20 @@ class LimitIsOffFlow(EntryRepairFlow):
 
 
 class DeviceSilentFlow(EntryRepairFlow):
-    """Asks a silent device once, although it is left alone."""
+    """Sends a single request to an unresponsive device, in spite of the back-off."""
 
     _asked_at: float | None = None
 
     async def async_step_init(self, _input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
-        """Begin with the only window."""
+        """Begin with the only step."""
         return await self.async_step_ask()
 
     async def async_step_ask(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
-        """Say how to wake the device, and ask it."""
+        """Show how to get the device back, and send the request."""
         try:
             entry = self._entry
         except AbortFlow:
-            # Nobody waits for an answer any more.
+            # The device is not polled any more.
             ir.async_delete_issue(self.hass, DOMAIN, self.issue_id)
             raise
         if user_input is None:
@@ -184,7 +183,7 @@ class DeviceSilentFlow(EntryRepairFlow):
             if entry.state is ConfigEntryState.LOADED:
                 await entry.runtime_data.coordinator.try_now()
                 return self._finish_fixed()
-            # Setup would ask more than once, and begin its pauses anew.
+            # Setup would send more than one request, and start its back-off anew.
             client = Sec1000Client(*address_of(entry))
             await client.read_export_settings(tries=1, urgent=True)
             await self._load(entry)
@@ -193,7 +192,7 @@ class DeviceSilentFlow(EntryRepairFlow):
         return await self._run_fix("ask", ask)
 
     async def _load(self, entry: Sec1000ConfigEntry) -> None:
-        # Home Assistant itself may be about it.
+        # Home Assistant itself may be setting it up.
         async with entry.setup_lock:
             pass
         if entry.state is not ConfigEntryState.LOADED:
@@ -207,17 +206,17 @@ class DeviceSilentFlow(EntryRepairFlow):
             )
 
     async def _pause(self) -> None:
-        """Do not let an impatient owner exhaust the device."""
+        """Rate-limit manual retries."""
         if self._asked_at is not None:
             await asyncio.sleep(self._asked_at + timing.STANDARD.manual_retry_interval - monotonic())
         self._asked_at = monotonic()
 
 
 class LimitKeepsDriftingFlow(EntryRepairFlow):
-    """Puts back what should hold, or keeps what the device holds."""
+    """Writes the target once more, or takes the device's settings as the new target."""
 
     async def async_step_init(self, _input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
-        """Let the owner choose where there is a choice."""
+        """Let the user choose where there is a choice."""
         coordinator = self._loaded_entry.runtime_data.coordinator
         held = coordinator.data.settings
         if held is None or not is_acceptable(held, coordinator.options):
@@ -227,13 +226,13 @@ class LimitKeepsDriftingFlow(EntryRepairFlow):
         )
 
     async def async_step_put_back(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
-        """Say what should hold, and put it back however often that was done."""
+        """Show the target, and write it; this does not count as one of the three an hour."""
         data = self._loaded_entry.runtime_data
         snapshot, options = data.coordinator.data, data.coordinator.options
         limit = snapshot.proven_limit
         if limit is None or (snapshot.settings and drift(snapshot.settings, options, limit) is Drift.NONE):
             ir.async_delete_issue(self.hass, DOMAIN, self.issue_id)
-            raise AbortFlow("solved", description_placeholders=self._told)
+            raise AbortFlow("solved", description_placeholders=self._placeholders_from_issue)
         if user_input is None:
             return self._show("put_back")
 
@@ -244,7 +243,7 @@ class LimitKeepsDriftingFlow(EntryRepairFlow):
         return await self._run_fix("put_back", restore_baseline)
 
     async def async_step_keep(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
-        """Say what the device holds, and make it what should hold."""
+        """Show the device's settings, and take them as the new target."""
         data = self._loaded_entry.runtime_data
         if user_input is None:
             return self._show("keep")
@@ -257,7 +256,7 @@ class LimitKeepsDriftingFlow(EntryRepairFlow):
 
 
 class LimitWasLeftOffFlow(RepairFlowBase):
-    """Puts back what a removed entry left off, or believes its owner that it is back."""
+    """Restores the limit that a removed entry left off, or takes the user's word that it is set."""
 
     def __init__(self, issue: ir.IssueEntry) -> None:
         super().__init__(issue)
@@ -270,13 +269,13 @@ class LimitWasLeftOffFlow(RepairFlowBase):
         return self._found
 
     async def async_step_init(self, _input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
-        """Let the owner choose."""
+        """Let the user choose."""
         return self.async_show_menu(
             step_id="init", menu_options=["put_back", "confirm"], description_placeholders=self._placeholders
         )
 
     async def async_step_put_back(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
-        """Say what should hold, and put it back where nothing limits the export."""
+        """Show the target, and restore it where nothing limits the export."""
         self._abort_if_set_up_again()
         if user_input is None:
             return self._show("put_back")
@@ -290,7 +289,7 @@ class LimitWasLeftOffFlow(RepairFlowBase):
         return await self._run_fix("put_back", put_back_where_off)
 
     async def async_step_overwrite(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
-        """Make the device hold what should hold, although it limits the export by something else."""
+        """Write the target, although another setting limits the export."""
         self._abort_if_set_up_again()
         if user_input is None:
             return self._show("overwrite")
@@ -302,21 +301,24 @@ class LimitWasLeftOffFlow(RepairFlowBase):
         return await self._run_fix("overwrite", overwrite)
 
     async def async_step_confirm(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
-        """Forget it where the owner has seen to it.
+        """Clear the issue where the user has set the limit.
 
-        Where the integration is not loaded, Home Assistant shows this window by itself, and this one only.
+        Where the integration is not loaded, Home Assistant shows this step by itself, and no other.
         """
         if user_input is None:
             return self._show("confirm")
         return self._finish_fixed(description="confirmed")
 
     def _abort_if_set_up_again(self) -> None:
-        """End the flow where the device has an entry again, which knows what should hold."""
+        """Abort the flow where the device has an entry again, which has a target of its own."""
         for entry in self.hass.config_entries.async_entries(
             DOMAIN, include_ignore=False, include_disabled=False
         ):
             if address_of(entry) == address({CONF_HOST: self._note.host, CONF_PORT: self._note.port}):
-                raise AbortFlow("set_up_again", description_placeholders=self._told | {"entry": entry.title})
+                raise AbortFlow(
+                    "set_up_again",
+                    description_placeholders=self._placeholders_from_issue | {"entry": entry.title},
+                )
 
 
 class MovedInFlow(ConfirmRepairFlow):
@@ -346,7 +348,7 @@ _FLOWS: Final[Mapping[str | None, Callable[[ir.IssueEntry], RepairsFlow]]] = {
 async def async_create_fix_flow(
     hass: HomeAssistant, issue_id: str, _data: Mapping[str, str | int | float | None] | None
 ) -> RepairsFlow:
-    """Return the flow that mends this issue."""
+    """Return the flow of this issue."""
     issue = ir.async_get(hass).async_get_issue(DOMAIN, issue_id)
     if issue and (flow := _FLOWS.get(issue.translation_key)):
         return flow(issue)

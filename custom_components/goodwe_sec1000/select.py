@@ -1,4 +1,4 @@
-"""The select: which control mode decides on the export."""
+"""The select: the control mode, by which the device limits the export."""
 
 from typing import Final, override
 
@@ -11,7 +11,7 @@ from .data import Sec1000ConfigEntry
 from .entity import Sec1000Entity
 from .sec1000.model import ControlMode
 
-# The line to the device takes one request at a time, and a newer limit is to overtake one that waits.
+# The client sends one request at a time, and a newer limit overtakes one that waits.
 PARALLEL_UPDATES = 0
 
 MODES: Final = (ControlMode.VALUE, ControlMode.RCR, ControlMode.DRED, ControlMode.DEACTIVATED)

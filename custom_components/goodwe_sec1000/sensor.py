@@ -1,4 +1,4 @@
-"""Sensors: what is measured and what flowed, the export limit, and how each action ended."""
+"""Sensors: measured values, energy totals, the export limit, and the feedback of each action."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ class FeedbackSensorDescription(SensorEntityDescription):
 
 @dataclass(frozen=True, kw_only=True)
 class SettingsSensorDescription(SensorEntityDescription):
-    """A sensor that shows what the device holds."""
+    """A sensor that shows one of the device's settings."""
 
     value: Callable[[ExportSettings], float]
 
@@ -274,7 +274,7 @@ LEGACY_SENSORS: Final = (
 
 
 def legacy_sensors(hass: HomeAssistant, data: Sec1000Data) -> Iterator[LegacySensor]:
-    """Yield those of them that the entity registry holds."""
+    """Yield those of them that are in the entity registry."""
     registry = er.async_get(hass)
     for description in LEGACY_SENSORS:
         sensor = LegacySensor(data, description)

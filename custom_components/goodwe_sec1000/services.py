@@ -1,4 +1,4 @@
-"""The actions as Home Assistant calls them."""
+"""The actions: their schemas, permissions, and the device each call is for."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -30,7 +30,7 @@ _LONGEST_OLDER_SLUG: Final = 20
 _SCHEMA: Final = vol.Schema(
     {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string, vol.Optional(ATTR_DEVICE): cv.string}
 )
-# Any limit is let through here: whether it is a number is told by the feedback as well.
+# Any limit passes here: one that is no number shows in the feedback as well.
 _LIMIT_SCHEMA: Final = _SCHEMA.extend({vol.Optional(ATTR_LIMIT): object})
 
 type _Handler = Callable[[ExportControl, ServiceCall], Awaitable[Outcome]]
@@ -79,10 +79,10 @@ async def _handle(handler: _Handler, call: ServiceCall) -> ServiceResponse:
 
 
 def _limit(call: ServiceCall) -> object:
-    """Return the limit that was given; a template is rendered.
+    """Return the limit of a call, with a template rendered.
 
-    In automations and scripts Home Assistant does that before, on a card it does not. What cannot be
-    rendered is no number, and refused as such.
+    In automations and scripts Home Assistant renders it before the call, on a card it does not. A template
+    that cannot be rendered is refused as no number.
     """
     limit = call.data.get(ATTR_LIMIT)
     if isinstance(limit, str) and is_template_string(limit):
@@ -92,7 +92,7 @@ def _limit(call: ServiceCall) -> object:
 
 
 async def _check_permission(call: ServiceCall, entry: Sec1000ConfigEntry) -> None:
-    """Let only those act who may control the entry's switch; raises Unauthorized and UnknownUser."""
+    """Require permission to control the entry's switch; raises Unauthorized and UnknownUser."""
     if call.context.user_id is None:
         return
     user = await call.hass.auth.async_get_user(call.context.user_id)
@@ -112,12 +112,12 @@ async def _check_permission(call: ServiceCall, entry: Sec1000ConfigEntry) -> Non
 def resolve_entry(hass: HomeAssistant, entry_id: str | None, device: str | None) -> Sec1000ConfigEntry:
     """Return the enabled entry with this id and with a device of this name, as far as they are given.
 
-    It must be exactly one, and loaded; else ServiceValidationError says which there are.
+    It must be exactly one, and loaded; the ServiceValidationError raised otherwise lists them.
     """
     entries: list[Sec1000ConfigEntry] = hass.config_entries.async_entries(
         DOMAIN, include_ignore=False, include_disabled=False
     )
-    # The older integration took an empty name for none.
+    # The older integration ignored an empty name.
     device = device.strip() if device else None
 
     def error(problem: str) -> ServiceValidationError:
@@ -163,10 +163,10 @@ def _name(entry: Sec1000ConfigEntry) -> str:
 
 
 def _names(entry: Sec1000ConfigEntry) -> set[str]:
-    """Return what an automation may call a device: its name, and what entity ids make of it.
+    """Return the names by which an automation may call a device: its name, and its form in entity ids.
 
-    Entity ids of the older integration made something else of it, where it is long or has letters
-    other than a to z.
+    The older integration formed entity ids in another way, where the name is long or has letters other
+    than a to z.
     """
     name = _name(entry)
     older = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:_LONGEST_OLDER_SLUG]

@@ -11,7 +11,7 @@ from .coordinator import export_is_on
 from .data import Sec1000ConfigEntry
 from .entity import Sec1000Entity
 
-# The line to the device takes one request at a time, and a newer limit is to overtake one that waits.
+# The client sends one request at a time, and a newer limit overtakes one that waits.
 PARALLEL_UPDATES = 0
 
 EXPORT_TO_GRID: Final = SwitchEntityDescription(key="export_to_grid")

@@ -1,4 +1,4 @@
-"""System information: how the devices are, in sum, from what is known; no device is asked for it."""
+"""System information: the state of all devices in numbers, from what is known; no device is polled for it."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from .data import Sec1000ConfigEntry
 
 @callback
 def async_register(_hass: HomeAssistant, register: SystemHealthRegistration) -> None:
-    """Register what is told."""
+    """Register the page's information."""
     register.async_register_info(_information)
 
 
 async def _information(hass: HomeAssistant) -> dict[str, Any]:
-    """Return numbers of devices: they name nobody, and need no translation where they are pasted."""
+    """Return counts: they reveal nothing, and need no translation where they are pasted."""
     loaded: list[Sec1000ConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
     coordinators = [entry.runtime_data.coordinator for entry in loaded]
     exchanges = [exchange for coordinator in coordinators for exchange in coordinator.client.line.exchanges]

@@ -59,9 +59,9 @@ _KEYS: Final[Mapping[str, Mapping[str, str]]] = {
 def async_migrate_entities(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Give the entities of the older integration the unique ids of this one.
 
-    To be done at every setup, where it finds nothing to do but once: the registry is written to disk
-    minutes after the entry, and in between Home Assistant may be killed. Entities that are not known
-    here keep their unique id: they are shown as no longer provided, and their history stays.
+    Called at every setup, although there is work for it only once: the registry is written to disk minutes
+    after the entry, and Home Assistant may be killed in between. Entities without a counterpart keep their
+    unique id: they are shown as no longer provided, and their history stays.
     """
     registry = er.async_get(hass)
     prefix = f"sec1000_{entry.entry_id}_"
@@ -83,24 +83,24 @@ def async_migrate_entities(hass: HomeAssistant, entry: ConfigEntry) -> None:
 def _async_resolve_duplicate(
     registry: er.EntityRegistry, registered: er.RegistryEntry, unique_id: str
 ) -> bool:
-    """Tell whether this entity may get the unique id; of two for the same thing the older one stays.
+    """Return whether this entity may get the unique id; of two duplicates the older one stays.
 
-    There are two where files or a backup of the older integration were put back for a while. The one
-    that was there first has the history, and is what automations name.
+    There are two where the older integration was installed again for a while. The older one has the history,
+    and automations refer to it.
     """
     entity_id = registry.async_get_entity_id(registered.domain, DOMAIN, unique_id)
     if entity_id is None:
         return True
     other = registry.entities[entity_id]
     first, second = sorted((registered, other), key=lambda entity: entity.created_at)
-    LOGGER.warning("%s is removed: %s is the same, and was there before", second.entity_id, first.entity_id)
+    LOGGER.warning("Removing %s, a duplicate of %s", second.entity_id, first.entity_id)
     registry.async_remove(second.entity_id)
     return first is registered
 
 
 @callback
 def _async_keep_kw_unit(registry: er.EntityRegistry, registered: er.RegistryEntry) -> None:
-    """Let a power sensor go on in kW, for the sake of thresholds, unless the user chose a unit."""
+    """Keep a power sensor in kW, which thresholds of automations are in, unless the user chose a unit."""
     options: Mapping[str, Any] = registered.options.get(SENSOR_DOMAIN, {})
     if CONF_UNIT_OF_MEASUREMENT not in options:
         registry.async_update_entity_options(
@@ -112,7 +112,7 @@ def _async_keep_kw_unit(registry: er.EntityRegistry, registered: er.RegistryEntr
 
 @callback
 def _async_clear_device_version(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Take the version and the page of the older integration off the device."""
+    """Remove the version and the page of the older integration from the device."""
     registry = dr.async_get(hass)
     for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
         if device.sw_version or device.configuration_url:

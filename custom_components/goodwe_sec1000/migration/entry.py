@@ -13,9 +13,9 @@ from .stored_limits import async_stored_limits
 
 
 async def async_migrate_v1_entry(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Take over what the older integration kept, and raise the version last.
+    """Migrate settings and stored limits, and raise the version last.
 
-    Where this is cut off before, it is done once more: what it reads is not touched.
+    Nothing that is read here is changed: a migration that was interrupted is run once more.
     """
     entries = hass.config_entries.async_entries(DOMAIN, include_ignore=False)
     stored = await async_stored_limits(hass)
@@ -31,7 +31,7 @@ async def async_migrate_v1_entry(hass: HomeAssistant, entry: ConfigEntry) -> Non
     )
     if corrections:
         name = settings.data[CONF_NAME]
-        LOGGER.warning("%s moved in from the older integration:\n%s", name, corrections)
+        LOGGER.warning("Migrated %s from the older integration:\n%s", name, corrections)
     await MigrationFollowUp(hass, entry).save(corrections)
     hass.config_entries.async_update_entry(
         entry,
@@ -44,5 +44,5 @@ async def async_migrate_v1_entry(hass: HomeAssistant, entry: ConfigEntry) -> Non
 
 
 def _name(entry: ConfigEntry) -> str:
-    """Return what the device of an entry is called; the older integration's titles name the host, too."""
+    """Return the name of an entry's device; titles of the older integration contain the host, too."""
     return str(entry.data.get(CONF_NAME) or entry.data.get(CONF_DEVICE_NAME) or entry.title)

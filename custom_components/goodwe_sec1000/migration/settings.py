@@ -38,7 +38,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     CONF_CONTROL_MODE: ControlMode.VALUE,
     CONF_SUM_OF_PHASES: True,
 }
-"""What the older integration went by where an entry did not say."""
+"""The older integration's defaults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,29 +48,28 @@ class Correction:
     setting: str
     """Its key in data or options."""
     old: object
-    """None where there was none."""
+    """None where it was missing."""
     new: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an entry of version 2 keeps, and how that differs from what it kept before."""
+    """Data and options of an entry of version 2, and how they differ from those of version 1."""
 
     data: dict[str, Any]
     options: dict[str, Any]
     corrections: tuple[Correction, ...]
     used_lower_limit: bool
-    """Whether a limit of this entry and the stored one, which all entries had in common, differed."""
+    """Whether a limit of this entry and the stored one, which all entries shared, differed."""
 
 
 def settings_from(older: Mapping[str, Any], stored: Mapping[str, Any], *, shared_store: bool) -> Settings:
-    """Return the settings of an older entry (data overridden by options) as version 2 keeps them.
+    """Return the settings of an older entry (data overridden by options) as data and options of version 2.
 
-    Limits in `stored` were set by actions and go before those of the entry. With several entries
-    nobody knows whose they are: then the lower one is taken, which allows less export.
+    Limits in `stored` were set by actions and override those of the entry. Where several entries share them,
+    the lower one is taken, which allows less export.
 
-    What is out of range is brought to the nearest allowed value, and what says nothing to the value
-    that the older integration went by where there was none.
+    A value out of range becomes the nearest allowed one, an invalid one the older integration's default.
     """
     reading = _SettingsReader(older)
     name = reading.take(CONF_DEVICE_NAME, _name, setting=CONF_NAME)
@@ -90,8 +89,8 @@ def settings_from(older: Mapping[str, Any], stored: Mapping[str, Any], *, shared
             CONF_CONTROL_MODE: mode.key,
             CONF_SUM_OF_PHASES: reading.take(CONF_SUM_OF_PHASES, _boolean),
             CONF_PUT_BACK: False,
-            # Needed only to deactivate outside of the windows, which the older integration could not do:
-            # an entry that is deactivated stays so without it.
+            # Needed only to deactivate outside of the options flow, which the older integration could not
+            # do: an entry that is deactivated stays so without it.
             CONF_ALLOW_DEACTIVATING: False,
         },
         corrections=tuple(reading.corrections),
@@ -100,7 +99,7 @@ def settings_from(older: Mapping[str, Any], stored: Mapping[str, Any], *, shared
 
 
 class _SettingsReader:
-    """Takes over one setting after the other and notes what had to be corrected."""
+    """Converts one setting after the other, and collects the corrections."""
 
     def __init__(self, older: Mapping[str, Any]) -> None:
         self._older = older
@@ -108,13 +107,13 @@ class _SettingsReader:
         self.used_lower_limit = False
 
     def take[T](self, key: str, convert: Callable[[object], T], setting: str | None = None) -> T:
-        """Return what `convert` makes of a setting; it raises ValueError for what says nothing."""
+        """Return the converted setting; `convert` raises ValueError for an invalid one."""
         old = self._older.get(key)
         try:
             new = convert(old)
         except ValueError:
             new = convert(DEFAULTS[key])
-        self._record_error(setting or key, old, new)
+        self._record_correction(setting or key, old, new)
         return new
 
     def take_limit(self, key: str, stored: Mapping[str, Any], highest: float, *, shared_store: bool) -> float:
@@ -128,12 +127,12 @@ class _SettingsReader:
             self.used_lower_limit = True
             old = numbers[-1]
         new = min(_power(numbers[0] if numbers else DEFAULTS[key]), highest)
-        self._record_error(key, old, new)
+        self._record_correction(key, old, new)
         return new
 
-    def _record_error(self, setting: str, old: object, new: object) -> None:
+    def _record_correction(self, setting: str, old: object, new: object) -> None:
         if setting == CONF_HOST and isinstance(old, str) and old.strip() == new:
-            # Nothing to look at, and the address would stand in a diagnostics file.
+            # Nothing to review, and the report must not contain the address.
             return
         if old != new or isinstance(old, bool) is not isinstance(new, bool):
             self.corrections.append(Correction(setting, old, new))
@@ -180,12 +179,12 @@ def _boolean(value: object) -> bool:
 def _name(value: object) -> str:
     values, errors = validate({CONF_NAME: value.strip()[:MAX_NAME] if isinstance(value, str) else ""})
     if errors:
-        raise ValueError(f"{value!r} is no name")
+        raise ValueError(f"{value!r} is not a name")
     return str(values[CONF_NAME])
 
 
 def _host(value: object) -> str:
-    # Not judged any further: what the system could resolve is no host name for every window.
+    # Not validated any further: the system may have resolved what the form refuses.
     if isinstance(value, str) and (host := value.strip()):
         return host
-    raise ValueError(f"{value!r} is no host")
+    raise ValueError(f"{value!r} is not a host")

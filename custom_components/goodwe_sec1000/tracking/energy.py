@@ -23,14 +23,14 @@ class Energy:
     exported: int = 0
     imported: int = 0
     produced: int = 0
-    """AC output of the inverters; energy from batteries behind them is in it."""
+    """AC output of the inverters; energy from batteries behind them is included."""
     consumed: int = 0
-    """What the inverters gave and the grid did not get; may fall a little where the device's values,
-    which it refreshes at different moments, do not belong together."""
+    """Produced − exported + imported; may fall a little, since the device does not refresh all of its values
+    at the same moment."""
 
 
 class EnergyMeter:
-    """Adds up what flowed between good polls; nothing is invented across a long gap."""
+    """Integrates the power between good polls; across a long gap nothing is added."""
 
     def __init__(self, start: Energy | None = None) -> None:
         self._last: tuple[float, Telemetry] | None = None
@@ -44,7 +44,7 @@ class EnergyMeter:
 
     def add(self, telemetry: Telemetry, at: float, interval: float) -> Energy:
         """Return the totals up to this measurement; `at` (monotonic) and the interval of polls are in s."""
-        # Where the interval was shortened just now, the poll before came at the longer one.
+        # Where the interval was just shortened, the previous poll came at the longer one.
         longest_gap = LONGEST_GAP * max(interval, self._interval)
         self._interval = interval
         if self._last and 0 < (seconds := at - self._last[0]) <= longest_gap:
@@ -60,13 +60,13 @@ class EnergyMeter:
         return self.energy
 
     def raise_to(self, kind: str, total: int) -> Energy:
-        """Let one of the totals be no less than this (Wh); return them all."""
+        """Raise one of the totals to this (Wh), unless it is greater; return them all."""
         self._totals[kind] = max(self._totals[kind], total)
         return self.energy
 
 
 def _areas(first: float, last: float, seconds: float) -> tuple[float, float]:
-    """Return Wh above and below zero of a power (W) that goes straight from first to last."""
+    """Return Wh above and below zero of a power (W) that changes linearly from first to last."""
     hours = seconds / SECONDS_PER_HOUR
     if first >= 0 <= last:
         return (first + last) / 2 * hours, 0.0
@@ -81,9 +81,8 @@ def _areas(first: float, last: float, seconds: float) -> tuple[float, float]:
 class EnergyTotals:
     """The totals on disk, in kWh by the key of the sensor that shows them.
 
-    Home Assistant forgets the state of an entity that is absent for a week, such as that of a disabled entry
-    or of a device under repair. In the Energy dashboard, a total that began anew would take back all that
-    had flowed.
+    Home Assistant's restored states would not do: they expire after a week without the entity, as with a
+    disabled entry. In the Energy dashboard, a total that starts from zero takes back all energy before it.
     """
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
@@ -94,7 +93,7 @@ class EnergyTotals:
         self._is_save_due = False
 
     async def load(self) -> Energy | None:
-        """Return the totals that were saved last; None where nothing was ever measured."""
+        """Return the totals on disk; None before the first measurement ever."""
         if stored := await self._store.async_load():
             self._energy = Energy(
                 **{kind: watts(stored.get(f"energy_{kind}", 0.0)) for kind in asdict(Energy())}
@@ -103,17 +102,17 @@ class EnergyTotals:
 
     @callback
     def keep(self, energy: Energy) -> None:
-        """Have these totals on disk within five minutes."""
+        """Save these totals within five minutes."""
         if energy == self._energy:
             return
         self._energy = energy
-        # A store that is asked again puts off what it was asked before.
+        # Each call of async_delay_save postpones the save.
         if not self._is_save_due:
             self._is_save_due = True
             self._store.async_delay_save(self._stored, SAVE_INTERVAL_S)
 
     async def save(self) -> None:
-        """Have on disk at once what is kept."""
+        """Save now, where a save is due."""
         if self._is_save_due:
             await self._store.async_save(self._stored())
 

@@ -1,4 +1,4 @@
-"""The feedback bitmap, and the record of how each action ended last."""
+"""The feedback of an action: a bitmap of its outcome, and what led to it."""
 
 from dataclasses import dataclass
 from enum import IntFlag, StrEnum
@@ -16,7 +16,7 @@ from ..sec1000.stats import RequestStats
 
 
 class Action(StrEnum):
-    """What has a feedback of its own."""
+    """The actions that have a feedback sensor; polling is one of them."""
 
     EXPORT_DISABLE = "export_disable"
     EXPORT_ENABLE = "export_enable"
@@ -28,14 +28,14 @@ class Action(StrEnum):
 
 
 class Feedback(IntFlag):
-    """How an action ended; bits add up."""
+    """The outcome of an action; bits add up."""
 
     WAITING = 0
     OK = 1
     GENERAL_ERROR = 2
     """Answered, but the read-back disagrees or the data make no sense."""
     UNKNOWN_ERROR = 4
-    """An exception of our own."""
+    """An exception of the integration itself."""
     TIMEOUT = 8
     """No answer in time, connecting included."""
     UNEXPECTED_PACKET = 16
@@ -48,7 +48,7 @@ class Feedback(IntFlag):
 
     @classmethod
     def of(cls, error: Exception) -> Feedback:
-        """Return the one bit that stands for an error."""
+        """Return the bit of this error."""
         if isinstance(error, OutcomeUnknownError) and isinstance(error.__cause__, Sec1000Error):
             return cls.of(error.__cause__)
         for kind, bit in _BITS:
@@ -74,21 +74,21 @@ _BITS: tuple[tuple[type[Exception], Feedback], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class FeedbackRecord:
-    """How one action ended last, as its feedback sensor shows it."""
+    """The last outcome of one action, as its feedback sensor shows it."""
 
     feedback: Feedback = Feedback.WAITING
     message: str | None = None
     attempts: int = 0
     """Requests that were sent."""
     recovered_errors: tuple[str, ...] = ()
-    """Faults on the way, in the order in which they were met."""
+    """Errors that a retry recovered from, in their order."""
 
     @classmethod
     def begun(cls) -> FeedbackRecord:
-        """Return the record of an action that runs, told apart by its message from one that never ran."""
+        """Return the record of an action that is running; its message tells it from one that never ran."""
         return cls(message="Under way.")
 
     @classmethod
     def ended(cls, feedback: Feedback, message: str, stats: RequestStats) -> FeedbackRecord:
-        """Return the record of an action that ended this way, at this cost."""
+        """Return the record of an action that has ended, with its requests."""
         return cls(feedback, message, stats.requests, tuple(str(fault) for fault in stats.recovered_errors))

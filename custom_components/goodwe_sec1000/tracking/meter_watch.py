@@ -1,26 +1,26 @@
-"""The meter as the last proof: whether the export stays within the limit that is said to hold."""
+"""A cross-check by the meter: whether the export stays within the limit that the device reports."""
 
 from typing import Final
 
 from ..options import ExportOptions
 from ..sec1000.model import ControlMode, ExportSettings, Telemetry
 
-GRACE_PERIOD: Final = 60.0
-"""s that the meter may stand above the limit; inverters take their time to follow."""
-MARGIN: Final = 100
-"""W that it may stand above the limit at least, and 2 % of the capacity."""
+GRACE_PERIOD_S: Final = 60.0
+"""How long the meter may be above the limit and the margin; inverters need time to follow."""
+MARGIN_W: Final = 100
+"""The least margin above the limit."""
 MARGIN_OF_CAPACITY: Final = 0.02
 
 
 class MeterWatch:
-    """Watches the meter from poll to poll."""
+    """Compares the meter with the limit, from poll to poll."""
 
     def __init__(self) -> None:
         self._limit: int | None = None
         self._above_since: float | None = None
 
     def forget(self) -> None:
-        """Begin anew: nobody knows where the meter stood while a poll failed."""
+        """Start anew: the meter is unknown while a poll fails."""
         self._above_since = None
 
     def exceeded(
@@ -36,10 +36,10 @@ class MeterWatch:
         if settings.limit != self._limit:
             self._limit = settings.limit
             self._above_since = None
-        margin = max(MARGIN, MARGIN_OF_CAPACITY * settings.capacity)
+        margin = max(MARGIN_W, MARGIN_OF_CAPACITY * settings.capacity)
         if telemetry.meter_power <= settings.limit + margin:
             self._above_since = None
             return None
         if self._above_since is None:
             self._above_since = at
-        return settings.limit if at - self._above_since >= GRACE_PERIOD else None
+        return settings.limit if at - self._above_since >= GRACE_PERIOD_S else None
