@@ -85,7 +85,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             LOGGER,
             config_entry=entry,
             name=entry.title,
-            update_interval=timedelta(seconds=ExportOptions.of(entry.options).scan_interval),
+            update_interval=timedelta(seconds=ExportOptions.from_options(entry.options).scan_interval),
             always_update=False,
         )
         self.data = Snapshot()
@@ -107,7 +107,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
     @property
     def options(self) -> ExportOptions:
         """The owner's options as they stand now."""
-        return ExportOptions.of(self.config_entry.options)
+        return ExportOptions.from_options(self.config_entry.options)
 
     @property
     def answers(self) -> bool:
@@ -325,10 +325,10 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
                 LOGGER.warning("%s: %s; it is asked again every hour", self.name, error)
             self._ask_telemetry_at = monotonic() + TELEMETRY_PROBE_INTERVAL
             self._reachability.reset_backoff()
-            self._record_poll(Feedback.of(error), str(error), stats)
+            self._record_poll(Feedback.from_error(error), str(error), stats)
             return replace(self.data, telemetry=None)
         except Exception as error:
-            self._record_poll(Feedback.of(error), str(error), stats)
+            self._record_poll(Feedback.from_error(error), str(error), stats)
             self.data = replace(self.data, telemetry=None)
             self._meter_watch.forget()
             self._reachability.check_outage(self.options.scan_interval)

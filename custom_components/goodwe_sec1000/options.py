@@ -29,7 +29,7 @@ class ExportOptions:
     sum_of_phases: bool
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> ExportOptions:
+    def from_options(cls, options: Mapping[str, Any]) -> ExportOptions:
         """Return the options stored in an entry (kW), or those that a form is about to store.
 
         Raises KeyError where one is missing and InvalidValueError where one is invalid.

@@ -46,7 +46,7 @@ def test_whatever_it_was_it_is_allowed_now(
     judged, errors = validate({key: value for key, value in values.items() if key != "host"})
     assert errors == {}
     assert judged == {key: value for key, value in values.items() if key != "host"}
-    options = ExportOptions.of(settings.options)
+    options = ExportOptions.from_options(settings.options)
     assert 0 <= options.min_export_limit <= options.max_export_limit <= options.total_capacity <= 100_000
     assert isinstance(settings.options["scan_interval"], int)
     assert isinstance(settings.options["scan_three_phases"], bool)

@@ -192,7 +192,7 @@ class ExportControl:
             old = self._coordinator.options
             changed = change(old)
             held = await self._client.read_export_settings(urgent=True, stats=stats)
-            new = ExportOptions.of({**self._coordinator.config_entry.options, **changed})
+            new = ExportOptions.from_options({**self._coordinator.config_entry.options, **changed})
             return await self._apply(WantedLimit(_limit_for_new_range(held.limit, old, new)), stats, changed)
 
         return await self._perform(Action.SET_EXPORT_LIMIT, work)
@@ -375,7 +375,7 @@ class ExportControl:
         Setting a limit takes no mode off: where the options say deactivated and the device limits all
         the same, its mode stays. Only choosing deactivated, which changes the options, deactivates.
         """
-        options = ExportOptions.of({**self._coordinator.config_entry.options, **(changed or {})})
+        options = ExportOptions.from_options({**self._coordinator.config_entry.options, **(changed or {})})
         target = options.target(limit)
         if target.mode is ControlMode.DEACTIVATED and CONF_CONTROL_MODE not in (changed or {}):
             held = await self._client.read_export_settings(urgent=True, stats=stats)
@@ -428,7 +428,7 @@ class ExportControl:
             if not isinstance(error, Sec1000Error):
                 LOGGER.exception("%s: %s failed", self._coordinator.name, action)
             failure = error
-            feedback = Feedback.of(error)
+            feedback = Feedback.from_error(error)
             message = _sentence(str(error))
         if stats.correction:
             feedback |= Feedback.INVALID_INPUT

@@ -47,10 +47,10 @@ class Feedback(IntFlag):
     """A parameter that was corrected (with OK) or refused (alone)."""
 
     @classmethod
-    def of(cls, error: Exception) -> Feedback:
+    def from_error(cls, error: Exception) -> Feedback:
         """Return the bit of this error."""
         if isinstance(error, OutcomeUnknownError) and isinstance(error.__cause__, Sec1000Error):
-            return cls.of(error.__cause__)
+            return cls.from_error(error.__cause__)
         for kind, bit in _BITS:
             if isinstance(error, kind):
                 return bit
