@@ -44,15 +44,15 @@ def printed(long_run: bool) -> dict[str, str]:
         pytest.param("growth", "| 2 at 5 s: gap between polls |", marks=pytest.mark.long),
     ],
 )
-def test_a_benchmark_runs(printed: dict[str, str], subject: str, figure: str) -> None:
+def test_benchmark_runs(printed: dict[str, str], subject: str, figure: str) -> None:
     assert figure in printed[subject]
 
 
-def test_every_benchmark_is_tried() -> None:
+def test_every_benchmark_is_tested() -> None:
     assert list(SUBJECTS) == ["read", "change", "entry", "recorder", "growth"]
 
 
-def test_the_page_says_which_goals_are_missed() -> None:
+def test_page_names_missed_goals() -> None:
     well, ill = Figure("well", "ms", [1, 2, 3], Goal(2)), Figure("ill", "ms", [4.0], Goal(3))
     written = page({"some": Table("Some", "How.", [well, ill])}, "")
     assert "Goals missed: ill." in written

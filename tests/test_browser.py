@@ -20,7 +20,7 @@ _TEST = "tests/e2e/test_removal.py::test_removal_does_not_change_device"
         ({"E2E": "required"}, pytest.ExitCode.TESTS_FAILED, "ERROR"),
     ],
 )
-async def test_what_needs_a_browser_is_named(settings: dict[str, str], status: int, told: str) -> None:
+async def test_tests_that_lack_a_browser_are_named(settings: dict[str, str], status: int, told: str) -> None:
     others = {name: value for name, value in os.environ.items() if name not in {"CI", "E2E"}}
     tests = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", _TEST),
@@ -34,7 +34,7 @@ async def test_what_needs_a_browser_is_named(settings: dict[str, str], status: i
     assert tests.returncode == status
 
 
-async def test_a_browser_that_does_not_run_is_told() -> None:
+async def test_broken_browser_is_reported() -> None:
     script = await asyncio.create_subprocess_exec(
         CHECKOUT / "scripts" / "chromium",
         env={**os.environ, "CHROMIUM": "no-such-browser"},

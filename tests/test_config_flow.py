@@ -35,9 +35,7 @@ async def reconfiguring(hass: HomeAssistant, entry: MockConfigEntry) -> UserFlow
     return walk
 
 
-async def test_three_windows_set_up_a_device_and_write_nothing_to_it(
-    hass: HomeAssistant, sim: Simulator
-) -> None:
+async def test_setup_flow_writes_nothing_to_device(hass: HomeAssistant, sim: Simulator) -> None:
     walk = await start_setup(hass)
     assert walk.step == "user"
     assert walk.defaults == {"name": "SEC1000", "host": "192.168.1.200", "port": 1234, "scan_interval": 30}
@@ -86,7 +84,7 @@ async def test_three_windows_set_up_a_device_and_write_nothing_to_it(
         ("unknown-mode", "not_sec1000"),
     ],
 )
-async def test_each_way_not_to_find_a_device_has_its_error_and_the_flow_goes_on(
+async def test_connection_fault_has_its_error_and_can_be_retried(
     hass: HomeAssistant, sim: Simulator, caplog: pytest.LogCaptureFixture, fault: str, error: str
 ) -> None:
     sim.inject(fault)
@@ -103,12 +101,12 @@ async def test_each_way_not_to_find_a_device_has_its_error_and_the_flow_goes_on(
     assert walk.step == "export_limits"
 
 
-async def test_one_odd_answer_does_not_bother_the_user(hass: HomeAssistant, sim: Simulator) -> None:
+async def test_setup_flow_retries_malformed_answers(hass: HomeAssistant, sim: Simulator) -> None:
     sim.inject("six-byte-answer", count=2)
     await connected(hass, sim)
 
 
-async def test_a_host_name_without_address_has_its_error(
+async def test_unknown_host_name_has_its_error(
     hass: HomeAssistant, sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nobody(*_arguments: Any, **_more: Any) -> None:
@@ -123,7 +121,7 @@ async def test_a_host_name_without_address_has_its_error(
     assert walk.step == "export_limits"
 
 
-async def test_what_nobody_thought_of_is_logged_and_the_flow_goes_on(
+async def test_unexpected_error_is_logged_and_can_be_retried(
     hass: HomeAssistant, sim: Simulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_arguments: Any, **_more: Any) -> None:
@@ -168,7 +166,7 @@ async def test_what_nobody_thought_of_is_logged_and_the_flow_goes_on(
         ("scan_interval", 10**400, "invalid_interval"),
     ],
 )
-async def test_nonsense_about_the_connection_is_refused_at_its_field(
+async def test_invalid_connection_is_refused_at_its_field(
     hass: HomeAssistant, sim: Simulator, field: str, value: Any, error: str
 ) -> None:
     walk = await start_setup(hass)
@@ -180,13 +178,13 @@ async def test_nonsense_about_the_connection_is_refused_at_its_field(
     assert walk.step == "export_limits"
 
 
-async def test_all_that_is_wrong_is_told_at_once(hass: HomeAssistant) -> None:
+async def test_all_invalid_fields_are_reported_at_once(hass: HomeAssistant) -> None:
     walk = await start_setup(hass)
     await walk.submit(name="", host="a b", port=-1, scan_interval=1)
     assert walk.errors.keys() == {"name", "host", "port", "scan_interval"}
 
 
-async def test_the_same_host_and_port_is_not_set_up_twice(
+async def test_same_host_and_port_is_refused(
     hass: HomeAssistant, sim: Simulator, entry: MockConfigEntry
 ) -> None:
     walk = await start_setup(hass)
@@ -196,14 +194,14 @@ async def test_the_same_host_and_port_is_not_set_up_twice(
 
 
 @pytest.mark.parametrize("host", ["sec1000.local", "SEC1000.LOCAL ", "Sec1000.Local"])
-async def test_case_and_blanks_make_no_other_host(hass: HomeAssistant, host: str) -> None:
+async def test_host_is_compared_without_case_and_blanks(hass: HomeAssistant, host: str) -> None:
     MockConfigEntry(domain=DOMAIN, version=2, data={"host": "Sec1000.local", "port": 1234}).add_to_hass(hass)
     walk = await start_setup(hass)
     await walk.submit(host=host, port=1234)
     assert walk.outcome == "already_configured"
 
 
-async def test_an_entry_of_the_older_integration_counts_although_it_waits_to_be_migrated(
+async def test_address_of_entry_to_be_migrated_is_refused(
     hass: HomeAssistant,
 ) -> None:
     MockConfigEntry(
@@ -218,7 +216,7 @@ async def test_an_entry_of_the_older_integration_counts_although_it_waits_to_be_
     assert walk.outcome == "already_configured"
 
 
-async def test_another_port_of_the_same_host_is_another_device(
+async def test_other_port_of_same_host_is_another_device(
     hass: HomeAssistant, loaded: MockConfigEntry
 ) -> None:
     async with Simulator() as other:
@@ -230,9 +228,7 @@ async def test_another_port_of_the_same_host_is_another_device(
         assert len(hass.config_entries.async_loaded_entries(DOMAIN)) == 2
 
 
-async def test_who_is_overtaken_by_another_window_is_told_at_the_end(
-    hass: HomeAssistant, sim: Simulator
-) -> None:
+async def test_second_flow_for_one_device_is_refused_at_its_end(hass: HomeAssistant, sim: Simulator) -> None:
     first, second = await connected(hass, sim), await connected(hass, sim)
     for walk in (first, second):
         await walk.submit()
@@ -253,7 +249,7 @@ async def test_who_is_overtaken_by_another_window_is_told_at_the_end(
         (5000, -1, (0, 0, 0)),
     ],
 )
-async def test_limits_are_prefilled_with_what_the_device_says_in_range_and_order(
+async def test_limits_are_prefilled_from_device_in_range_and_order(
     hass: HomeAssistant, limit: int, capacity: int, suggested: tuple[float, float, float]
 ) -> None:
     async with Simulator(limit=limit, capacity=capacity) as sim:
@@ -264,9 +260,7 @@ async def test_limits_are_prefilled_with_what_the_device_says_in_range_and_order
 
 
 @pytest.mark.parametrize("mode", ControlMode)
-async def test_the_mode_is_prefilled_with_the_one_that_the_device_holds(
-    hass: HomeAssistant, mode: ControlMode
-) -> None:
+async def test_mode_is_prefilled_from_device(hass: HomeAssistant, mode: ControlMode) -> None:
     async with Simulator(mode=mode) as sim:
         walk = await connected(hass, sim)
     await walk.submit()
@@ -290,7 +284,7 @@ async def test_the_mode_is_prefilled_with_the_one_that_the_device_holds(
         ({"total_capacity": None}, {"total_capacity": "invalid_power"}),
     ],
 )
-async def test_limits_that_cannot_be_are_refused_at_their_field(
+async def test_invalid_limits_are_refused_at_their_field(
     hass: HomeAssistant, given: dict[str, Any], errors: dict[str, str]
 ) -> None:
     async with Simulator(limit=5000, capacity=12000) as sim:
@@ -322,7 +316,7 @@ async def test_power_is_stored_with_two_decimals(hass: HomeAssistant, sim: Simul
     await hass.async_block_till_done()
 
 
-async def test_the_windows_say_what_the_device_holds_and_what_differs(hass: HomeAssistant) -> None:
+async def test_steps_show_device_settings_and_differences(hass: HomeAssistant) -> None:
     async with Simulator(mode=ControlMode.RCR, limit=5000, capacity=12000) as sim:
         walk = await connected(hass, sim)
         held = "device now holds: control mode *RCR: Germany*, export limit 5.00 kW, total capacity 12.00 kW."
@@ -347,15 +341,13 @@ async def test_the_windows_say_what_the_device_holds_and_what_differs(hass: Home
     await hass.async_block_till_done()
 
 
-async def test_modes_are_named_in_the_language_of_home_assistant_or_in_english(
-    hass: HomeAssistant, sim: Simulator
-) -> None:
+async def test_mode_names_are_translated_or_english(hass: HomeAssistant, sim: Simulator) -> None:
     hass.config.language = "tlh"
     walk = await connected(hass, sim)
     assert "Value: Central Europe" in walk.text
 
 
-async def test_deactivated_is_asked_about_once_more(hass: HomeAssistant, sim: Simulator) -> None:
+async def test_deactivated_needs_confirmation_at_setup(hass: HomeAssistant, sim: Simulator) -> None:
     walk = await connected(hass, sim)
     await walk.submit()
     await walk.submit(export_limit_control_mode="deactivated", scan_three_phases=False)
@@ -372,7 +364,7 @@ async def test_deactivated_is_asked_about_once_more(hass: HomeAssistant, sim: Si
     assert sim.device.mode is ControlMode.VALUE
 
 
-async def test_from_the_confirmation_there_is_a_way_back(hass: HomeAssistant, sim: Simulator) -> None:
+async def test_confirmation_leads_back_to_choice_of_mode(hass: HomeAssistant, sim: Simulator) -> None:
     walk = await connected(hass, sim)
     await walk.submit()
     await walk.submit(export_limit_control_mode="deactivated", scan_three_phases=False)
@@ -396,7 +388,7 @@ async def test_from_the_confirmation_there_is_a_way_back(hass: HomeAssistant, si
         {"volume": 11},
     ],
 )
-async def test_a_choice_that_is_none_is_not_taken_for_one(
+async def test_values_that_are_no_booleans_are_refused(
     hass: HomeAssistant, sim: Simulator, given: dict[str, Any]
 ) -> None:
     walk = await connected(hass, sim)
@@ -409,7 +401,7 @@ async def test_a_choice_that_is_none_is_not_taken_for_one(
 
 
 @pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
-async def test_a_rest_client_gets_the_same_windows_and_errors(
+async def test_rest_client_gets_same_steps_and_errors(
     hass: HomeAssistant, sim: Simulator, hass_client: ClientSessionGenerator
 ) -> None:
     assert await async_setup_component(hass, "config", {})
@@ -440,9 +432,7 @@ async def test_a_rest_client_gets_the_same_windows_and_errors(
     await hass.async_block_till_done()
 
 
-async def test_reconfigure_moves_an_entry_to_another_address(
-    hass: HomeAssistant, loaded: MockConfigEntry
-) -> None:
+async def test_reconfigure_changes_address(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     options = dict(loaded.options)
     walk = await reconfiguring(hass, loaded)
     assert walk.defaults == {"host": loaded.data["host"], "port": loaded.data["port"]}
@@ -458,7 +448,7 @@ async def test_reconfigure_moves_an_entry_to_another_address(
         assert {request.frame.command for request in other.requests if request.frame} == READS
 
 
-async def test_reconfigure_to_where_it_is_already_loads_it_again(
+async def test_reconfigure_to_same_address_reloads_entry(
     hass: HomeAssistant, loaded: MockConfigEntry
 ) -> None:
     data = loaded.runtime_data
@@ -487,7 +477,7 @@ async def test_reconfigure_refuses_what_setup_refuses(
     await hass.async_block_till_done()
 
 
-async def test_reconfigure_refuses_the_address_of_another_entry(
+async def test_reconfigure_refuses_address_of_another_entry(
     hass: HomeAssistant, loaded: MockConfigEntry
 ) -> None:
     MockConfigEntry(domain=DOMAIN, version=2, data={"host": "sec1000.local", "port": 1234}).add_to_hass(hass)
@@ -496,7 +486,7 @@ async def test_reconfigure_refuses_the_address_of_another_entry(
     assert walk.outcome == "already_configured"
 
 
-async def test_reconfigure_looks_once_more_for_the_address_after_the_device_answered(
+async def test_reconfigure_checks_address_again_after_the_answer(
     hass: HomeAssistant, loaded: MockConfigEntry
 ) -> None:
     async with Simulator() as other:

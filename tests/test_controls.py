@@ -33,7 +33,7 @@ def feedback(hass: HomeAssistant, action: str) -> str:
     return get_state(hass, f"sensor.sec1000_{action}_feedback").state
 
 
-async def test_the_switch_disables_and_enables_export(
+async def test_switch_disables_and_enables_export(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     assert get_state(hass, SWITCH).state == "on"
@@ -48,7 +48,7 @@ async def test_the_switch_disables_and_enables_export(
     assert feedback(hass, "export_enable") == "1"
 
 
-async def test_a_switch_that_failed_shows_what_the_device_holds(
+async def test_failed_switch_shows_device_setting(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.inject("ack-without-effect")
@@ -58,13 +58,13 @@ async def test_a_switch_that_failed_shows_what_the_device_holds(
     assert feedback(hass, "export_disable") == "2"
 
 
-async def test_toggle_turns_export_over(hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator) -> None:
+async def test_toggle_inverts_export(hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator) -> None:
     for expected in (0, 10_000, 0):
         await hass.services.async_call(DOMAIN, "export_toggle", {}, blocking=True)
         assert sim.device.bound_limit == expected
 
 
-async def test_toggle_disables_export_where_its_state_is_not_known(
+async def test_toggle_disables_export_of_unknown_state(
     hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.inject("silence", count=1, commands=(0x43,))
@@ -75,7 +75,7 @@ async def test_toggle_disables_export_where_its_state_is_not_known(
     assert sim.device.bound_limit == 0
 
 
-async def test_the_number_sets_the_limit_within_the_bounds_of_the_options(
+async def test_number_sets_limit_within_options(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     attributes = get_state(hass, NUMBER).attributes
@@ -104,7 +104,7 @@ async def test_the_number_sets_the_limit_within_the_bounds_of_the_options(
         (5_000, MAXIMUM, 20.0, 5_000),
     ],
 )
-async def test_the_limit_follows_minimum_and_maximum(
+async def test_limit_follows_minimum_and_maximum(
     hass: HomeAssistant,
     loaded: MockConfigEntry,
     sim: Simulator,
@@ -123,7 +123,7 @@ async def test_the_limit_follows_minimum_and_maximum(
     assert get_state(hass, NUMBER).attributes[bound] == value
 
 
-async def test_minimum_and_maximum_stand_where_the_device_did_not_follow(
+async def test_bounds_stay_where_device_did_not_follow(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.inject("ack-without-effect")
@@ -145,7 +145,7 @@ async def test_minimum_and_maximum_stand_where_the_device_did_not_follow(
         ("set_max_export_limit", None),
     ],
 )
-async def test_bounds_that_cannot_be_are_refused_and_nothing_is_sent(
+async def test_invalid_bounds_are_refused_and_not_sent(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, action: str, limit: object
 ) -> None:
     sim.requests.clear()
@@ -155,7 +155,7 @@ async def test_bounds_that_cannot_be_are_refused_and_nothing_is_sent(
     assert sim.requests == []
 
 
-async def test_the_select_chooses_the_mode_and_keeps_it(
+async def test_select_changes_mode_and_option(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     assert get_state(hass, SELECT).state == "value"
@@ -164,7 +164,7 @@ async def test_the_select_chooses_the_mode_and_keeps_it(
     assert get_state(hass, SELECT).state == loaded.options["export_limit_control_mode"] == "rcr"
 
 
-async def test_deactivating_needs_the_owners_leave(
+async def test_deactivation_needs_its_option(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.requests.clear()
@@ -187,7 +187,7 @@ async def test_deactivating_needs_the_owners_leave(
         ("reset_export_watchdog", "reset_export_watchdog"),
     ],
 )
-async def test_each_button_does_what_it_says(
+async def test_each_button_runs_its_action(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, button: str, action: str
 ) -> None:
     sim.requests.clear()
@@ -216,7 +216,7 @@ async def wanted(
 @pytest.mark.parametrize(
     ("meter_power", "expected"), [(9_799, "off"), (9_800, "on"), (10_200, "on"), (10_201, "off")]
 )
-async def test_whether_the_meter_stands_at_the_limit_is_shown_to_who_wants_it(
+async def test_export_limited_is_on_where_meter_is_at_limit(
     hass: HomeAssistant, wanted: MockConfigEntry, sim: Simulator, meter_power: int, expected: str
 ) -> None:
     sim.hold(replace(CAPTURED, meter_power=meter_power))
@@ -224,7 +224,7 @@ async def test_whether_the_meter_stands_at_the_limit_is_shown_to_who_wants_it(
     assert get_state(hass, EXPORT_LIMITED).state == expected
 
 
-async def test_a_meter_at_the_limit_of_another_control_mode_is_not_limited_by_it(
+async def test_export_limited_is_off_in_other_control_modes(
     hass: HomeAssistant, wanted: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.device.mode = ControlMode.DRED
@@ -232,7 +232,7 @@ async def test_a_meter_at_the_limit_of_another_control_mode_is_not_limited_by_it
     assert get_state(hass, EXPORT_LIMITED).state == "off"
 
 
-async def test_whether_a_meter_that_cannot_be_read_stands_at_the_limit_is_not_known(
+async def test_export_limited_is_unavailable_without_meter(
     hass: HomeAssistant, wanted: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.inject("silence", commands=(0x0B,))
@@ -240,7 +240,7 @@ async def test_whether_a_meter_that_cannot_be_read_stands_at_the_limit_is_not_kn
     assert get_state(hass, EXPORT_LIMITED).state == "unavailable"
 
 
-async def test_whether_the_meter_stands_at_the_limit_is_off_the_list_by_default(
+async def test_export_limited_is_disabled_by_default(
     loaded: MockConfigEntry, entity_registry: er.EntityRegistry
 ) -> None:
     registered = entity_registry.async_get(EXPORT_LIMITED)

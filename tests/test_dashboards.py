@@ -93,7 +93,7 @@ async def test_every_entity_exists(hass: HomeAssistant, text: str) -> None:
     assert not [entity for entity in entities if get_state(hass, entity).state == "unavailable"]
 
 
-async def test_every_entity_exists_under_another_name(hass: HomeAssistant, sim: Simulator) -> None:
+async def test_every_entity_exists_for_another_device_name(hass: HomeAssistant, sim: Simulator) -> None:
     entry = entry_of(sim, "Garage roof")
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
@@ -113,7 +113,7 @@ async def test_every_entity_exists_under_another_name(hass: HomeAssistant, sim: 
 
 @pytest.mark.parametrize("file", [DASHBOARD, BUTTON_CARD], ids=lambda file: file.stem)
 @pytest.mark.usefixtures("package")
-async def test_every_action_exists_and_only_the_watchdog_asks_before(hass: HomeAssistant, file: Path) -> None:
+async def test_every_action_exists_and_only_reset_asks_first(hass: HomeAssistant, file: Path) -> None:
     taps = [card["tap_action"] for card in cards(load_yaml_dict(file)) if "tap_action" in card]
     calls = [tap for tap in taps if "perform_action" in tap]
     assert {call["target"]["entity_id"] for call in calls} == {
@@ -133,20 +133,20 @@ async def test_every_action_exists_and_only_the_watchdog_asks_before(hass: HomeA
         assert ("confirmation" in call) == asks
 
 
-def test_the_dashboard_needs_no_custom_card() -> None:
+def test_dashboard_needs_no_custom_card() -> None:
     types = {card["type"] for card in cards(load_yaml_dict(DASHBOARD))}
     assert types <= OWN_CARDS | PARTS_OF_CARDS
     others = {card["type"] for card in cards(load_yaml_dict(BUTTON_CARD))} - OWN_CARDS - PARTS_OF_CARDS
     assert others == {"custom:button-card"}
 
 
-def test_home_assistant_reads_the_files_without_a_complaint(caplog: pytest.LogCaptureFixture) -> None:
+def test_files_are_valid_for_home_assistant(caplog: pytest.LogCaptureFixture) -> None:
     for file in FOLDER.glob("*.yaml"):
         assert load_yaml_dict(file)
     assert not caplog.records
 
 
-def test_each_button_has_exactly_one_look_whatever_its_status() -> None:
+def test_each_button_has_one_look_for_each_status() -> None:
     looks = [card for card in cards(load_yaml_dict(DASHBOARD)) if card.get("entity", "").endswith("_status")]
     buttons = {look["entity"] for look in looks}
     assert len(buttons) == 6
@@ -162,9 +162,7 @@ def test_each_button_has_exactly_one_look_whatever_its_status() -> None:
 
 
 @pytest.mark.usefixtures("package")
-async def test_a_button_shows_ready_then_waiting_then_how_it_ended(
-    hass: HomeAssistant, sim: Simulator
-) -> None:
+async def test_button_shows_ready_then_waiting_then_outcome(hass: HomeAssistant, sim: Simulator) -> None:
     status = "sensor.sec1000_disable_export_status"
     assert get_state(hass, status).state == "Ready"
     sim.requests.clear()
@@ -181,9 +179,7 @@ async def test_a_button_shows_ready_then_waiting_then_how_it_ended(
 
 
 @pytest.mark.usefixtures("package")
-async def test_the_slider_sends_nothing_and_apply_sends_what_it_shows(
-    hass: HomeAssistant, sim: Simulator
-) -> None:
+async def test_slider_sends_nothing_and_apply_sends_its_value(hass: HomeAssistant, sim: Simulator) -> None:
     assert get_state(hass, NEW_LIMIT).state == "10.0"
     sim.requests.clear()
     await hass.services.async_call(
@@ -199,7 +195,7 @@ async def test_the_slider_sends_nothing_and_apply_sends_what_it_shows(
 
 
 @pytest.mark.usefixtures("package")
-async def test_the_slider_follows_the_device_and_its_bounds(hass: HomeAssistant) -> None:
+async def test_slider_follows_device_and_its_bounds(hass: HomeAssistant) -> None:
     await press(hass, "disable_export")
     assert get_state(hass, NEW_LIMIT).state == "0.0"
     await hass.services.async_call(
@@ -214,9 +210,7 @@ async def test_the_slider_follows_the_device_and_its_bounds(hass: HomeAssistant)
 
 
 @pytest.mark.usefixtures("package")
-async def test_the_graph_has_one_unit_and_shows_the_limit_only_where_it_decides(
-    hass: HomeAssistant, sim: Simulator
-) -> None:
+async def test_graph_has_one_unit_and_only_a_binding_limit(hass: HomeAssistant, sim: Simulator) -> None:
     [graph] = [card for card in cards(load_yaml_dict(DASHBOARD)) if card["type"] == "history-graph"]
     states = [get_state(hass, entity["entity"]) for entity in graph["entities"]]
     assert {state.attributes["unit_of_measurement"] for state in states} == {"W"}
@@ -227,7 +221,7 @@ async def test_the_graph_has_one_unit_and_shows_the_limit_only_where_it_decides(
 
 
 @pytest.mark.usefixtures("package")
-async def test_the_last_command_is_told_in_words(
+async def test_last_command_is_shown_in_words(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     assert "No command since Home Assistant started" in in_words(hass)
@@ -248,7 +242,7 @@ async def test_the_last_command_is_told_in_words(
 
 
 @pytest.mark.usefixtures("package")
-async def test_a_corrected_limit_is_told_as_a_warning(hass: HomeAssistant) -> None:
+async def test_corrected_limit_is_shown_as_warning(hass: HomeAssistant) -> None:
     await hass.services.async_call("goodwe_sec1000", "set_export_limit", {"limit": 20}, blocking=True)
     assert 'alert-type="warning" title="Set export limit: done"' in in_words(hass)
     assert "feedback 129" in in_words(hass)

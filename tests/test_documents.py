@@ -86,7 +86,7 @@ def text(document: Path) -> str:
 
 
 @each_document
-def test_every_link_leads_somewhere(document: Path) -> None:
+def test_every_link_has_a_target(document: Path) -> None:
     lost = []
     for _, _, target in links(prose(document)):
         path, _, anchor = target.partition("#")
@@ -99,12 +99,12 @@ def test_every_link_leads_somewhere(document: Path) -> None:
 
 
 @each_document
-def test_links_to_elsewhere_are_encrypted(document: Path) -> None:
+def test_external_links_are_encrypted(document: Path) -> None:
     schemes = {urlsplit(target).scheme for _, _, target in links(prose(document))}
     assert schemes <= {"", "https"}
 
 
-def test_every_document_is_reached_from_the_readme() -> None:
+def test_every_document_is_linked_from_readme() -> None:
     reached, ahead = set(), {README}
     while ahead:
         document = ahead.pop()
@@ -116,12 +116,12 @@ def test_every_document_is_reached_from_the_readme() -> None:
 
 
 @each_document
-def test_every_picture_says_what_it_shows(document: Path) -> None:
+def test_every_picture_has_an_alternative_text(document: Path) -> None:
     shown = [name for is_picture, name, _ in links(prose(document)) if is_picture]
     assert all(len(name) > 10 for name in shown)
 
 
-def test_the_pictures_are_those_that_the_script_takes_small_enough_and_shown() -> None:
+def test_pictures_are_from_the_script_small_and_shown() -> None:
     pictures = {picture.stem: picture for picture in (DOCS / "images").glob("*.png")}
     assert set(pictures) == set(NAMES)
     shown = {
@@ -134,7 +134,7 @@ def test_the_pictures_are_those_that_the_script_takes_small_enough_and_shown() -
     assert all(picture.stat().st_size <= MOST_BYTES for picture in pictures.values())
 
 
-def test_what_outgrew_the_readme_is_linked_from_its_beginning() -> None:
+def test_documents_are_linked_from_beginning_of_readme() -> None:
     assert len(README_TEXT.splitlines()) <= 400
     beginning = README_TEXT.partition("\n## ")[0]
     assert "You use this at your own risk" in beginning
@@ -143,7 +143,7 @@ def test_what_outgrew_the_readme_is_linked_from_its_beginning() -> None:
     }
 
 
-def test_the_button_for_hacs_opens_this_repository() -> None:
+def test_hacs_button_opens_this_repository() -> None:
     [button] = [target for _, _, target in links(README_TEXT) if "/redirect/hacs_repository/" in target]
     owner, name = REPOSITORY.split("/")
     assert parse_qs(urlsplit(button).query) == {
@@ -153,7 +153,7 @@ def test_the_button_for_hacs_opens_this_repository() -> None:
     }
 
 
-def test_the_readme_has_the_import_button_of_every_blueprint() -> None:
+def test_readme_has_import_button_of_every_blueprint() -> None:
     imported = {
         parse_qs(urlsplit(target).query)["blueprint_url"][0]
         for _, _, target in links(README_TEXT)
@@ -165,7 +165,7 @@ def test_the_readme_has_the_import_button_of_every_blueprint() -> None:
     }
 
 
-def test_the_repository_is_named_only_where_contributing_says() -> None:
+def test_repository_is_named_only_where_contributing_says() -> None:
     folders = ("blueprints", "custom_components", "demo", "docs", "scripts", "simulator", "tests", ".github")
     files = [file for folder in folders for file in (CHECKOUT / folder).rglob("*") if file.is_file()]
     files += [file for file in CHECKOUT.iterdir() if file.suffix in {".md", ".json", ".toml", ".txt"}]
@@ -181,7 +181,7 @@ def test_the_repository_is_named_only_where_contributing_says() -> None:
     assert naming == blueprints | {Path(other) for other in others}
 
 
-def test_the_readme_has_every_option_of_the_demo(capsys: pytest.CaptureFixture[str]) -> None:
+def test_readme_has_every_option_of_the_demo(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(["--help"])
     options = set(re.findall(r"^ +(--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
@@ -191,7 +191,7 @@ def test_the_readme_has_every_option_of_the_demo(capsys: pytest.CaptureFixture[s
 
 
 @each_document
-async def test_every_action_and_entity_that_is_named_exists(
+async def test_every_named_action_and_entity_exists(
     hass: HomeAssistant,
     loaded: MockConfigEntry,
     entity_registry: er.EntityRegistry,
@@ -209,7 +209,7 @@ async def test_every_action_and_entity_that_is_named_exists(
         assert set(_ENTITY.findall(text)) <= entities
 
 
-async def test_every_entity_and_every_action_is_told(
+async def test_every_entity_and_action_is_documented(
     hass: HomeAssistant, loaded: MockConfigEntry, entity_registry: er.EntityRegistry
 ) -> None:
     entities = er.async_entries_for_config_entry(entity_registry, loaded.entry_id)
@@ -219,7 +219,7 @@ async def test_every_entity_and_every_action_is_told(
         assert set(re.findall(rf"^\| `{DOMAIN}\.(\w+)` \|", text, re.MULTILINE)) == actions
 
 
-async def test_every_automation_and_script_to_copy_is_taken_by_home_assistant(
+async def test_every_example_is_valid_for_home_assistant(
     hass: HomeAssistant, loaded: MockConfigEntry
 ) -> None:
     found = [example for document in DOCUMENTS for example in examples(document) if isinstance(example, dict)]

@@ -53,7 +53,7 @@ async def test_measured_values_suit_statistics(
 
 
 @pytest.mark.parametrize("action", FEEDBACKS)
-async def test_each_action_has_a_feedback_that_no_statistics_collect(
+async def test_feedback_sensors_have_no_statistics(
     hass: HomeAssistant, loaded: MockConfigEntry, entity_registry: er.EntityRegistry, action: str
 ) -> None:
     state = get_state(hass, f"sensor.sec1000_{action}_feedback")
@@ -75,7 +75,7 @@ async def test_each_action_has_a_feedback_that_no_statistics_collect(
         (ControlMode.DEACTIVATED, 0, "on"),
     ],
 )
-async def test_export_is_off_only_where_a_limit_holds_it_off(
+async def test_export_is_off_only_where_limit_keeps_it_off(
     hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, mode: ControlMode, limit: int, state: str
 ) -> None:
     sim.device.mode = mode
@@ -85,12 +85,12 @@ async def test_export_is_off_only_where_a_limit_holds_it_off(
     assert get_state(hass, "binary_sensor.sec1000_export_state").state == state
 
 
-async def test_the_integration_says_that_it_is_ready(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+async def test_module_started_is_on_after_setup(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     state = get_state(hass, "binary_sensor.sec1000_module_started")
     assert (state.state, state.attributes["device_class"]) == ("on", "running")
 
 
-async def test_everything_belongs_to_one_device(
+async def test_all_entities_belong_to_one_device(
     hass: HomeAssistant,
     loaded: MockConfigEntry,
     device_registry: dr.DeviceRegistry,
@@ -104,7 +104,7 @@ async def test_everything_belongs_to_one_device(
     assert {entity.device_id for entity in entities} == {device.id}
 
 
-async def test_standing_values_write_no_states(
+async def test_unchanged_values_write_no_states(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     coordinator = loaded.runtime_data.coordinator

@@ -23,7 +23,7 @@ async def test_setup_reads_and_writes_nothing(loaded: MockConfigEntry, sim: Simu
     assert [request.frame.command for request in sim.requests if request.frame] == [0x43, 0x0B]
 
 
-async def test_the_captured_frame_arrives_in_the_states(
+async def test_captured_frame_is_shown_in_states(
     hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.hold(CAPTURED)
@@ -55,7 +55,7 @@ async def test_the_captured_frame_arrives_in_the_states(
 @pytest.mark.parametrize(
     "fault", ["refused", "silence", "garbage", "http", "close-before-answer", "oversized-length"]
 )
-async def test_setup_is_tried_again_until_the_device_answers(
+async def test_setup_is_retried_until_device_answers(
     pass_time: Callable[[float], Awaitable[None]],
     hass: HomeAssistant,
     entry: MockConfigEntry,
@@ -76,7 +76,7 @@ async def test_setup_is_tried_again_until_the_device_answers(
 
 
 @pytest.mark.parametrize(("silent", "unavailable"), [(0x0B, "meter_power"), (0x43, "export_limit")])
-async def test_one_good_answer_of_either_kind_is_enough_for_setup(
+async def test_setup_needs_telemetry_or_settings_only(
     hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, silent: int, unavailable: str
 ) -> None:
     sim.inject("silence", commands=(silent,))
@@ -87,7 +87,7 @@ async def test_one_good_answer_of_either_kind_is_enough_for_setup(
         assert (state.state == "unavailable") is (key == unavailable)
 
 
-async def test_firmware_without_telemetry_is_set_up_and_asked_again_hourly(
+async def test_firmware_without_telemetry_is_probed_hourly(
     pass_time: Callable[[float], Awaitable[None]],
     hass: HomeAssistant,
     entry: MockConfigEntry,
@@ -113,7 +113,7 @@ async def test_firmware_without_telemetry_is_set_up_and_asked_again_hourly(
     assert get_state(hass, "sensor.sec1000_meter_power").state != "unavailable"
 
 
-async def test_a_device_that_goes_away_is_logged_once_and_comes_back_by_itself(
+async def test_outage_is_logged_once_and_device_recovers(
     pass_time: Callable[[float], Awaitable[None]],
     hass: HomeAssistant,
     loaded: MockConfigEntry,
@@ -142,7 +142,7 @@ async def test_a_device_that_goes_away_is_logged_once_and_comes_back_by_itself(
     assert sum("recovered" in record.message for record in caplog.records) == 1
 
 
-async def test_the_export_limit_stays_shown_for_three_minutes(
+async def test_export_limit_is_available_for_three_minutes(
     pass_time: Callable[[float], Awaitable[None]],
     hass: HomeAssistant,
     loaded: MockConfigEntry,
@@ -157,7 +157,7 @@ async def test_the_export_limit_stays_shown_for_three_minutes(
     assert get_state(hass, "sensor.sec1000_meter_power").state != "unavailable"
 
 
-async def test_the_export_limit_is_shown_no_longer_where_no_read_ends_just_then(
+async def test_export_limit_expires_without_another_read(
     pass_time: Callable[[float], Awaitable[None]],
     hass: HomeAssistant,
     loaded: MockConfigEntry,
@@ -174,7 +174,7 @@ async def test_the_export_limit_is_shown_no_longer_where_no_read_ends_just_then(
     assert get_state(hass, "sensor.sec1000_export_limit").state == "10.0"
 
 
-async def test_a_limit_changed_elsewhere_is_shown_within_a_minute(
+async def test_limit_changed_elsewhere_is_shown_within_a_minute(
     pass_time: Callable[[float], Awaitable[None]],
     hass: HomeAssistant,
     loaded: MockConfigEntry,
@@ -185,7 +185,7 @@ async def test_a_limit_changed_elsewhere_is_shown_within_a_minute(
     assert get_state(hass, "sensor.sec1000_export_limit").state == "4.56"
 
 
-async def test_polling_goes_on_at_the_interval_and_one_try_while_the_device_is_away(
+async def test_poll_during_outage_is_one_try_at_each_interval(
     pass_time: Callable[[float], Awaitable[None]],
     hass: HomeAssistant,
     loaded: MockConfigEntry,
@@ -202,7 +202,7 @@ async def test_polling_goes_on_at_the_interval_and_one_try_while_the_device_is_a
     assert [request.frame.command for request in sim.requests if request.frame].count(0x0B) == 1
 
 
-async def test_one_zero_in_full_production_is_not_shown(
+async def test_single_zero_in_full_production_is_not_shown(
     pass_time: Callable[[float], Awaitable[None]],
     hass: HomeAssistant,
     loaded: MockConfigEntry,
@@ -217,7 +217,7 @@ async def test_one_zero_in_full_production_is_not_shown(
     assert get_state(hass, "sensor.sec1000_load_power").state == "3737"
 
 
-async def test_a_fault_that_was_overcome_changes_no_state(
+async def test_recovered_error_changes_no_state(
     pass_time: Callable[[float], Awaitable[None]],
     hass: HomeAssistant,
     loaded: MockConfigEntry,
@@ -230,7 +230,7 @@ async def test_a_fault_that_was_overcome_changes_no_state(
     assert get_state(hass, "sensor.sec1000_get_telemetry_data_feedback") == before
 
 
-async def test_several_devices_live_side_by_side(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+async def test_several_devices_work_side_by_side(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     async with Simulator(overload=False, limit=3_000) as second:
         other = entry_of(second, "Barn")
         other.add_to_hass(hass)
@@ -241,7 +241,7 @@ async def test_several_devices_live_side_by_side(hass: HomeAssistant, loaded: Mo
         assert await hass.config_entries.async_unload(other.entry_id)
 
 
-async def test_unloading_lets_a_command_come_to_its_end_and_leaves_nothing(
+async def test_unload_waits_for_command_and_leaves_nothing(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     call = asyncio.create_task(

@@ -45,17 +45,17 @@ def placeholders(text: str) -> list[str]:
 ENGLISH: Final = read("en")
 
 
-def test_the_languages_are_those_that_are_promised() -> None:
+def test_languages_are_those_that_are_listed() -> None:
     assert sorted(path.stem for path in TRANSLATIONS.iterdir()) == sorted(("en", *LANGUAGES))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_language_has_the_texts_of_english_in_the_same_order(language: str) -> None:
+def test_language_has_texts_of_english_in_same_order(language: str) -> None:
     assert list(read(language)) == list(ENGLISH)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_language_names_what_english_names(language: str) -> None:
+def test_language_has_placeholders_of_english(language: str) -> None:
     translated = read(language)
     differing = {
         key: (placeholders(text), placeholders(translated[key]))
@@ -66,7 +66,7 @@ def test_a_language_names_what_english_names(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_language_shows_code_links_and_lists_as_english_does(language: str) -> None:
+def test_language_has_code_links_and_lists_of_english(language: str) -> None:
     marks = re.compile(r"`[^`]*`|\]\([^)]*\)|^\d+\.|\n\n|\*\*", re.MULTILINE)
     translated = read(language)
     differing = {
@@ -78,7 +78,7 @@ def test_a_language_shows_code_links_and_lists_as_english_does(language: str) ->
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_language_leaves_no_sentence_in_english(language: str) -> None:
+def test_language_leaves_no_sentence_in_english(language: str) -> None:
     translated = read(language)
     english = [key for key, text in ENGLISH.items() if len(text.split()) > 2 and translated[key] == text]
     assert not english
@@ -91,7 +91,7 @@ def test_no_text_is_empty_or_padded(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", *LANGUAGES])
-def test_entities_that_stand_side_by_side_are_told_apart(language: str) -> None:
+def test_entity_names_are_distinct(language: str) -> None:
     by_platform: dict[str, list[str]] = {}
     for key, text in read(language).items():
         if match := re.fullmatch(r"entity\.(\w+)\.\w+\.name", key):
@@ -102,7 +102,7 @@ def test_entities_that_stand_side_by_side_are_told_apart(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-async def test_home_assistant_takes_over_every_text(hass: HomeAssistant, language: str) -> None:
+async def test_home_assistant_loads_every_text(hass: HomeAssistant, language: str) -> None:
     """It falls back to English where it finds a text wanting."""
     translated = read(language)
     categories = {key.partition(".")[0] for key in translated} - {"common"}
@@ -120,7 +120,7 @@ async def test_home_assistant_takes_over_every_text(hass: HomeAssistant, languag
             assert served[f"component.{DOMAIN}.{category}.{rest}"] == text
 
 
-async def test_entity_ids_are_english_in_slovak_with_the_device_in_an_area(
+async def test_entity_ids_are_english_in_another_language(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     device_registry: dr.DeviceRegistry,

@@ -28,13 +28,13 @@ def read(path: Path) -> dict[str, Any]:
 MANIFEST: Final = read(FOLDER / "manifest.json")
 
 
-def test_the_manifest_names_domain_and_name_and_then_goes_by_the_alphabet() -> None:
+def test_manifest_keys_are_in_order() -> None:
     keys = list(MANIFEST)
     assert keys[:2] == ["domain", "name"]
     assert keys[2:] == sorted(keys[2:])
 
 
-def test_the_manifest_says_what_is_asked_of_a_custom_integration() -> None:
+def test_manifest_has_keys_of_custom_integration() -> None:
     assert MANIFEST["domain"] == FOLDER.name
     assert MANIFEST["integration_type"] == "device"
     assert MANIFEST["iot_class"] == "local_polling"
@@ -45,18 +45,18 @@ def test_the_manifest_says_what_is_asked_of_a_custom_integration() -> None:
         assert address.startswith("https://github.com/")
 
 
-def test_the_version_is_the_same_wherever_it_stands() -> None:
+def test_version_is_same_everywhere() -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
     assert MANIFEST["version"] == project["version"]
 
 
-async def test_home_assistant_loads_it_with_the_loggers_that_it_writes_to(hass: HomeAssistant) -> None:
+async def test_manifest_names_loggers(hass: HomeAssistant) -> None:
     integration = await async_get_integration(hass, DOMAIN)
     assert integration.version == MANIFEST["version"]
     assert integration.loggers == [f"custom_components.{DOMAIN}"]
 
 
-def test_hacs_offers_one_integration_from_the_home_assistant_on_that_it_needs() -> None:
+def test_hacs_names_minimum_home_assistant() -> None:
     folders = [path.name for path in FOLDER.parent.iterdir() if (path / "manifest.json").exists()]
     assert folders == [DOMAIN]
     # HACS refuses keys that it does not know.
@@ -68,7 +68,7 @@ def test_hacs_offers_one_integration_from_the_home_assistant_on_that_it_needs() 
 
 @pytest.mark.parametrize("dark", ["", "dark_"])
 @pytest.mark.parametrize(("scale", "factor"), [("", 1), ("@2x", 2)])
-def test_icon_and_logo_have_the_sizes_that_the_frontend_expects(dark: str, scale: str, factor: int) -> None:
+def test_icon_and_logo_have_sizes_for_frontend(dark: str, scale: str, factor: int) -> None:
     size = {}
     for kind in ("icon", "logo"):
         head = (FOLDER / "brand" / f"{dark}{kind}{scale}.png").read_bytes()[:24]

@@ -36,7 +36,7 @@ async def failing(hass: HomeAssistant, action: str, **data: object) -> HomeAssis
 
 
 @pytest.mark.parametrize(("fault", "told"), FAULTS.items())
-async def test_each_fault_has_its_own_words(
+async def test_each_fault_has_its_own_text(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, fault: str, told: str
 ) -> None:
     sim.inject(fault)
@@ -46,7 +46,7 @@ async def test_each_fault_has_its_own_words(
     assert error.translation_placeholders["reason"] == told
 
 
-async def test_a_host_without_an_address_is_told(
+async def test_unknown_host_is_reason_of_setup_retry(
     hass: HomeAssistant, loaded: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nobody(*_arguments: Any, **_more: Any) -> None:
@@ -62,7 +62,7 @@ async def test_a_host_without_an_address_is_told(
 
 
 @pytest.mark.parametrize("fault", ["silence", "wrong-checksum"])
-async def test_what_is_not_known_after_a_write_is_told_with_its_reason(
+async def test_unknown_outcome_of_write_has_its_reason(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, fault: str
 ) -> None:
     sim.inject(fault)
@@ -72,7 +72,7 @@ async def test_what_is_not_known_after_a_write_is_told_with_its_reason(
     assert error.translation_placeholders["reason"] == FAULTS[fault]
 
 
-async def test_what_the_device_holds_instead_is_told(
+async def test_error_shows_device_setting_instead(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.inject("ack-without-effect")
@@ -94,7 +94,7 @@ async def test_what_the_device_holds_instead_is_told(
         ("set_min_export_limit", 10.01, "10.01 kW is outside 0.00 to 10.00 kW"),
     ],
 )
-async def test_a_limit_that_is_refused_says_what_is_wrong_with_it(
+async def test_refused_limit_has_its_reason(
     hass: HomeAssistant, loaded: MockConfigEntry, action: str, limit: object, told: str
 ) -> None:
     error = await failing(hass, action, limit=limit)
@@ -103,7 +103,7 @@ async def test_a_limit_that_is_refused_says_what_is_wrong_with_it(
     assert error.translation_placeholders["reason"] == told
 
 
-async def test_a_reason_is_told_in_the_language_of_home_assistant_and_logged_in_english(
+async def test_reason_is_translated_and_logged_in_english(
     pass_time: Callable[[float], Awaitable[None]],
     hass: HomeAssistant,
     sim: Simulator,
@@ -127,7 +127,7 @@ async def test_a_reason_is_told_in_the_language_of_home_assistant_and_logged_in_
     assert german not in caplog.text
 
 
-async def test_an_error_of_home_assistant_itself_is_told_as_it_is(
+async def test_error_of_home_assistant_is_shown_unchanged(
     hass: HomeAssistant, loaded: MockConfigEntry
 ) -> None:
     assert reason(hass, HomeAssistantError("Out of order.")) == "Out of order"

@@ -44,7 +44,7 @@ def get_state(hass: HomeAssistant, entity_id: str) -> str:
     return state.state
 
 
-async def test_the_windows_are_filled_with_the_options(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+async def test_steps_are_prefilled_with_options(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     walk = UserFlow(hass.config_entries.options, "options")
     await walk.start(loaded.entry_id)
     filled = dict(walk.defaults)
@@ -58,7 +58,7 @@ async def test_the_windows_are_filled_with_the_options(hass: HomeAssistant, load
     assert filled == loaded.options
 
 
-async def test_interval_and_switches_are_taken_over_in_place_and_nothing_is_written(
+async def test_general_options_apply_without_reload_or_write(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
 ) -> None:
     data, before = loaded.runtime_data, dict(loaded.options)
@@ -78,9 +78,7 @@ async def test_interval_and_switches_are_taken_over_in_place_and_nothing_is_writ
     assert len(sim.requests) == asked + 1
 
 
-async def test_options_that_an_older_release_did_not_have_are_off(
-    hass: HomeAssistant, loaded: MockConfigEntry
-) -> None:
+async def test_options_missing_in_older_release_are_off(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     kept = {key: value for key, value in loaded.options.items() if key not in GENERAL}
     hass.config_entries.async_update_entry(loaded, options=kept)
     walk = UserFlow(hass.config_entries.options, "options")
@@ -101,7 +99,7 @@ async def test_options_that_an_older_release_did_not_have_are_off(
         (5000, (0.5, 4.55), 4550),
     ],
 )
-async def test_the_limit_follows_minimum_and_maximum(
+async def test_limit_follows_minimum_and_maximum(
     hass: HomeAssistant,
     sim: Simulator,
     entry: MockConfigEntry,
@@ -126,7 +124,7 @@ async def test_the_limit_follows_minimum_and_maximum(
     assert float(get_state(hass, "sensor.sec1000_export_limit")) == limit / 1000
 
 
-async def test_mode_capacity_and_measurement_are_applied_and_reported(
+async def test_mode_capacity_and_measurement_are_applied(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
 ) -> None:
     data = loaded.runtime_data
@@ -146,7 +144,7 @@ async def test_mode_capacity_and_measurement_are_applied_and_reported(
     assert get_state(hass, "sensor.sec1000_set_export_limit_feedback") == "1"
 
 
-async def test_each_changed_setting_alone_is_written(
+async def test_single_changed_setting_is_written(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
 ) -> None:
     walk = await changing(hass, loaded)
@@ -157,7 +155,7 @@ async def test_each_changed_setting_alone_is_written(
     assert sim.device.sum_of_phases is False
 
 
-async def test_export_that_is_disabled_stays_so_in_every_state_while_the_minimum_changes(
+async def test_export_stays_disabled_while_minimum_changes(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
 ) -> None:
     sim.device.limit = 0
@@ -177,7 +175,7 @@ async def test_export_that_is_disabled_stays_so_in_every_state_while_the_minimum
     assert states == []
 
 
-async def test_the_old_options_are_in_force_until_the_device_has_proven_the_new_ones(
+async def test_old_options_apply_until_new_ones_are_verified(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
 ) -> None:
     before = dict(loaded.options)
@@ -192,7 +190,7 @@ async def test_the_old_options_are_in_force_until_the_device_has_proven_the_new_
     assert loaded.options == before | {"max_export_limit": 7}
 
 
-async def test_who_closes_the_window_while_the_device_is_asked_loses_no_proven_option(
+async def test_closed_dialog_loses_no_verified_option(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
 ) -> None:
     walk = await changing(hass, loaded)
@@ -206,7 +204,7 @@ async def test_who_closes_the_window_while_the_device_is_asked_loses_no_proven_o
     assert loaded.options["max_export_limit"] == 7
 
 
-async def test_what_the_device_does_not_take_is_not_saved_and_the_window_comes_back(
+async def test_options_that_device_refuses_are_not_saved(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
 ) -> None:
     before = dict(loaded.options)
@@ -234,7 +232,7 @@ async def test_what_the_device_does_not_take_is_not_saved_and_the_window_comes_b
     ("fault", "feedback"),
     [("silence", "8"), ("refused", "64"), ("wrong-checksum", "32"), ("http", "16"), ("unknown-mode", "2")],
 )
-async def test_a_device_that_cannot_be_reached_keeps_its_old_options(
+async def test_unreachable_device_keeps_old_options(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry, fault: str, feedback: str
 ) -> None:
     before = dict(loaded.options)
@@ -249,7 +247,7 @@ async def test_a_device_that_cannot_be_reached_keeps_its_old_options(
     assert written(sim) == []
 
 
-async def test_what_the_device_holds_otherwise_is_said(
+async def test_options_show_device_settings_and_differences(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
 ) -> None:
     sim.device.mode, sim.device.limit, sim.device.capacity = ControlMode.DRED, 15_000, 12_000
@@ -265,7 +263,7 @@ async def test_what_the_device_holds_otherwise_is_said(
     assert written(sim) == []
 
 
-async def test_without_a_connection_the_interval_is_saved_and_the_rest_waits(
+async def test_interval_is_saved_while_entry_is_not_loaded(
     hass: HomeAssistant, sim: Simulator, entry: MockConfigEntry
 ) -> None:
     before = dict(entry.options)
@@ -287,7 +285,7 @@ async def test_without_a_connection_the_interval_is_saved_and_the_rest_waits(
     await hass.async_block_till_done()
 
 
-async def test_without_a_connection_what_needs_none_is_saved(
+async def test_unchanged_export_options_are_saved_without_device(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     walk = await changing(hass, entry, allow_deactivating=True)
@@ -297,7 +295,7 @@ async def test_without_a_connection_what_needs_none_is_saved(
     assert entry.options["allow_deactivating"] is True
 
 
-async def test_deactivated_is_asked_about_before_it_is_written(
+async def test_deactivated_needs_confirmation_in_options(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
 ) -> None:
     walk = await changing(hass, loaded)
@@ -326,7 +324,7 @@ async def test_deactivated_is_asked_about_before_it_is_written(
     assert loaded.options["export_limit_control_mode"] == "deactivated"
 
 
-async def test_nonsense_is_refused_at_its_field(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+async def test_invalid_option_is_refused_at_its_field(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     walk = UserFlow(hass.config_entries.options, "options")
     await walk.start(loaded.entry_id)
     await walk.submit(scan_interval=4)
@@ -341,7 +339,7 @@ async def test_nonsense_is_refused_at_its_field(hass: HomeAssistant, loaded: Moc
     assert walk.errors == {"min_export_limit": "minimum_above_maximum"}
 
 
-async def test_deactivated_chosen_once_more_reaches_a_device_that_still_limits(
+async def test_deactivated_chosen_again_is_written(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     """Setup writes nothing, and setting a limit takes no mode off: this is the way to do it."""
@@ -355,7 +353,7 @@ async def test_deactivated_chosen_once_more_reaches_a_device_that_still_limits(
     assert sim.device.mode is ControlMode.DEACTIVATED
 
 
-async def test_a_new_interval_polls_nothing_for_an_owner_who_disabled_every_entity(
+async def test_new_interval_polls_nothing_without_entities(
     pass_time: Callable[[float], Awaitable[None]],
     hass: HomeAssistant,
     sim: Simulator,

@@ -26,7 +26,7 @@ async def disable_as(hass: HomeAssistant, user: User) -> None:
     )
 
 
-async def test_who_may_not_control_the_switch_may_not_act(
+async def test_user_without_control_of_switch_is_refused(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     guest = MockUser(groups=[]).add_to_hass(hass)
@@ -36,7 +36,7 @@ async def test_who_may_not_control_the_switch_may_not_act(
     assert sim.requests == []
 
 
-async def test_who_may_control_the_switch_may_act(
+async def test_user_with_control_of_switch_is_allowed(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     allowed = {"entities": {"entity_ids": {"switch.sec1000_export_to_grid": {"control": True}}}}
@@ -48,7 +48,7 @@ async def test_who_may_control_the_switch_may_act(
     assert sim.device.bound_limit == 0
 
 
-async def test_an_administrator_and_an_automation_may_act(
+async def test_administrator_and_automation_are_allowed(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, hass_admin_user: User
 ) -> None:
     await disable_as(hass, hass_admin_user)
@@ -57,14 +57,14 @@ async def test_an_administrator_and_an_automation_may_act(
     assert sim.device.bound_limit == 10_000
 
 
-async def test_a_user_that_is_gone_may_not_act(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+async def test_deleted_user_is_refused(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     with pytest.raises(UnknownUser):
         await hass.services.async_call(
             DOMAIN, "export_disable", {}, blocking=True, context=Context(user_id="gone")
         )
 
 
-async def test_diagnostics_tell_all_but_host_and_name(
+async def test_diagnostics_redact_host_and_name_only(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     hass.config_entries.async_update_entry(
@@ -83,7 +83,7 @@ async def test_diagnostics_tell_all_but_host_and_name(
     assert told["exchanges"][0]["request"] == "00050101430045"
 
 
-async def test_diagnostics_of_an_entry_that_cannot_be_loaded_have_its_frames(
+async def test_diagnostics_of_failed_entry_have_frames(
     hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.inject("wrong-checksum")
@@ -96,7 +96,7 @@ async def test_diagnostics_of_an_entry_that_cannot_be_loaded_have_its_frames(
     assert sim.host not in json.dumps(told)
 
 
-async def test_diagnostics_count_the_outcomes_of_all_requests_not_only_of_those_kept(
+async def test_diagnostics_count_outcomes_of_all_requests(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     for _ in range(EXCHANGES_KEPT):
@@ -108,7 +108,7 @@ async def test_diagnostics_count_the_outcomes_of_all_requests_not_only_of_those_
     assert told["outcomes"] == {"ok": 2 + EXCHANGES_KEPT, "ConnectionFailedError": 3}
 
 
-async def test_it_opens_no_port_and_talks_to_no_other_address(
+async def test_integration_connects_to_device_only(
     pass_time: Callable[[float], Awaitable[None]], hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator
 ) -> None:
     talked_to: set[tuple[Any, Any]] = set()

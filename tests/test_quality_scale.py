@@ -104,20 +104,20 @@ def anchors(document: Path) -> set[str]:
 OURS: Final = rules_of(FOLDER)
 
 
-def test_no_rule_is_left_out_and_none_is_invented() -> None:
+def test_quality_scale_has_every_rule_and_no_other() -> None:
     rules = set().union(*RULES.values())
     assert len(rules) == 54
     assert set(OURS) == rules
 
 
-def test_home_assistant_has_no_rule_that_is_not_known_here() -> None:
+def test_quality_scale_rules_are_those_of_home_assistant() -> None:
     # Not imported: what it needs beyond Home Assistant is not installed.
     peer = Path(components.__path__[0]) / "peblar"
     assert rules_of(peer).keys() <= OURS.keys()
 
 
 @pytest.mark.parametrize("rule", OURS)
-def test_each_rule_is_kept_or_says_why_it_does_not_apply(rule: str) -> None:
+def test_each_rule_is_done_or_exempt_with_reason(rule: str) -> None:
     said = OURS[rule]
     if said != "done":
         assert said.keys() == {"status", "comment"}
@@ -125,7 +125,7 @@ def test_each_rule_is_kept_or_says_why_it_does_not_apply(rule: str) -> None:
         assert said["comment"].strip()
 
 
-def test_each_rule_can_be_pointed_at() -> None:
+def test_each_rule_names_its_evidence() -> None:
     shown = pointed_at()
     assert {tier: set(rules) for tier, rules in shown.items()} == RULES
     for rules in shown.values():
@@ -135,7 +135,7 @@ def test_each_rule_can_be_pointed_at() -> None:
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)]+)\)", DOCUMENT.read_text("utf-8")))))
-def test_what_is_pointed_at_exists(target: str) -> None:
+def test_evidence_of_rules_exists(target: str) -> None:
     if target.startswith("https://"):
         return
     path, _, anchor = target.partition("#")
@@ -145,7 +145,7 @@ def test_what_is_pointed_at_exists(target: str) -> None:
         assert anchor in anchors(document)
 
 
-def test_a_function_or_test_that_is_named_is_in_the_file_that_is_named_with_it() -> None:
+def test_named_function_is_in_named_file() -> None:
     named = re.findall(r"`(\w+)` in \[[^]]+\]\(([^)]+)\)", DOCUMENT.read_text("utf-8"))
     assert named
     for name, path in named:

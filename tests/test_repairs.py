@@ -101,7 +101,7 @@ class TestLimitIsOff:
             await asyncio.sleep(0)
         return entry
 
-    async def test_is_told_with_what_should_hold_and_put_back_by_a_click(
+    async def test_suspended_limit_is_shown_with_target_and_restored(
         self, hass: HomeAssistant, off: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "limit_is_off", off)
@@ -126,7 +126,7 @@ class TestLimitIsOff:
             ("ack-without-effect", "the control mode “Deactivated” instead"),
         ],
     )
-    async def test_that_cannot_be_put_back_is_told_with_the_reason_and_can_be_tried_again(
+    async def test_failed_restore_shows_reason_and_can_be_retried(
         self,
         hass: HomeAssistant,
         off: MockConfigEntry,
@@ -149,7 +149,7 @@ class TestLimitIsOff:
         assert sim.device.bound_limit == 4_320
         assert issue_of(hass, "limit_is_off", off) is None
 
-    async def test_that_came_back_by_itself_meanwhile_needs_nothing(
+    async def test_flow_of_restored_limit_aborts_as_solved(
         self, hass: HomeAssistant, off: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "limit_is_off", off)
@@ -161,7 +161,7 @@ class TestLimitIsOff:
         assert commands(sim) == []
         assert sim.device.bound_limit == 3_000
 
-    async def test_the_newest_wish_is_what_is_shown_and_put_back(
+    async def test_newest_target_is_shown_and_restored(
         self, hass: HomeAssistant, off: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "limit_is_off", off)
@@ -174,7 +174,7 @@ class TestLimitIsOff:
         assert repair.success_text
         assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 0)
 
-    async def test_submitted_twice_is_put_back_once(
+    async def test_two_submits_restore_once(
         self, hass: HomeAssistant, off: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "limit_is_off", off)
@@ -185,7 +185,7 @@ class TestLimitIsOff:
         assert issue_of(hass, "limit_is_off", off) is None
         await repair.submit_finished_flow()
 
-    async def test_is_put_back_also_where_the_window_is_closed_meanwhile(
+    async def test_restore_finishes_after_dialog_is_closed(
         self, hass: HomeAssistant, off: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "limit_is_off", off)
@@ -199,7 +199,7 @@ class TestLimitIsOff:
         assert sim.device.bound_limit == 4_320
 
     @pytest.mark.parametrize("submitted", [False, True])
-    async def test_of_an_entry_that_is_disabled_is_not_put_back_from_here(
+    async def test_disabled_entry_cannot_be_restored(
         self,
         hass: HomeAssistant,
         off: MockConfigEntry,
@@ -217,7 +217,7 @@ class TestLimitIsOff:
         await until(lambda: issue_of(hass, "limit_is_off", off) is None)
         assert sim.device.bound_limit == 4_320
 
-    async def test_of_an_entry_that_is_removed_meanwhile_ends_with_a_reason(
+    async def test_flow_of_removed_entry_aborts(
         self, hass: HomeAssistant, off: MockConfigEntry, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "limit_is_off", off)
@@ -226,7 +226,7 @@ class TestLimitIsOff:
         assert repair.abort_reason == "entry_removed"
         assert issue_of(hass, "limit_was_left_off", off)
 
-    async def test_an_error_of_our_own_brings_the_window_back(
+    async def test_unexpected_error_shows_step_again(
         self,
         hass: HomeAssistant,
         off: MockConfigEntry,
@@ -242,7 +242,7 @@ class TestLimitIsOff:
         assert "our own" in caplog.text
 
 
-class TestDeviceIsSilent:
+class TestDeviceSilent:
     """A device that had enough."""
 
     @pytest.fixture
@@ -261,7 +261,7 @@ class TestDeviceIsSilent:
         sim.requests.clear()
         return loaded
 
-    async def test_is_asked_once_although_it_is_left_alone(
+    async def test_check_sends_one_request_in_back_off(
         self, hass: HomeAssistant, silent: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "device_silent", silent)
@@ -274,7 +274,7 @@ class TestDeviceIsSilent:
         assert issue_of(hass, "device_silent", silent)
         assert get_state(hass, "sensor.sec1000_meter_power").state == "unavailable"
 
-    async def test_that_answers_again_is_polled_as_usual(
+    async def test_device_that_answers_is_polled_as_usual(
         self,
         pass_time: PassTime,
         hass: HomeAssistant,
@@ -295,7 +295,7 @@ class TestDeviceIsSilent:
         await pass_time(31)
         assert commands(sim) == [TELEMETRY]
 
-    async def test_that_serves_no_telemetry_is_found_again(
+    async def test_firmware_without_telemetry_is_found_again(
         self,
         pass_time: PassTime,
         hass: HomeAssistant,
@@ -316,7 +316,7 @@ class TestDeviceIsSilent:
         assert commands(sim) == [READ]
         assert get_state(hass, "sensor.sec1000_export_limit").state == "10.0"
 
-    async def test_an_impatient_owner_does_not_flood_it(
+    async def test_manual_retries_are_rate_limited(
         self,
         hass: HomeAssistant,
         silent: MockConfigEntry,
@@ -333,7 +333,7 @@ class TestDeviceIsSilent:
         assert commands(sim) == [READ] * 3
         assert hass.loop.time() - began >= 2 * quick.manual_retry_interval
 
-    async def test_that_answers_by_itself_meanwhile_needs_nothing(
+    async def test_flow_of_recovered_device_aborts_as_solved(
         self,
         pass_time: PassTime,
         hass: HomeAssistant,
@@ -350,7 +350,7 @@ class TestDeviceIsSilent:
         assert commands(sim) == []
 
     @pytest.mark.parametrize(("end", "told"), [("disable", "entry_not_loaded"), ("remove", "entry_removed")])
-    async def test_of_an_entry_that_ended_meanwhile_is_not_asked(
+    async def test_device_of_unloaded_entry_is_not_asked(
         self,
         hass: HomeAssistant,
         silent: MockConfigEntry,
@@ -372,7 +372,7 @@ class TestDeviceIsSilent:
         assert commands(sim) == []
 
 
-class TestDeviceIsSilentAtSetup:
+class TestDeviceSilentAtSetup:
     """A device that never answered since the start."""
 
     @pytest.fixture
@@ -393,7 +393,7 @@ class TestDeviceIsSilentAtSetup:
         sim.requests.clear()
         return entry
 
-    async def test_is_asked_once_and_set_up_if_it_answers(
+    async def test_check_sets_entry_up_if_device_answers(
         self, hass: HomeAssistant, waiting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "device_silent", waiting)
@@ -409,7 +409,7 @@ class TestDeviceIsSilentAtSetup:
         assert issue_of(hass, "device_silent", waiting) is None
         assert get_state(hass, "sensor.sec1000_meter_power").state != "unavailable"
 
-    async def test_of_an_entry_that_is_disabled_is_not_waited_for(
+    async def test_issue_of_disabled_entry_is_cleared(
         self, hass: HomeAssistant, waiting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         await hass.config_entries.async_set_disabled_by(waiting.entry_id, ConfigEntryDisabler.USER)
@@ -418,7 +418,7 @@ class TestDeviceIsSilentAtSetup:
         assert commands(sim) == []
         assert issue_of(hass, "device_silent", waiting) is None
 
-    async def test_that_home_assistant_sets_up_meanwhile_is_not_set_up_twice(
+    async def test_entry_set_up_meanwhile_is_not_set_up_twice(
         self, hass: HomeAssistant, waiting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "device_silent", waiting)
@@ -430,7 +430,7 @@ class TestDeviceIsSilentAtSetup:
         assert repair.success_text
         assert commands(sim) == [READ, READ, TELEMETRY]
 
-    async def test_that_fails_again_in_the_middle_of_setup_is_told(
+    async def test_failure_during_setup_shows_reason(
         self, hass: HomeAssistant, waiting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "device_silent", waiting)
@@ -469,7 +469,7 @@ class TestLimitKeepsDrifting:
         sim.requests.clear()
         return loaded
 
-    async def test_is_put_back_once_more(
+    async def test_drifted_limit_is_corrected_once_more(
         self, hass: HomeAssistant, drifting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "limit_keeps_drifting", drifting)
@@ -484,7 +484,7 @@ class TestLimitKeepsDrifting:
         assert get_state(hass, "sensor.sec1000_set_export_limit_feedback").state == "1"
         assert issue_of(hass, "limit_keeps_drifting", drifting) is None
 
-    async def test_is_kept_where_that_is_wished(
+    async def test_device_setting_is_kept_as_target(
         self,
         pass_time: PassTime,
         hass: HomeAssistant,
@@ -502,7 +502,7 @@ class TestLimitKeepsDrifting:
         assert sim.device.bound_limit == 8_000
         assert issue_of(hass, "limit_keeps_drifting", drifting) is None
 
-    async def test_is_kept_with_its_mode_and_capacity(
+    async def test_kept_setting_includes_mode_and_capacity(
         self, hass: HomeAssistant, drifting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "limit_keeps_drifting", drifting)
@@ -516,7 +516,7 @@ class TestLimitKeepsDrifting:
         assert (sim.device.mode, sim.device.limit, sim.device.capacity) == (ControlMode.RCR, 8_000, 20_000)
 
     @pytest.mark.parametrize("what", ["deactivated", "above the maximum"])
-    async def test_what_must_not_be_kept_is_not_offered(
+    async def test_keep_is_not_offered_for_unacceptable_setting(
         self,
         hass: HomeAssistant,
         drifting: MockConfigEntry,
@@ -535,7 +535,7 @@ class TestLimitKeepsDrifting:
         assert repair.success_text
         assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 3_000)
 
-    async def test_what_must_not_be_kept_any_more_is_refused(
+    async def test_keep_is_refused_for_setting_changed_meanwhile(
         self, hass: HomeAssistant, drifting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "limit_keeps_drifting", drifting)
@@ -550,7 +550,7 @@ class TestLimitKeepsDrifting:
         assert drifting.options["export_limit_control_mode"] == "value"
         assert issue_of(hass, "limit_keeps_drifting", drifting)
 
-    async def test_that_cannot_be_put_back_is_told_and_can_be_tried_again(
+    async def test_failed_write_shows_reason_and_can_be_retried(
         self, hass: HomeAssistant, drifting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "limit_keeps_drifting", drifting)
@@ -567,7 +567,7 @@ class TestLimitKeepsDrifting:
         assert repair.success_text
         assert sim.device.bound_limit == 3_000
 
-    async def test_that_holds_what_it_should_meanwhile_needs_nothing(
+    async def test_flow_of_corrected_drift_aborts_as_solved(
         self, hass: HomeAssistant, drifting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "limit_keeps_drifting", drifting)
@@ -580,7 +580,7 @@ class TestLimitKeepsDrifting:
         assert sim.device.bound_limit == 5_000
         assert issue_of(hass, "limit_keeps_drifting", drifting) is None
 
-    async def test_submitted_twice_is_written_once(
+    async def test_two_submits_write_once(
         self, hass: HomeAssistant, drifting: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "limit_keeps_drifting", drifting)
@@ -592,7 +592,7 @@ class TestLimitKeepsDrifting:
         ("end", "told"),
         [("disable", "entry_not_loaded"), ("unload", "entry_not_loaded"), ("remove", "entry_removed")],
     )
-    async def test_of_an_entry_that_ended_meanwhile_is_not_touched(
+    async def test_device_of_unloaded_entry_is_not_written(
         self,
         hass: HomeAssistant,
         drifting: MockConfigEntry,
@@ -639,7 +639,7 @@ class TestLimitWasLeftOff:
         sim.requests.clear()
         return entry
 
-    async def test_is_put_back_by_a_click(
+    async def test_limit_of_removed_entry_is_restored(
         self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "limit_was_left_off", left)
@@ -656,7 +656,7 @@ class TestLimitWasLeftOff:
         assert sim.device.sum_of_phases is False
         assert issue_of(hass, "limit_was_left_off", left) is None
 
-    async def test_that_cannot_be_put_back_is_told_and_can_be_tried_again(
+    async def test_failed_write_shows_reason_and_can_be_retried(
         self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "limit_was_left_off", left)
@@ -672,7 +672,7 @@ class TestLimitWasLeftOff:
         assert repair.success_text
         assert sim.device.bound_limit == 4_320
 
-    async def test_all_that_is_needed_to_put_it_back_outlives_a_restart(
+    async def test_target_of_removed_entry_survives_restart(
         self,
         hass: HomeAssistant,
         left: MockConfigEntry,
@@ -684,7 +684,7 @@ class TestLimitWasLeftOff:
         assert stored["issue_id"] == f"limit_was_left_off_{left.entry_id}"
         assert stored["data"] == {**PENDING, "host": sim.host, "port": sim.port}
 
-    async def test_a_device_that_holds_it_already_is_not_written_to(
+    async def test_device_that_matches_target_is_not_written(
         self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         sim.clear_faults()
@@ -695,7 +695,7 @@ class TestLimitWasLeftOff:
         assert repair.success_text
         assert commands(sim) == [READ]
 
-    async def test_another_setting_that_limits_is_overwritten_only_after_a_question(
+    async def test_other_limit_is_overwritten_only_after_confirmation(
         self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         sim.clear_faults()
@@ -721,7 +721,7 @@ class TestLimitWasLeftOff:
         assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_320)
         assert issue_of(hass, "limit_was_left_off", left) is None
 
-    async def test_is_forgotten_where_its_owner_has_set_it(
+    async def test_issue_is_cleared_where_user_has_set_limit(
         self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "limit_was_left_off", left)
@@ -733,7 +733,7 @@ class TestLimitWasLeftOff:
         assert commands(sim) == []
         assert issue_of(hass, "limit_was_left_off", left) is None
 
-    async def test_of_a_device_that_has_an_entry_again_is_set_there(
+    async def test_device_with_new_entry_is_not_written(
         self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "limit_was_left_off", left)
@@ -752,7 +752,7 @@ class TestLimitWasLeftOff:
         assert commands(sim) == []
         assert issue_of(hass, "limit_was_left_off", left)
 
-    async def test_submitted_twice_is_written_once(
+    async def test_two_submits_write_once(
         self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repair = await open_repair(hass, client, "limit_was_left_off", left)
@@ -762,7 +762,7 @@ class TestLimitWasLeftOff:
         assert commands(sim).count(WRITE) == 1
         assert sim.device.bound_limit == 4_320
 
-    async def test_in_two_windows_at_once_is_written_once(
+    async def test_two_flows_at_once_write_once(
         self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         repairs = [await open_repair(hass, client, "limit_was_left_off", left) for _ in range(2)]
@@ -774,7 +774,7 @@ class TestLimitWasLeftOff:
         assert commands(sim).count(WRITE) == 1
         assert issue_of(hass, "limit_was_left_off", left) is None
 
-    async def test_solved_in_another_window_meanwhile_needs_nothing(
+    async def test_flow_aborts_where_another_flow_solved_it(
         self, hass: HomeAssistant, left: MockConfigEntry, sim: Simulator, client: Client
     ) -> None:
         first, second = [await open_repair(hass, client, "limit_was_left_off", left) for _ in range(2)]
@@ -787,7 +787,7 @@ class TestLimitWasLeftOff:
         assert commands(sim) == []
 
 
-async def test_without_the_integration_only_its_owner_can_say_that_a_limit_is_set(
+async def test_without_integration_issue_can_only_be_confirmed(
     hass: HomeAssistant, client: Client, sim: Simulator
 ) -> None:
     """After a restart without any entry, Home Assistant does not load the integration."""
@@ -814,7 +814,7 @@ async def test_without_the_integration_only_its_owner_can_say_that_a_limit_is_se
     assert "add the device again" in repair.text
 
 
-async def test_an_issue_that_has_no_flow_here_is_only_confirmed(
+async def test_issue_without_flow_is_only_confirmed(
     hass: HomeAssistant, loaded: MockConfigEntry, client: Client
 ) -> None:
     ir.async_create_issue(

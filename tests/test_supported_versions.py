@@ -16,10 +16,10 @@ def promised() -> str:
     return minimum
 
 
-def test_the_oldest_home_assistant_that_hacs_installs_on_is_tested(promised: str) -> None:
+def test_minimum_home_assistant_of_hacs_is_tested(promised: str) -> None:
     locked = (CHECKOUT / "requirements-oldest.txt").read_text()
     assert re.findall(r"^homeassistant==(\S+)", locked, re.MULTILINE) == [promised], "run scripts/lock"
 
 
-def test_the_readme_tells_the_oldest_home_assistant(promised: str) -> None:
+def test_readme_names_minimum_home_assistant(promised: str) -> None:
     assert f"Home Assistant {promised} or newer" in (CHECKOUT / "README.md").read_text()

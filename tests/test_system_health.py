@@ -34,7 +34,9 @@ async def information(hass: HomeAssistant) -> dict[str, Any]:
     return shown
 
 
-async def test_a_device_that_is_well(hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator) -> None:
+async def test_health_of_answering_device(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
     sim.requests.clear()
     shown = await information(hass)
     assert sim.requests == []
@@ -51,7 +53,7 @@ async def test_a_device_that_is_well(hass: HomeAssistant, loaded: MockConfigEntr
     }
 
 
-async def test_a_device_that_had_enough(
+async def test_health_of_device_in_back_off(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     answered_at = (await information(hass))["oldest_answer"]
@@ -68,7 +70,7 @@ async def test_a_device_that_had_enough(
     assert int(failed) == int(asked) - 2
 
 
-async def test_firmware_without_telemetry_answers(
+async def test_health_of_firmware_without_telemetry(
     hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.inject("no-telemetry")
@@ -77,7 +79,7 @@ async def test_firmware_without_telemetry_answers(
     assert (shown["answering"], shown["without_telemetry"]) == (1, 1)
 
 
-async def test_a_limit_that_is_off(
+async def test_health_counts_limit_being_restored(
     hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, hass_storage: dict[str, Any]
 ) -> None:
     sim.device.mode = ControlMode.DEACTIVATED
@@ -88,7 +90,9 @@ async def test_a_limit_that_is_off(
     assert (shown["restoring"], shown["answering"], shown["oldest_answer"]) == (1, 0, "–")
 
 
-async def test_devices_are_told_in_sum(hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator) -> None:
+async def test_health_counts_devices_and_names_none(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
     async with Simulator(overload=False) as second:
         for name, disabled_by in (("Barn", None), ("Shed", ConfigEntryDisabler.USER)):
             other = entry_of(second, name)
@@ -105,14 +109,14 @@ async def test_devices_are_told_in_sum(hass: HomeAssistant, loaded: MockConfigEn
         assert sim.host not in str(shown)
 
 
-async def test_without_a_device_there_is_no_answer(hass: HomeAssistant) -> None:
+async def test_health_without_device(hass: HomeAssistant) -> None:
     assert await async_setup_component(hass, DOMAIN, {})
     shown = await information(hass)
     assert shown["devices"] == 0
     assert shown["oldest_answer"] == "–"
 
 
-async def test_the_page_gets_it_with_a_date_that_it_can_show(
+async def test_health_page_gets_a_date(
     hass: HomeAssistant, loaded: MockConfigEntry, hass_ws_client: WebSocketGenerator
 ) -> None:
     assert await async_setup_component(hass, SYSTEM_HEALTH, {})

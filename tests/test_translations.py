@@ -44,9 +44,7 @@ def placeholders(text: str) -> list[str]:
     return [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
 
 
-async def test_every_action_and_each_of_its_fields_is_explained(
-    hass: HomeAssistant, loaded: MockConfigEntry
-) -> None:
+async def test_every_action_and_field_is_described(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     assert set(ACTIONS) == set(hass.services.async_services_for_domain(DOMAIN))
     assert set(ACTIONS) == set(ENGLISH["services"]) == set(ICONS["services"])
     for action, described in ACTIONS.items():
@@ -83,14 +81,14 @@ async def test_every_entity_has_a_translated_name_and_an_icon(
         assert icons.keys() <= met[platform]
 
 
-def test_no_icon_of_a_state_repeats_the_usual_one() -> None:
+def test_icon_of_a_state_differs_from_the_default() -> None:
     for entities in ICONS["entity"].values():
         for key, icons in entities.items():
             assert icons["default"] not in icons.get("state", {}).values(), key
 
 
 @pytest.mark.parametrize("file", LANGUAGES, ids=[file.stem for file in LANGUAGES])
-def test_every_text_can_be_shown(file: Path) -> None:
+def test_every_text_has_valid_placeholders(file: Path) -> None:
     """Addresses belong into placeholders, and a placeholder in single quotes is not filled in."""
     for keys, text in texts(read(file)):
         assert cv.string_with_no_html(text) == text

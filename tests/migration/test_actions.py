@@ -42,7 +42,7 @@ async def named(hass: HomeAssistant, sim: Simulator, name: str) -> MockConfigEnt
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-async def test_each_action_takes_a_device(hass: HomeAssistant, device: Simulator, action: str) -> None:
+async def test_each_action_accepts_device_name(hass: HomeAssistant, device: Simulator, action: str) -> None:
     await move_in(hass, older_entry())
     data = {"limit": 5} if action.startswith("set_") and action != "set_datetime" else {}
     await act(hass, action, device="device_1", **data)
@@ -65,7 +65,7 @@ async def test_each_action_takes_a_device(hass: HomeAssistant, device: Simulator
         ("17", 17),
     ],
 )
-async def test_a_device_is_found_by_its_name_and_by_what_entity_ids_make_of_it(
+async def test_device_is_found_by_name_and_by_its_slug(
     hass: HomeAssistant, sim: Simulator, barn: Simulator, name: str, device: str
 ) -> None:
     await named(hass, sim, name)
@@ -76,13 +76,13 @@ async def test_a_device_is_found_by_its_name_and_by_what_entity_ids_make_of_it(
     assert barn.device.limit == 0
 
 
-async def test_an_empty_device_is_none(hass: HomeAssistant, device: Simulator) -> None:
+async def test_empty_device_name_is_ignored(hass: HomeAssistant, device: Simulator) -> None:
     await move_in(hass, older_entry())
     await act(hass, "export_disable", device="")
     assert device.device.limit == 0
 
 
-async def test_a_device_that_is_not_known_is_refused_and_the_known_are_named(
+async def test_unknown_device_name_is_refused_with_known_ones(
     hass: HomeAssistant, sim: Simulator, barn: Simulator
 ) -> None:
     await named(hass, sim, "Device 1")
@@ -92,13 +92,13 @@ async def test_a_device_that_is_not_known_is_refused_and_the_known_are_named(
     assert (sim.device.limit, barn.device.limit) == (10_000, 10_000)
 
 
-async def test_without_any_entry_a_device_is_not_asked_for(hass: HomeAssistant) -> None:
+async def test_device_name_without_any_entry_is_refused(hass: HomeAssistant) -> None:
     assert await async_setup_component(hass, DOMAIN, {})
     with pytest.raises(ServiceValidationError, match="No GoodWe SEC1000/S is set up"):
         await act(hass, "export_disable", device="attic")
 
 
-async def test_a_name_that_two_devices_have_is_refused_unless_the_id_tells_which(
+async def test_ambiguous_device_name_needs_entry_id(
     hass: HomeAssistant, sim: Simulator, barn: Simulator
 ) -> None:
     first = await named(hass, sim, "Device 1")
@@ -113,7 +113,7 @@ async def test_a_name_that_two_devices_have_is_refused_unless_the_id_tells_which
     assert sim.device.limit == 0
 
 
-async def test_name_and_id_must_mean_the_same_device(
+async def test_device_name_and_entry_id_must_agree(
     hass: HomeAssistant, sim: Simulator, barn: Simulator
 ) -> None:
     house = await named(hass, sim, "House")
@@ -129,7 +129,7 @@ async def test_name_and_id_must_mean_the_same_device(
     assert sim.device.limit == 0
 
 
-async def test_a_script_made_for_the_older_integration_runs(hass: HomeAssistant, device: Simulator) -> None:
+async def test_script_of_older_integration_runs(hass: HomeAssistant, device: Simulator) -> None:
     await move_in(hass, older_entry())
     seven = {
         "service": "goodwe_sec1000.set_export_limit",
@@ -140,7 +140,7 @@ async def test_a_script_made_for_the_older_integration_runs(hass: HomeAssistant,
     assert device.device.limit == 7_000
 
 
-async def test_a_card_may_give_the_limit_as_a_template(hass: HomeAssistant, device: Simulator) -> None:
+async def test_limit_from_card_may_be_template(hass: HomeAssistant, device: Simulator) -> None:
     """Home Assistant renders no templates in the actions of cards; the older integration did it itself."""
     await move_in(hass, older_entry())
     hass.states.async_set("input_number.export_limit", "6.5")
@@ -152,7 +152,7 @@ async def test_a_card_may_give_the_limit_as_a_template(hass: HomeAssistant, devi
     "limit",
     ["{{ states('input_number.none') }}", "{{ 'x' | float }}", "{{ 1 +", "{% if %}", "{{ 'a' * }}", "{#"],
 )
-async def test_a_template_that_renders_no_number_is_refused(
+async def test_template_that_renders_no_number_is_refused(
     hass: HomeAssistant, device: Simulator, limit: str
 ) -> None:
     await move_in(hass, older_entry())
@@ -161,6 +161,6 @@ async def test_a_template_that_renders_no_number_is_refused(
     assert device.device.limit == 10_000
 
 
-async def test_system_started_is_gone(hass: HomeAssistant, device: Simulator) -> None:
+async def test_action_system_started_is_gone(hass: HomeAssistant, device: Simulator) -> None:
     await move_in(hass, older_entry())
     assert sorted(hass.services.async_services_for_domain(DOMAIN)) == sorted(ACTIONS)

@@ -9,16 +9,14 @@ from tests.flow_steps import start_setup
 from .older import move_in, older_entry
 
 
-async def test_a_device_that_moved_in_is_not_set_up_twice(hass: HomeAssistant, device: Simulator) -> None:
+async def test_migrated_device_is_not_set_up_twice(hass: HomeAssistant, device: Simulator) -> None:
     await move_in(hass, older_entry())
     walk = await start_setup(hass)
     await walk.submit(name="Again", host=" 127.0.0.1 ", port=device.port)
     assert walk.outcome == "already_configured"
 
 
-async def test_nor_is_one_that_is_disabled_and_has_not_moved_in_yet(
-    hass: HomeAssistant, device: Simulator
-) -> None:
+async def test_device_to_be_migrated_is_not_set_up_twice(hass: HomeAssistant, device: Simulator) -> None:
     entry = older_entry({"host": "127.0.0.1"}, host="192.0.2.1")
     entry.add_to_hass(hass)
     await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
@@ -27,7 +25,7 @@ async def test_nor_is_one_that_is_disabled_and_has_not_moved_in_yet(
     assert walk.outcome == "already_configured"
 
 
-async def test_an_entry_without_a_host_keeps_nobody_out(hass: HomeAssistant, sim: Simulator) -> None:
+async def test_entry_without_host_blocks_no_address(hass: HomeAssistant, sim: Simulator) -> None:
     entry = older_entry(host=None)
     entry.add_to_hass(hass)
     await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
@@ -36,7 +34,7 @@ async def test_an_entry_without_a_host_keeps_nobody_out(hass: HomeAssistant, sim
     assert walk.step == "export_limits"
 
 
-async def test_another_device_can_be_set_up_beside_one_that_moved_in(
+async def test_another_device_can_be_set_up_beside_migrated_one(
     hass: HomeAssistant, device: Simulator
 ) -> None:
     await move_in(hass, older_entry())

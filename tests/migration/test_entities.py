@@ -56,7 +56,7 @@ def older(hass: HomeAssistant, prefix: str = "sec1000_device_1", **data: Any) ->
     ("prefix", "with_name"),
     [("sec1000_device_1", True), ("sec1000_device_1", False), ("sec1000", False), ("my_own", True)],
 )
-async def test_every_entity_keeps_its_id_and_goes_on_living(
+async def test_every_entity_keeps_its_id_and_is_updated(
     hass: HomeAssistant, device: Simulator, prefix: str, with_name: bool
 ) -> None:
     entry = older(hass, prefix, include_device_name_in_entity=with_name)
@@ -75,7 +75,7 @@ async def test_every_entity_keeps_its_id_and_goes_on_living(
     assert added == {f"{platform}.device_1_{key}" for platform, keys in NEW.items() for key in keys}
 
 
-async def test_measured_values_read_as_they_did(hass: HomeAssistant, device: Simulator) -> None:
+async def test_measured_values_are_unchanged(hass: HomeAssistant, device: Simulator) -> None:
     entry = older(hass)
     await move_in(hass, entry)
     for entity in ENTITIES:
@@ -99,7 +99,7 @@ async def test_powers_stay_in_kilowatts_with_three_decimals(hass: HomeAssistant,
 
 
 @pytest.mark.parametrize(("unit", "state"), [("W", "-351"), ("MW", "-0.000351"), ("kW", "-0.351")])
-async def test_a_unit_that_the_user_chose_stays(
+async def test_unit_chosen_by_user_is_kept(
     hass: HomeAssistant, device: Simulator, unit: str, state: str
 ) -> None:
     entry = older(hass)
@@ -116,7 +116,7 @@ async def test_a_unit_that_the_user_chose_stays(
     assert options["display_precision"] == 1
 
 
-async def test_the_user_can_choose_watts_afterwards(hass: HomeAssistant, device: Simulator) -> None:
+async def test_user_can_choose_watts_afterwards(hass: HomeAssistant, device: Simulator) -> None:
     entry = older(hass)
     await move_in(hass, entry)
     er.async_get(hass).async_update_entity_options(
@@ -128,7 +128,7 @@ async def test_the_user_can_choose_watts_afterwards(hass: HomeAssistant, device:
     assert get_state(hass, "sensor.sec1000_device_1_p1").attributes["unit_of_measurement"] == "W"
 
 
-async def test_a_threshold_in_kilowatts_still_holds(hass: HomeAssistant, device: Simulator) -> None:
+async def test_threshold_in_kilowatts_still_works(hass: HomeAssistant, device: Simulator) -> None:
     await move_in(hass, older(hass))
     automation = {
         "triggers": [
@@ -165,9 +165,7 @@ async def test_a_threshold_in_kilowatts_still_holds(hass: HomeAssistant, device:
     assert get_state(hass, "binary_sensor.device_1_export_state").state == "off"
 
 
-async def test_on_and_off_sensors_live_on_beside_the_binary_ones(
-    hass: HomeAssistant, device: Simulator
-) -> None:
+async def test_legacy_sensors_stay_beside_binary_sensors(hass: HomeAssistant, device: Simulator) -> None:
     entry = older(hass)
     device.device.limit = 0
     await move_in(hass, entry)
@@ -177,7 +175,7 @@ async def test_on_and_off_sensors_live_on_beside_the_binary_ones(
     assert get_state(hass, "binary_sensor.device_1_module_started").state == "on"
 
 
-async def test_they_do_not_come_where_they_were_not_or_were_deleted(
+async def test_legacy_sensors_are_not_added_anew(
     hass: HomeAssistant, device: Simulator, loaded: MockConfigEntry
 ) -> None:
     assert hass.states.get("sensor.sec1000_export_state") is None
@@ -196,7 +194,7 @@ async def test_they_do_not_come_where_they_were_not_or_were_deleted(
     assert hass.states.get("sensor.sec1000_device_1_export_state") is None
 
 
-async def test_they_are_unavailable_when_the_binary_ones_are(
+async def test_legacy_sensors_are_unavailable_with_binary_ones(
     pass_time: PassTime, hass: HomeAssistant, device: Simulator
 ) -> None:
     await move_in(hass, older(hass))
@@ -208,7 +206,7 @@ async def test_they_are_unavailable_when_the_binary_ones_are(
     assert get_state(hass, "sensor.sec1000_device_1_modul_started").state == "on"
 
 
-async def test_a_device_that_is_away_at_the_first_start_loses_no_entity(
+async def test_unreachable_device_at_first_start_loses_no_entity(
     hass: HomeAssistant, device: Simulator
 ) -> None:
     await device.stop()
@@ -224,9 +222,7 @@ async def test_a_device_that_is_away_at_the_first_start_loses_no_entity(
     assert get_state(hass, "sensor.sec1000_device_1_p1").state == "0.295"
 
 
-async def test_what_the_user_changed_on_entities_and_device_stays(
-    hass: HomeAssistant, device: Simulator
-) -> None:
+async def test_user_changes_on_entities_and_device_are_kept(hass: HomeAssistant, device: Simulator) -> None:
     entry = older(hass)
     registry = er.async_get(hass)
     [before] = devices_of(hass, entry)
@@ -256,9 +252,7 @@ async def test_what_the_user_changed_on_entities_and_device_stays(
     assert (after.id, after.name_by_user, after.area_id) == (before.id, "Powerhouse", "cellar")
 
 
-async def test_the_device_does_not_go_on_naming_the_older_integration(
-    hass: HomeAssistant, device: Simulator
-) -> None:
+async def test_device_loses_version_of_older_integration(hass: HomeAssistant, device: Simulator) -> None:
     entry = older(hass)
     await move_in(hass, entry)
     [after] = devices_of(hass, entry)
@@ -267,7 +261,7 @@ async def test_the_device_does_not_go_on_naming_the_older_integration(
     assert (after.sw_version, after.configuration_url) == (None, None)
 
 
-async def test_two_entries_move_in_side_by_side(hass: HomeAssistant, device: Simulator) -> None:
+async def test_two_entries_migrate_side_by_side(hass: HomeAssistant, device: Simulator) -> None:
     first = older(hass)
     second = older(hass, "sec1000_barn", device_name="Barn", host="localhost")
     before = {**registered(hass, first), **registered(hass, second)}
@@ -281,9 +275,7 @@ async def test_two_entries_move_in_side_by_side(hass: HomeAssistant, device: Sim
             assert after[entity.entity_id(prefix)].id == before[entity.entity_id(prefix)].id
 
 
-async def test_an_entity_that_is_not_known_here_is_left_to_its_owner(
-    hass: HomeAssistant, device: Simulator
-) -> None:
+async def test_unknown_entity_keeps_its_unique_id(hass: HomeAssistant, device: Simulator) -> None:
     entry = older(hass)
     unknown = er.async_get(hass).async_get_or_create(
         "sensor", DOMAIN, older_unique_id(entry, "something"), config_entry=entry
@@ -295,9 +287,7 @@ async def test_an_entity_that_is_not_known_here_is_left_to_its_owner(
     assert after[foreign.entity_id].unique_id == "v1"
 
 
-async def test_killed_before_the_registry_was_written_the_next_start_loses_nothing(
-    hass: HomeAssistant, device: Simulator
-) -> None:
+async def test_kill_before_registry_is_written_loses_nothing(hass: HomeAssistant, device: Simulator) -> None:
     """The entry is on disk as version 2 a second later, the registry as it was for three more minutes."""
     entry = older_entry()
     await move_in(hass, entry)
@@ -314,9 +304,7 @@ async def test_killed_before_the_registry_was_written_the_next_start_loses_nothi
     assert get_state(hass, "sensor.sec1000_device_1_export_state").state == "on"
 
 
-async def test_killed_before_the_entry_was_written_the_next_start_does_the_rest(
-    hass: HomeAssistant, device: Simulator
-) -> None:
+async def test_kill_before_entry_is_written_repeats_migration(hass: HomeAssistant, device: Simulator) -> None:
     entry = older(hass, max_export_limit=50.0)
     await move_in(hass, entry)
     options, entities = dict(entry.options), registered(hass, entry)
@@ -334,7 +322,7 @@ async def test_killed_before_the_entry_was_written_the_next_start_does_the_rest(
 
 
 @pytest.mark.parametrize("older_first", [True, False])
-async def test_of_two_entities_for_one_thing_the_one_with_the_history_stays(
+async def test_duplicate_entity_with_history_is_kept(
     hass: HomeAssistant, device: Simulator, freezer: FrozenDateTimeFactory, older_first: bool
 ) -> None:
     """Files of the older integration were put back for a while, and it registered everything anew."""

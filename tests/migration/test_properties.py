@@ -38,7 +38,7 @@ _MODES: Final = {0: "deactivated", 1: "dred", 2: "rcr", 3: "value"}
 
 @patiently
 @given(OLDER, STORED, st.booleans())
-def test_whatever_it_was_it_is_allowed_now(
+def test_migrated_settings_are_always_valid(
     older: Mapping[str, Any], stored: Mapping[str, Any], shared_store: bool
 ) -> None:
     settings = settings_from(older, stored, shared_store=shared_store)
@@ -55,7 +55,7 @@ def test_whatever_it_was_it_is_allowed_now(
 
 @patiently
 @given(OLDER, st.booleans())
-def test_what_is_not_told_is_as_it_was(older: Mapping[str, Any], shared_store: bool) -> None:
+def test_settings_without_correction_are_unchanged(older: Mapping[str, Any], shared_store: bool) -> None:
     settings = settings_from(older, {}, shared_store=shared_store)
     told = {correction.setting for correction in settings.corrections}
     values = {"device_name": settings.data["name"], "host": settings.data["host"], **settings.options}
@@ -67,9 +67,7 @@ def test_what_is_not_told_is_as_it_was(older: Mapping[str, Any], shared_store: b
 
 @patiently
 @given(OLDER, STORED)
-def test_with_several_entries_no_limit_is_higher_than_with_one(
-    older: Mapping[str, Any], stored: Mapping[str, Any]
-) -> None:
+def test_shared_store_never_raises_a_limit(older: Mapping[str, Any], stored: Mapping[str, Any]) -> None:
     one = settings_from(older, stored, shared_store=False).options
     shared_store = settings_from(older, stored, shared_store=True).options
     for key in ("min_export_limit", "max_export_limit"):
@@ -78,7 +76,7 @@ def test_with_several_entries_no_limit_is_higher_than_with_one(
 
 @patiently
 @given(OLDER, STORED, st.booleans())
-def test_done_again_it_is_the_same(
+def test_migration_is_idempotent(
     older: Mapping[str, Any], stored: Mapping[str, Any], shared_store: bool
 ) -> None:
     first = settings_from(older, stored, shared_store=shared_store)

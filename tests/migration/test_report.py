@@ -25,7 +25,7 @@ def issue_of(hass: HomeAssistant, entry: MockConfigEntry) -> ir.IssueEntry | Non
 
 
 @pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
-async def test_the_owner_reads_it_and_submits_and_it_is_gone(
+async def test_confirmed_report_is_gone_for_good(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, device: Simulator
 ) -> None:
     assert await async_setup_component(hass, "repairs", {})
@@ -67,7 +67,7 @@ async def test_report_is_raised_again_until_it_is_confirmed(hass: HomeAssistant,
     assert again.translation_placeholders == first.translation_placeholders
 
 
-async def test_ended_before_the_entry_was_written_all_is_as_it_was(
+async def test_failed_migration_leaves_entry_unchanged(
     hass: HomeAssistant, device: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = older_entry(min_export_limit=-5.0)
@@ -85,14 +85,14 @@ async def test_ended_before_the_entry_was_written_all_is_as_it_was(
     assert issue_of(hass, entry) is None
 
 
-async def test_the_log_tells_it_too(
+async def test_report_is_logged(
     hass: HomeAssistant, device: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     await move_in(hass, older_entry(max_export_limit=50.0))
     assert "Maximum export limit: `50.0` → 30.00 kW" in caplog.text
 
 
-async def test_a_new_entry_is_told_nothing_and_leaves_no_file(
+async def test_new_entry_has_no_report_and_no_file(
     hass: HomeAssistant, hass_storage: dict[str, Any], loaded: MockConfigEntry
 ) -> None:
     assert issue_of(hass, loaded) is None

@@ -37,7 +37,7 @@ def told(hass: HomeAssistant, entry_id: str) -> list[str]:
     return [line.removeprefix("- ") for line in placeholders["corrections"].splitlines()]
 
 
-async def test_an_entry_moves_in_as_it_is_and_nothing_is_told(hass: HomeAssistant, device: Simulator) -> None:
+async def test_valid_entry_migrates_without_report(hass: HomeAssistant, device: Simulator) -> None:
     entry = older_entry()
     await move_in(hass, entry)
     assert (entry.version, entry.minor_version, entry.unique_id) == (2, 1, None)
@@ -56,7 +56,7 @@ async def test_an_entry_moves_in_as_it_is_and_nothing_is_told(hass: HomeAssistan
     assert told(hass, entry.entry_id) == []
 
 
-async def test_an_entry_of_a_later_version_is_left_alone(hass: HomeAssistant, device: Simulator) -> None:
+async def test_entry_of_later_version_is_refused(hass: HomeAssistant, device: Simulator) -> None:
     entry = MockConfigEntry(domain=DOMAIN, version=3, data={"new": True})
     entry.add_to_hass(hass)
     assert not await hass.config_entries.async_setup(entry.entry_id)
@@ -64,12 +64,12 @@ async def test_an_entry_of_a_later_version_is_left_alone(hass: HomeAssistant, de
     assert (entry.version, entry.data) == (3, {"new": True})
 
 
-async def test_moving_in_writes_nothing_to_the_device(hass: HomeAssistant, device: Simulator) -> None:
+async def test_migration_writes_nothing_to_device(hass: HomeAssistant, device: Simulator) -> None:
     await move_in(hass, older_entry(max_export_limit=5.0))
     assert {request.frame.command for request in device.requests if request.frame} == READS
 
 
-async def test_the_port_is_the_one_that_the_older_integration_knew(hass: HomeAssistant) -> None:
+async def test_migrated_port_is_default(hass: HomeAssistant) -> None:
     entry = older_entry(host="192.0.2.1")
     entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entry.entry_id)
@@ -77,7 +77,7 @@ async def test_the_port_is_the_one_that_the_older_integration_knew(hass: HomeAss
     assert entry.state is ConfigEntryState.SETUP_RETRY
 
 
-async def test_options_go_before_data(hass: HomeAssistant, device: Simulator) -> None:
+async def test_older_options_override_data(hass: HomeAssistant, device: Simulator) -> None:
     entry = older_entry(
         {
             "device_name": "Device 1",
@@ -108,16 +108,14 @@ async def test_options_go_before_data(hass: HomeAssistant, device: Simulator) ->
 
 
 @pytest.mark.parametrize(("number", "key"), [(1, "dred"), (2, "rcr"), (3, "value")])
-async def test_the_control_mode_stays(hass: HomeAssistant, device: Simulator, number: int, key: str) -> None:
+async def test_control_mode_is_kept(hass: HomeAssistant, device: Simulator, number: int, key: str) -> None:
     entry = older_entry(export_limit_control_mode=number)
     await move_in(hass, entry)
     assert entry.options["export_limit_control_mode"] == key
     assert told(hass, entry.entry_id) == []
 
 
-async def test_deactivated_stays_and_its_owner_is_told_what_that_means(
-    hass: HomeAssistant, device: Simulator
-) -> None:
+async def test_deactivated_is_kept_and_reported(hass: HomeAssistant, device: Simulator) -> None:
     entry = older_entry(export_limit_control_mode=0)
     await move_in(hass, entry)
     assert entry.options["export_limit_control_mode"] == "deactivated"
@@ -219,7 +217,7 @@ async def test_deactivated_stays_and_its_owner_is_told_what_that_means(
         ),
     ],
 )
-async def test_what_is_not_allowed_is_brought_to_what_is_and_named(
+async def test_invalid_setting_is_corrected_and_reported(
     hass: HomeAssistant,
     device: Simulator,
     older: dict[str, Any],
@@ -243,7 +241,7 @@ async def test_what_is_not_allowed_is_brought_to_what_is_and_named(
         ("x" * 101, "x" * 100, [f"Name: `{'x' * 101}` → `{'x' * 100}`"]),
     ],
 )
-async def test_a_name_that_cannot_be_kept_is_corrected_and_named(
+async def test_invalid_name_is_corrected_and_reported(
     hass: HomeAssistant, device: Simulator, older: Any, name: str, sentences: list[str]
 ) -> None:
     entry = older_entry(device_name=older)
@@ -253,7 +251,7 @@ async def test_a_name_that_cannot_be_kept_is_corrected_and_named(
 
 
 @pytest.mark.parametrize("host", [None, "", 7])
-async def test_without_a_host_the_default_of_the_device_is_asked(hass: HomeAssistant, host: Any) -> None:
+async def test_missing_host_becomes_default(hass: HomeAssistant, host: Any) -> None:
     entry = older_entry(host=host)
     entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entry.entry_id)
@@ -262,7 +260,7 @@ async def test_without_a_host_the_default_of_the_device_is_asked(hass: HomeAssis
     assert sentence.startswith("Host: ")
 
 
-async def test_a_host_that_no_window_would_take_is_kept(hass: HomeAssistant, device: Simulator) -> None:
+async def test_host_that_form_refuses_is_kept(hass: HomeAssistant, device: Simulator) -> None:
     entry = older_entry(host="127.0.0.1 ")
     await move_in(hass, entry)
     assert entry.data["host"] == "127.0.0.1"
@@ -273,9 +271,7 @@ async def test_a_host_that_no_window_would_take_is_kept(hass: HomeAssistant, dev
     assert odd.state is ConfigEntryState.SETUP_RETRY
 
 
-async def test_an_entry_without_any_setting_gets_what_the_older_integration_went_by(
-    hass: HomeAssistant, device: Simulator
-) -> None:
+async def test_missing_settings_become_older_defaults(hass: HomeAssistant, device: Simulator) -> None:
     entry = older_entry()
     entry.add_to_hass(hass)
     hass.config_entries.async_update_entry(entry, data={"host": "127.0.0.1"})
@@ -303,7 +299,7 @@ async def test_an_entry_without_any_setting_gets_what_the_older_integration_went
         ({"max_export_limit": None}, (0.5, 10.0), ["Maximum export limit: – → 10.00 kW"]),
     ],
 )
-async def test_limits_that_actions_had_set_go_before_those_of_the_entry(
+async def test_stored_limits_override_those_of_entry(
     hass: HomeAssistant,
     hass_storage: dict[str, Any],
     device: Simulator,
@@ -328,7 +324,7 @@ async def test_limits_that_actions_had_set_go_before_those_of_the_entry(
         stored() | {"version": "1"},
     ],
 )
-async def test_a_file_of_limits_that_makes_no_sense_is_told_and_does_not_keep_anybody_out(
+async def test_damaged_stored_limits_do_not_block_migration(
     hass: HomeAssistant, hass_storage: dict[str, Any], device: Simulator, content: dict[str, Any]
 ) -> None:
     hass_storage[STATE_FILE] = content
@@ -339,7 +335,7 @@ async def test_a_file_of_limits_that_makes_no_sense_is_told_and_does_not_keep_an
     assert hass_storage[STATE_FILE] == content
 
 
-async def test_with_two_entries_the_lower_of_stored_and_own_limit_counts(
+async def test_two_entries_take_lower_of_stored_and_own_limit(
     hass: HomeAssistant, hass_storage: dict[str, Any], device: Simulator
 ) -> None:
     hass_storage[STATE_FILE] = stored(min_export_limit=0.5, max_export_limit=8.0)
@@ -360,7 +356,7 @@ async def test_with_two_entries_the_lower_of_stored_and_own_limit_counts(
     ]
 
 
-async def test_with_two_entries_that_agree_with_the_stored_limits_nothing_is_told(
+async def test_two_entries_equal_to_stored_limits_have_no_report(
     hass: HomeAssistant, hass_storage: dict[str, Any], device: Simulator
 ) -> None:
     hass_storage[STATE_FILE] = stored(min_export_limit=0, max_export_limit=10, export_state=True)
@@ -370,7 +366,7 @@ async def test_with_two_entries_that_agree_with_the_stored_limits_nothing_is_tol
     assert told(hass, entry.entry_id) == []
 
 
-async def test_the_file_of_limits_waits_for_an_entry_that_is_disabled(
+async def test_stored_limits_are_kept_for_disabled_entry(
     hass: HomeAssistant, hass_storage: dict[str, Any], device: Simulator
 ) -> None:
     hass_storage[STATE_FILE] = stored(max_export_limit=8.0)
@@ -387,7 +383,7 @@ async def test_the_file_of_limits_waits_for_an_entry_that_is_disabled(
     assert later.options["max_export_limit"] == 8.0
 
 
-async def test_the_file_of_limits_goes_with_the_last_entry(
+async def test_stored_limits_are_removed_with_last_entry(
     hass: HomeAssistant, hass_storage: dict[str, Any], device: Simulator
 ) -> None:
     hass_storage[STATE_FILE] = stored(max_export_limit=8.0)
@@ -403,9 +399,7 @@ async def test_the_file_of_limits_goes_with_the_last_entry(
     assert [issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN] == []
 
 
-async def test_two_entries_for_one_device_go_on_and_are_told_of_each_other(
-    hass: HomeAssistant, device: Simulator
-) -> None:
+async def test_two_entries_for_one_device_are_reported(hass: HomeAssistant, device: Simulator) -> None:
     one, other = older_entry(), older_entry(device_name="Twin", host="127.0.0.1")
     other.add_to_hass(hass)
     await move_in(hass, one)
@@ -415,9 +409,7 @@ async def test_two_entries_for_one_device_go_on_and_are_told_of_each_other(
     assert of_other.startswith("Device 1 has the same host and port.")
 
 
-async def test_the_owner_reads_it_in_the_language_of_home_assistant(
-    hass: HomeAssistant, device: Simulator
-) -> None:
+async def test_report_is_translated(hass: HomeAssistant, device: Simulator) -> None:
     hass.config.language = "de"
     entry = older_entry(scan_three_phases="off")
     await move_in(hass, entry)
@@ -426,7 +418,7 @@ async def test_the_owner_reads_it_in_the_language_of_home_assistant(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-async def test_every_sentence_is_there_in_every_language(hass: HomeAssistant, language: str) -> None:
+async def test_every_sentence_of_report_is_in_every_language(hass: HomeAssistant, language: str) -> None:
     hass.config.language = language
     settings = settings_from(
         {"export_limit_control_mode": 0, "max_export_limit": 9}, {"max_export_limit": 8}, shared_store=True

@@ -85,7 +85,7 @@ async def older(
     return entry
 
 
-async def test_statistics_of_what_is_measured_go_on_in_their_unit(
+async def test_statistics_of_measurements_continue_in_their_unit(
     older: MockConfigEntry, hass: HomeAssistant
 ) -> None:
     await move_in(hass, older)
@@ -103,7 +103,7 @@ async def test_statistics_of_what_is_measured_go_on_in_their_unit(
     assert units == {entity_id: entity.unit for entity_id, entity in measured.items()}
 
 
-async def test_repairs_has_nothing_to_ask(older: MockConfigEntry, hass: HomeAssistant) -> None:
+async def test_repairs_has_no_question_about_statistics(older: MockConfigEntry, hass: HomeAssistant) -> None:
     await move_in(hass, older)
     await compiled(hass, AFTER)
     known = await in_recorder(hass, get_metadata, hass)
@@ -112,7 +112,7 @@ async def test_repairs_has_nothing_to_ask(older: MockConfigEntry, hass: HomeAssi
     assert await asked_by_repairs(hass) == []
 
 
-async def test_it_would_ask_if_the_statistics_of_the_feedbacks_stood(
+async def test_repairs_asks_where_feedback_statistics_are_kept(
     older: MockConfigEntry, hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(MigrationFollowUp, "async_schedule_cleanup", lambda _follow_up: None)
@@ -122,7 +122,7 @@ async def test_it_would_ask_if_the_statistics_of_the_feedbacks_stood(
     assert len(await asked_by_repairs(hass)) == len(FEEDBACKS)
 
 
-async def test_the_history_of_a_feedback_stays(older: MockConfigEntry, hass: HomeAssistant) -> None:
+async def test_history_of_feedback_is_kept(older: MockConfigEntry, hass: HomeAssistant) -> None:
     await move_in(hass, older)
     entity_ids = ["sensor.sec1000_device_1_set_export_limit_feedback", "sensor.sec1000_device_1_p1"]
     states = await in_recorder(
@@ -137,7 +137,7 @@ async def test_the_history_of_a_feedback_stays(older: MockConfigEntry, hass: Hom
     assert shown_states["sensor.sec1000_device_1_p1"][-1] == "0.295"
 
 
-async def test_statistics_go_on_where_the_user_chose_watts(
+async def test_statistics_continue_where_user_chose_watts(
     older: MockConfigEntry, hass: HomeAssistant
 ) -> None:
     er.async_get(hass).async_update_entity_options(
@@ -161,7 +161,7 @@ async def test_statistics_go_on_where_the_user_chose_watts(
     assert await validated(hass) == {}
 
 
-async def test_a_feedback_that_the_user_renamed_is_cleared_too(
+async def test_statistics_of_renamed_feedback_are_cleared(
     older: MockConfigEntry, hass: HomeAssistant
 ) -> None:
     er.async_get(hass).async_update_entity(
@@ -174,7 +174,7 @@ async def test_a_feedback_that_the_user_renamed_is_cleared_too(
     assert not (FEEDBACK_IDS | {"sensor.clock_outcome"}) & known.keys()
 
 
-async def test_a_device_that_is_away_at_the_first_start_leaves_nothing_behind(
+async def test_statistics_are_cleared_after_outage_at_first_start(
     older: MockConfigEntry, hass: HomeAssistant, device: Simulator
 ) -> None:
     """Entities that wait for their device still bear the state class of before, and would be compiled."""
@@ -188,7 +188,7 @@ async def test_a_device_that_is_away_at_the_first_start_leaves_nothing_behind(
     assert await validated(hass) == {}
 
 
-async def test_killed_before_all_was_done_the_next_start_does_it_once_more(
+async def test_kill_before_cleanup_repeats_it_at_next_start(
     older: MockConfigEntry, hass: HomeAssistant, hass_storage: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
@@ -201,7 +201,7 @@ async def test_killed_before_all_was_done_the_next_start_does_it_once_more(
 
 
 @pytest.mark.parametrize(("minimum", "is_kept"), [(-5.0, True), (0.0, False)])
-async def test_file_is_removed_unless_report_waits_for_the_user(
+async def test_file_is_removed_unless_report_needs_confirmation(
     older: MockConfigEntry,
     hass: HomeAssistant,
     hass_storage: dict[str, Any],

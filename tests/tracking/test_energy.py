@@ -34,7 +34,7 @@ def flow(*samples: tuple[float, int, int], interval: float = 30) -> Energy:
     return energy
 
 
-def test_an_hour_of_steady_power_is_that_many_watt_hours() -> None:
+def test_hour_of_steady_power_is_that_many_watt_hours() -> None:
     samples = [(at, 3_000, 5_000) for at in range(0, 3601, 30)]
     assert flow(*samples) == Energy(exported=3_000, imported=0, produced=5_000, consumed=2_000)
 
@@ -52,19 +52,19 @@ def test_an_hour_of_steady_power_is_that_many_watt_hours() -> None:
         (0, -7_200, 0, 3_600),
     ],
 )
-def test_import_and_export_are_split_where_the_power_crosses_zero(
+def test_import_and_export_split_where_power_crosses_zero(
     first: int, last: int, exported: int, imported: int
 ) -> None:
     energy = flow((0, first, 0), (3_600, last, 0), interval=3_600)
     assert (energy.exported, energy.imported) == (exported, imported)
 
 
-def test_nothing_is_invented_across_a_long_gap() -> None:
+def test_long_gap_adds_no_energy() -> None:
     assert flow((0, 9_000, 9_000), (90, 9_000, 9_000)).exported == 225
     assert flow((0, 9_000, 9_000), (91, 9_000, 9_000)) == Energy()
 
 
-async def test_energy_goes_on_where_it_stood_after_a_restart(
+async def test_energy_totals_continue_after_reload(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.hold(measured(12_000, 20_000))
@@ -86,7 +86,7 @@ async def test_energy_goes_on_where_it_stood_after_a_restart(
     assert float(get_state(hass, "sensor.sec1000_energy_exported").state) > before["exported"]
 
 
-async def test_energy_is_not_counted_twice_where_its_entity_id_is_changed_and_changed_back(
+async def test_changed_entity_id_adds_no_energy(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.hold(measured(12_000, 20_000))
@@ -101,7 +101,7 @@ async def test_energy_is_not_counted_twice_where_its_entity_id_is_changed_and_ch
         assert float(get_state(hass, new).state) == before
 
 
-async def test_energy_suits_the_energy_dashboard(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+async def test_energy_sensors_suit_energy_dashboard(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     for kind in ("exported", "imported", "produced", "consumed"):
         attributes = get_state(hass, f"sensor.sec1000_energy_{kind}").attributes
         assert attributes["device_class"] == "energy"
@@ -109,7 +109,7 @@ async def test_energy_suits_the_energy_dashboard(hass: HomeAssistant, loaded: Mo
         assert attributes["unit_of_measurement"] == "kWh"
 
 
-def test_a_day_is_right_to_half_a_percent() -> None:
+def test_energy_of_a_day_is_accurate_to_half_a_percent() -> None:
     """Polled every 30 s, with clouds, a heater, and inverters whose power the device tells 30 s late."""
     house = House(start=0, seed=4)
     constraint = ExportConstraint(Restriction(12_000, sum_of_phases=True), ControlMode.VALUE)
@@ -128,7 +128,7 @@ def test_a_day_is_right_to_half_a_percent() -> None:
         assert getattr(energy, kind) == pytest.approx(watt_hours, rel=0.005), kind
 
 
-def test_a_shorter_interval_loses_nothing_of_the_poll_before_it() -> None:
+def test_shorter_interval_loses_no_energy() -> None:
     meter = EnergyMeter()
     meter.add(measured(6_000, 6_000), 0, 60)
     assert meter.add(measured(6_000, 6_000), 60, 10) == Energy(exported=100, produced=100)
@@ -139,7 +139,7 @@ def stored_energy(hass_storage: dict[str, Any], entry: MockConfigEntry) -> dict[
     return stored
 
 
-async def test_energy_is_on_disk_within_five_minutes(
+async def test_energy_is_saved_within_five_minutes(
     pass_time: PassTime,
     hass: HomeAssistant,
     hass_storage: dict[str, Any],
@@ -159,7 +159,7 @@ async def test_energy_is_on_disk_within_five_minutes(
 
 
 @pytest.mark.parametrize(("on_disk", "expected"), [(12.5, 12.5), (9.0, 12.0)])
-async def test_greater_of_file_and_restored_state_is_taken(
+async def test_energy_is_greater_of_file_and_restored_state(
     hass: HomeAssistant, hass_storage: dict[str, Any], entry: MockConfigEntry, on_disk: float, expected: float
 ) -> None:
     """The file of 0.1.0 is up to a day old where Home Assistant was killed."""
@@ -179,7 +179,7 @@ async def test_greater_of_file_and_restored_state_is_taken(
     assert stored_energy(hass_storage, entry)["energy_exported"] == expected
 
 
-async def test_energy_is_shown_while_device_is_silent(
+async def test_energy_is_available_without_telemetry(
     hass: HomeAssistant, hass_storage: dict[str, Any], entry: MockConfigEntry, sim: Simulator
 ) -> None:
     hass_storage[f"{DOMAIN}.{entry.entry_id}.energy"] = {
@@ -193,7 +193,7 @@ async def test_energy_is_shown_while_device_is_silent(
     assert float(get_state(hass, "sensor.sec1000_energy_exported").state) == 12.345
 
 
-async def test_energy_leaves_nothing_behind_when_its_entry_is_removed(
+async def test_removed_entry_leaves_no_energy_file(
     pass_time: PassTime,
     hass: HomeAssistant,
     hass_storage: dict[str, Any],

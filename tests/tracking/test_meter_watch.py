@@ -23,7 +23,7 @@ def export(sim: Simulator, watts: int) -> None:
     sim.hold(replace(CAPTURED, meter_power=watts, inverter_power=watts + 1_000))
 
 
-async def test_a_device_that_stores_a_limit_and_does_not_obey_it_is_told(
+async def test_limit_exceeded_is_on_after_a_minute(
     pass_time: PassTime,
     hass: HomeAssistant,
     loaded: MockConfigEntry,
@@ -47,7 +47,7 @@ async def test_a_device_that_stores_a_limit_and_does_not_obey_it_is_told(
 @pytest.mark.parametrize(
     "case", ["within the margin", "each phase on its own", "a receiver decides", "nothing limits"]
 )
-async def test_what_the_meter_cannot_judge_is_not_accused(
+async def test_limit_exceeded_is_off_where_meter_cannot_judge(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, case: str
 ) -> None:
     export(sim, 10_600 if case == "within the margin" else 20_000)
@@ -64,7 +64,7 @@ async def test_what_the_meter_cannot_judge_is_not_accused(
     assert get_state(hass, EXCEEDED).state == "off"
 
 
-async def test_a_new_limit_gives_the_inverters_time_to_follow(
+async def test_new_limit_restarts_grace_period(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     export(sim, 9_000)
@@ -78,7 +78,7 @@ async def test_a_new_limit_gives_the_inverters_time_to_follow(
     assert get_state(hass, EXCEEDED).state == "on"
 
 
-async def test_while_the_device_is_away_nobody_is_accused(
+async def test_failed_poll_restarts_grace_period(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     export(sim, 20_000)
@@ -91,7 +91,7 @@ async def test_while_the_device_is_away_nobody_is_accused(
     assert get_state(hass, EXCEEDED).state == "off"
 
 
-async def test_firmware_without_telemetry_is_neither_silent_nor_left_alone(
+async def test_firmware_without_telemetry_raises_no_silence_issue(
     pass_time: PassTime, hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.inject("no-telemetry")
