@@ -1,4 +1,4 @@
-"""A GoodWe SEC1000/S on loopback: the device, a house behind it, and all that goes wrong."""
+"""A simulated GoodWe SEC1000/S on loopback, with the house behind it and faults by name."""
 
 from .device import Device
 from .exchange import Request

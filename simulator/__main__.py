@@ -1,4 +1,4 @@
-"""Run the simulator from the command line until Ctrl-C or SIGTERM."""
+"""Run the simulator until Ctrl-C or SIGTERM."""
 
 import asyncio
 from datetime import datetime
@@ -9,14 +9,13 @@ from .cli import Options, fault_list, parse
 from .control import HOST, Control
 from .exchange import Answer, Request
 from .house import House
-from .protocol import CAPTURED
 from .simulator import Simulator
 
 _KEPT_REQUESTS = 1000
 
 
 def main() -> int:
-    """Return the exit status: 0 after a clean end, 1 where a port cannot be had, 2 for bad arguments."""
+    """Return the exit status: 0 after Ctrl-C or SIGTERM, 1 if a port is not available."""
     options = parse()
     if options.list_faults:
         print(fault_list())
@@ -29,12 +28,12 @@ async def _run(options: Options) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
-    simulator = _simulator(options)
+    simulator = _create_simulator(options)
     control = Control(simulator)
     try:
         await simulator.start()
-        for fault in options.faults:
-            simulator.inject(fault.name, count=fault.count, chance=fault.chance, commands=fault.commands)
+        for command in options.commands:
+            await command(simulator)
         if options.control_port is not None:
             print(f"control on {HOST}:{await control.start(options.control_port)}")
         print(f"listening on {simulator.host}:{simulator.port}", flush=True)
@@ -48,8 +47,8 @@ async def _run(options: Options) -> int:
     return 0
 
 
-def _simulator(options: Options) -> Simulator:
-    simulator = Simulator(
+def _create_simulator(options: Options) -> Simulator:
+    return Simulator(
         host=options.host,
         port=options.port,
         mode=options.mode,
@@ -66,15 +65,12 @@ def _simulator(options: Options) -> Simulator:
         keep_requests=_KEPT_REQUESTS,
         on_exchange=_log if options.verbose else None,
     )
-    if options.captured:
-        simulator.hold(CAPTURED)
-    return simulator
 
 
 def _log(request: Request, answer: Answer) -> None:
     time = datetime.now().astimezone().strftime("%H:%M:%S.%f")[:-3]
-    known = "" if request.frame else " (no request)"
-    print(f"{time} < {request.raw.hex(' ')}{known}", file=sys.stderr)
+    note = "" if request.frame else " (not a request)"
+    print(f"{time} < {request.raw.hex(' ')}{note}", file=sys.stderr)
     print(f"{time} > {answer.delivery.name.lower()} {answer.data.hex(' ')}", file=sys.stderr, flush=True)
 
 

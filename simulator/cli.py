@@ -1,61 +1,47 @@
-"""The command line: what `python -m simulator` understands, checked, with a sentence for each error."""
+"""The command line of `python -m simulator`."""
 
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 import math
-from random import Random
 import re
 from typing import Final
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, watts
 
-from .commands import HELP
-from .fault_injector import FaultInjector, find_fault
+from .commands import Action, Json, help_text, prepare
 from .faults import FAULTS
-from .protocol import COMMANDS
+from .lookup import find
+from .protocol import COMMAND_BYTES
 
 DEFAULT_PORT: Final = 1234
-_MOST_KW: Final = 1000.0
+_MAX_KW: Final = 1000.0
 _INVERTER_KW: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class FaultOrder:
-    """A fault as the command line orders it."""
-
-    name: str
-    count: int | None = None
-    chance: float = 1.0
-    commands: tuple[int, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Options:
-    """What was asked for, in the simulator's units."""
+    """The options: powers in W, start as hour of the day."""
 
     host: str
     port: int
     control_port: int | None
     mode: ControlMode
     limit: int
-    """W"""
     capacity: int
-    """W"""
     inverters: int
     speed: float
     start: float
-    """h"""
     seed: int
-    faults: tuple[FaultOrder, ...]
     overload: bool
-    captured: bool
+    commands: tuple[Action, ...]
+    """To run once the simulator has started."""
     verbose: bool
     list_faults: bool
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
-    """Return what the arguments ask for; exits with 2 and a sentence where they make no sense."""
+    """Return the options; exits with status 2 and a sentence if the arguments are invalid."""
     parser = _parser()
     given = parser.parse_args(arguments)
     capacity = given.capacity if given.capacity is not None else _INVERTER_KW * given.inverters
@@ -70,36 +56,35 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         speed=given.speed,
         start=given.start_time,
         seed=given.seed,
-        faults=tuple(given.fault),
         overload=given.overload == "on",
-        captured=given.captured,
+        commands=(*given.hold, *given.fault),
         verbose=given.verbose,
         list_faults=given.list_faults,
     )
 
 
 def fault_list() -> str:
-    """Return the faults with what each does, a line each."""
+    """Return the faults and what each does, one per line."""
     return "\n".join(f"{fault.name:20} {fault.summary}" for fault in FAULTS.values())
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m simulator",
-        description="A GoodWe SEC1000/S on this computer, with a house behind it. "
-        'Says "listening on HOST:PORT" once it is ready; Ctrl-C ends it.',
-        epilog=HELP,
+        description="A simulated GoodWe SEC1000/S with a house behind it. "
+        'Prints "listening on HOST:PORT" once it is ready; Ctrl-C stops it.',
+        epilog=help_text(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    add("--port", type=_port, default=DEFAULT_PORT, help="0 is any that is free (default: %(default)s)")
+    add("--port", type=_port, default=DEFAULT_PORT, help="0 picks a free one (default: %(default)s)")
     add(
         "--control-port",
         type=_port,
         metavar="PORT",
-        help="offer the control port there, on loopback; see below",
+        help="open the control port on loopback; see below",
     )
     add(
         "--mode",
@@ -113,40 +98,46 @@ def _parser() -> argparse.ArgumentParser:
         type=_kilowatts,
         default=10.0,
         metavar="KW",
-        help="export limit, in force (default: %(default)s)",
+        help="export limit in force (default: %(default)s)",
     )
     add(
         "--capacity",
         type=_kilowatts,
         metavar="KW",
-        help="total capacity that is set (default: 10 an inverter)",
+        help="total capacity (default: 10 per inverter)",
     )
-    add("--inverters", type=_inverters, default=3, metavar="N", help="of 10 kW each (default: %(default)s)")
+    add(
+        "--inverters",
+        type=_inverters,
+        default=3,
+        metavar="N",
+        help="number of inverters of 10 kW (default: %(default)s)",
+    )
     add(
         "--speed",
         type=speed_factor,
         default=1.0,
         metavar="FACTOR",
-        help="speed of the day; 144 is a day in ten minutes; the device keeps real time, but for the "
-        "refresh of the inverters' power (default: 1)",
+        help="speed of the day; 144 is a day in ten minutes; except for the refresh of the inverter power, "
+        "the device runs in real time (default: 1)",
     )
     add(
         "--start-time",
         type=hour_of_day,
         default="11:00",
         metavar="HH:MM",
-        help="when the day begins (default: %(default)s)",
+        help="time at which the day begins (default: %(default)s)",
     )
-    add("--seed", type=int, default=0, help="for clouds, load and chances (default: %(default)s)")
+    add("--seed", type=int, default=0, help="of clouds, load and chances (default: %(default)s)")
     add(
         "--fault",
         type=_fault,
         action="append",
         default=[],
         metavar="NAME[:count=N][:chance=P][:command=0x42]",
-        help="let this go wrong; repeatable, and so is command",
+        help="apply a fault to requests; repeatable, as is command",
     )
-    add("--list-faults", action="store_true", help="say which faults there are, and end")
+    add("--list-faults", action="store_true", help="list the faults and exit")
     add(
         "--overload",
         choices=("on", "off"),
@@ -158,27 +149,32 @@ def _parser() -> argparse.ArgumentParser:
     add("--patience", dest="overload", choices=("on", "off"), default="off", help=argparse.SUPPRESS)
     add(
         "--captured",
-        action="store_true",
-        help="measure what the one public capture of a device tells, whatever the house does",
+        dest="hold",
+        action="append_const",
+        const=prepare({"do": "hold"}),
+        default=[],
+        help="report the telemetry of the one public capture of a device, whatever the house does",
     )
     add(
         "-v",
         "--verbose",
         action="store_true",
-        help="log each request and its answer as hexadecimal, on standard error",
+        help="log each request and its answer as hexadecimal on standard error",
     )
     return parser
 
 
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) not in range(0x10000):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; it has to be 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; it has to be 0 to 65535")
     return int(text)
 
 
 def _mode(text: str) -> ControlMode:
     if text not in {mode.key for mode in ControlMode}:
-        raise argparse.ArgumentTypeError(f"{text!r} is no mode; there are value, dred, rcr and deactivated")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a control mode; there are value, dred, rcr and deactivated"
+        )
     return ControlMode.from_key(text)
 
 
@@ -190,69 +186,64 @@ def _float(text: str) -> float:
 
 
 def _kilowatts(text: str) -> float:
-    if not 0 <= (value := _float(text)) <= _MOST_KW:
-        raise argparse.ArgumentTypeError(f"{text!r} is no power in kW; it has to be 0 to {_MOST_KW:.0f}")
+    if not 0 <= (value := _float(text)) <= _MAX_KW:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a power in kW; it has to be 0 to {_MAX_KW:.0f}")
     return value
 
 
 def _inverters(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) not in range(1, 101):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of inverters; it has to be 1 to 100")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of inverters; it has to be 1 to 100")
     return int(text)
 
 
 def speed_factor(text: str) -> float:
-    """Return the speed of the day; raises ArgumentTypeError for what is none."""
+    """Return the speed of the day; raises ArgumentTypeError if it is out of range."""
     if not 0 <= (value := _float(text)) <= 86400:  # noqa: PLR2004 - a day in a second
-        raise argparse.ArgumentTypeError(f"{text!r} is no speed; it has to be 0 to 86400")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a speed; it has to be 0 to 86400")
     return value
 
 
 def hour_of_day(text: str) -> float:
-    """Return the hour that HH:MM means; raises ArgumentTypeError for what is no time."""
+    """Return the hour of a time HH:MM; raises ArgumentTypeError if it is not a time."""
     if not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; it has to be 00:00 to 23:59")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time; it has to be 00:00 to 23:59")
     hours, minutes = map(int, text.split(":"))
     return hours + minutes / 60
 
 
-def _fault(text: str) -> FaultOrder:
+def _fault(text: str) -> Action:
     name, *settings = text.split(":")
     try:
-        return _fault_order(name, settings)
+        find(FAULTS, name, "fault")  # An error in the name comes before one in the settings.
+        return prepare({"do": "fault", "name": name, **_fault_settings(settings)})
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _fault_order(name: str, settings: Sequence[str]) -> FaultOrder:
-    find_fault(name)  # A wrong name is complained about before its settings are.
-    count: int | None = None
-    chance = 1.0
-    commands: list[int] = []
+def _fault_settings(settings: Sequence[str]) -> dict[str, Json]:
+    arguments: dict[str, Json] = {}
+    commands: list[Json] = []
     for setting in settings:
         key, _, value = setting.partition("=")
         match key:
             case "count":
-                count = _whole(value, key)
+                arguments["count"] = _integer(value, key)
             case "chance":
-                chance = _float(value)
+                arguments["chance"] = _float(value)
             case "command":
-                commands.append(_whole(value, key))
+                commands.append(_integer(value, key))
             case _:
                 raise ValueError(
-                    f"{setting!r} is no setting of a fault; there are count=, chance= and command="
+                    f"{setting!r} is not a setting of a fault; there are count=, chance= and command="
                 )
-    if any(command not in COMMANDS for command in commands):
-        raise ValueError(
-            f"there are only the commands {', '.join(f'0x{code:02x}' for code in sorted(COMMANDS))}"
-        )
-    order = FaultOrder(name, count, chance, tuple(commands) or None)
-    # A trial, so that what cannot be injected is refused before anything runs.
-    FaultInjector(Random(0)).inject(name, count=order.count, chance=order.chance, commands=order.commands)
-    return order
+    if any(command not in COMMAND_BYTES for command in commands):
+        known = ", ".join(f"0x{code:02x}" for code in sorted(COMMAND_BYTES))
+        raise ValueError(f"the only commands are {known}")
+    return {**arguments, "commands": commands or None}
 
 
-def _whole(text: str, key: str) -> int:
+def _integer(text: str, key: str) -> int:
     try:
         return int(text, 0)
     except ValueError:

@@ -1,144 +1,151 @@
-"""What another process may do to a running simulator: one JSON object in, one out."""
+"""The commands that control a running simulator; the control port and the command line share them."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from custom_components.goodwe_sec1000.sec1000.errors import InvalidValueError
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Phases, Telemetry
 
+from .fault_injector import create_injection
+from .house import EVENTS
+from .lookup import find
 from .protocol import CAPTURED
 from .simulator import Simulator
 
 type Json = dict[str, Json] | list[Json] | str | int | float | bool | None
-type Order = Mapping[str, Json]
+type Arguments = Mapping[str, Json]
+type Action = Callable[[Simulator], Awaitable[dict[str, Json]]]
+
+_MAX_MEASUREMENT: Final = 10_000_000.0
+"""In any unit: in hundredths it still fits the 32 bits on the wire."""
 
 
-class OrderError(ValueError):
-    """An order that makes no sense; the message is a sentence for whoever sent it."""
+class CommandError(ValueError):
+    """A command is invalid; the message is a sentence for the sender."""
 
 
-_LARGEST_MEASURED: Final = 10_000_000.0
-"""Of any unit: in hundredths it still fits the wire's 32 bits."""
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command of the table."""
 
-HELP: Final = """\
-control port: one JSON object a line, each answered by one line with "ok" true or false
-  {"do": "fault", "name": "nak", "count": 1, "chance": 0.5, "commands": [66]}   all but name optional
-  {"do": "clear"}  {"do": "clear", "name": "nak"}        end the faults
-  {"do": "event", "name": "heater-on"}                   heater-off, trip, reconnect, dawn, noon, sunset or
-                                                         night
-  {"do": "set", "mode": "value", "limit": 5000}          in force at once; W; also capacity, ct_ratio and
-                                                         sum_of_phases
-  {"do": "hold"}                                         measure the captured frame from now on, or
-  {"do": "hold", "voltage": [230, 230, 230], "current": [1, 1, 1], "power": [0, 0, 0],
-   "meter_power": 0, "inverter_power": 0}                this; {"do": "release"} measures the house again
-  {"do": "restart"}                                      cycle the device's power
-  {"do": "stop"}  {"do": "start"}                        away from the network, and back
-  {"do": "state"}                                        true state: mode, limit, bound_limit, clock, house …
-  {"do": "requests"}                                     the last requests, as hexadecimal
-"""
+    prepare: Callable[[Arguments], Action]
+    """Checks the arguments; raises ValueError."""
+    example: str
+    help: str
 
 
-async def obey(simulator: Simulator, order: Order) -> dict[str, Json]:
-    """Do what an order says and return what it asks for.
+def prepare(request: Arguments) -> Action:
+    """Return the checked command, ready to run.
 
-    Raises ValueError, with a sentence for whoever sent it, for an order that makes no sense.
+    `request` names the command as `do`, beside its arguments. Both this and running the action
+    raise ValueError, with a sentence for the sender.
     """
-    name = _text(order, "do")
-    try:
-        action = _ACTIONS[name]
-    except KeyError:
-        raise OrderError(f"{name!r} is nothing to do; there are {', '.join(_ACTIONS)}") from None
-    return await action(simulator, order)
+    return find(COMMANDS, _text(request, "do"), "command").prepare(request)
 
 
-async def _fault(simulator: Simulator, order: Order) -> dict[str, Json]:
-    commands = order.get("commands")
-    simulator.inject(
-        _text(order, "name"),
-        count=None if order.get("count") is None else _whole(order["count"], "count"),
-        chance=_number(order.get("chance", 1.0), "chance"),
-        commands=None
-        if commands is None
-        else [_whole(command, "commands") for command in _listed(commands, "commands")],
-    )
-    return {}
+def help_text() -> str:
+    """Return the table of commands for the help of the command line."""
+    lines = ['control port: one JSON object per line; the answer is one line with "ok" true or false']
+    for command in COMMANDS.values():
+        lines += [f"  {command.example}", f"      {command.help}"]
+    return "\n".join(lines)
 
 
-async def _clear(simulator: Simulator, order: Order) -> dict[str, Json]:
-    simulator.clear_faults(_text(order, "name") if "name" in order else None)
-    return {}
+def _fault(arguments: Arguments) -> Action:
+    name = _text(arguments, "name")
+    count = None if arguments.get("count") is None else _integer(arguments["count"], "count")
+    chance = _number(arguments.get("chance", 1.0), "chance")
+    commands = None
+    if arguments.get("commands") is not None:
+        commands = [_integer(command, "commands") for command in _list(arguments["commands"], "commands")]
+    create_injection(name, count=count, chance=chance, commands=commands)
 
-
-async def _event(simulator: Simulator, order: Order) -> dict[str, Json]:
-    simulator.event(_text(order, "name"))
-    return {}
-
-
-async def _set(simulator: Simulator, order: Order) -> dict[str, Json]:
-    device = simulator.device
-    wishes = {key: value for key, value in order.items() if key != "do"}
-    unknown = wishes.keys() - {"mode", "sum_of_phases", "limit", "capacity", "ct_ratio"}
-    if unknown:
-        raise OrderError(f"the device has no {', '.join(sorted(unknown))}")
-    mode = _mode(order) if "mode" in wishes else device.mode
-    sums = (
-        _truth(wishes["sum_of_phases"], "sum_of_phases")
-        if "sum_of_phases" in wishes
-        else device.sum_of_phases
-    )
-    limit, capacity, ct_ratio = (
-        _not_negative(wishes.get(key, old), key)
-        for key, old in (
-            ("limit", device.limit),
-            ("capacity", device.capacity),
-            ("ct_ratio", device.ct_ratio),
-        )
-    )
-    device.capacity, device.ct_ratio = capacity, ct_ratio
-    device.mode, device.sum_of_phases, device.limit = mode, sums, limit
-    return {}
-
-
-async def _hold(simulator: Simulator, order: Order) -> dict[str, Json]:
-    if order.keys() <= {"do"}:
-        simulator.hold(CAPTURED)
+    async def action(simulator: Simulator) -> dict[str, Json]:
+        simulator.inject(name, count=count, chance=chance, commands=commands)
         return {}
-    simulator.hold(
-        Telemetry(
-            voltage=_phases(order, "voltage"),
-            current=_phases(order, "current"),
-            power=Phases(*map(round, _phases(order, "power"))),
-            meter_power=round(_measured(order.get("meter_power"), "meter_power")),
-            inverter_power=round(_measured(order.get("inverter_power"), "inverter_power")),
-        ),
-    )
-    return {}
+
+    return action
 
 
-async def _release(simulator: Simulator, _: Order) -> dict[str, Json]:
+def _clear(arguments: Arguments) -> Action:
+    name = _text(arguments, "name") if "name" in arguments else None
+
+    async def action(simulator: Simulator) -> dict[str, Json]:
+        simulator.clear_faults(name)
+        return {}
+
+    return action
+
+
+def _event(arguments: Arguments) -> Action:
+    name = _text(arguments, "name")
+
+    async def action(simulator: Simulator) -> dict[str, Json]:
+        simulator.event(name)
+        return {}
+
+    return action
+
+
+def _set(arguments: Arguments) -> Action:
+    unknown = arguments.keys() - {"do"} - _SETTINGS.keys()
+    if unknown:
+        raise CommandError(f"the device has no {', '.join(sorted(unknown))}")
+    settings = {key: check(arguments[key], key) for key, check in _SETTINGS.items() if key in arguments}
+
+    async def action(simulator: Simulator) -> dict[str, Json]:
+        device = simulator.device
+        # Every setting is assigned, so that all are in force.
+        for key in _SETTINGS:
+            setattr(device, key, settings.get(key, getattr(device, key)))
+        return {}
+
+    return action
+
+
+def _hold(arguments: Arguments) -> Action:
+    telemetry = CAPTURED
+    if arguments.keys() > {"do"}:
+        telemetry = Telemetry(
+            voltage=_phases(arguments, "voltage"),
+            current=_phases(arguments, "current"),
+            power=Phases(*map(round, _phases(arguments, "power"))),
+            meter_power=round(_measurement(arguments.get("meter_power"), "meter_power")),
+            inverter_power=round(_measurement(arguments.get("inverter_power"), "inverter_power")),
+        )
+
+    async def action(simulator: Simulator) -> dict[str, Json]:
+        simulator.hold(telemetry)
+        return {}
+
+    return action
+
+
+async def _release(simulator: Simulator) -> dict[str, Json]:
     simulator.release()
     return {}
 
 
-async def _restart(simulator: Simulator, _: Order) -> dict[str, Json]:
+async def _restart(simulator: Simulator) -> dict[str, Json]:
     simulator.restart()
     return {}
 
 
-async def _stop(simulator: Simulator, _: Order) -> dict[str, Json]:
+async def _stop(simulator: Simulator) -> dict[str, Json]:
     await simulator.stop()
     return {}
 
 
-async def _start(simulator: Simulator, _: Order) -> dict[str, Json]:
+async def _start(simulator: Simulator) -> dict[str, Json]:
     try:
         await simulator.start()
     except OSError as error:
-        raise OrderError(f"cannot listen: {error.strerror}") from error
+        raise CommandError(f"cannot listen: {error.strerror}") from error
     return {}
 
 
-async def _state(simulator: Simulator, _: Order) -> dict[str, Json]:
+async def _state(simulator: Simulator) -> dict[str, Json]:
     device, house, telemetry = simulator.device, simulator.house, simulator.telemetry()
     return {
         "mode": device.mode.key,
@@ -174,78 +181,117 @@ async def _state(simulator: Simulator, _: Order) -> dict[str, Json]:
     }
 
 
-async def _requests(simulator: Simulator, _: Order) -> dict[str, Json]:
+async def _requests(simulator: Simulator) -> dict[str, Json]:
     return {"requests": [{"time": request.time, "raw": request.raw.hex()} for request in simulator.requests]}
 
 
-_ACTIONS: Final[Mapping[str, Callable[[Simulator, Order], Awaitable[dict[str, Json]]]]] = {
-    "fault": _fault,
-    "clear": _clear,
-    "event": _event,
-    "set": _set,
-    "hold": _hold,
-    "release": _release,
-    "restart": _restart,
-    "stop": _stop,
-    "start": _start,
-    "state": _state,
-    "requests": _requests,
+def _without_arguments(action: Action) -> Callable[[Arguments], Action]:
+    return lambda _: action
+
+
+COMMANDS: Final[Mapping[str, Command]] = {
+    "fault": Command(
+        _fault,
+        '{"do": "fault", "name": "nak", "count": 1, "chance": 0.5, "commands": [66]}',
+        "Apply a fault to requests; all but the name is optional.",
+    ),
+    "clear": Command(_clear, '{"do": "clear", "name": "nak"}', "Clear a fault; without a name, all."),
+    "event": Command(
+        _event,
+        '{"do": "event", "name": "heater-on"}',
+        f"Trigger an event of the house: {', '.join(EVENTS)}.",
+    ),
+    "set": Command(
+        _set,
+        '{"do": "set", "mode": "value", "limit": 5000}',
+        "Change settings (W), in force at once: mode, limit, capacity, ct_ratio, sum_of_phases.",
+    ),
+    "hold": Command(
+        _hold,
+        '{"do": "hold", "voltage": [230, 230, 230], "current": [1, 1, 1], "power": [0, 0, 0],'
+        ' "meter_power": 0, "inverter_power": 0}',
+        "Report this telemetry from now on; without values, the captured one.",
+    ),
+    "release": Command(
+        _without_arguments(_release), '{"do": "release"}', "Report the telemetry of the house again."
+    ),
+    "restart": Command(_without_arguments(_restart), '{"do": "restart"}', "Power-cycle the device."),
+    "stop": Command(_without_arguments(_stop), '{"do": "stop"}', "Disconnect the device from the network."),
+    "start": Command(_without_arguments(_start), '{"do": "start"}', "Connect it again."),
+    "state": Command(
+        _without_arguments(_state),
+        '{"do": "state"}',
+        "Return the true state: mode, limit, bound_limit (the limit in force), clock, house and more.",
+    ),
+    "requests": Command(
+        _without_arguments(_requests), '{"do": "requests"}', "Return the last requests as hexadecimal."
+    ),
 }
 
 
-def _text(order: Order, key: str) -> str:
-    value = order.get(key)
+def _text(arguments: Arguments, key: str) -> str:
+    value = arguments.get(key)
     if not isinstance(value, str):
-        raise OrderError(f"{key!r} has to be a text")
+        raise CommandError(f"{key!r} has to be a text")
     return value
 
 
 def _number(value: Json, key: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise OrderError(f"{key!r} has to be a number")
+        raise CommandError(f"{key!r} has to be a number")
     return value
 
 
-def _measured(value: Json, key: str) -> float:
-    if not abs(number := _number(value, key)) <= _LARGEST_MEASURED:
-        raise OrderError(f"{key!r} has to be within {_LARGEST_MEASURED:.0f} of 0")
+def _measurement(value: Json, key: str) -> float:
+    if not abs(number := _number(value, key)) <= _MAX_MEASUREMENT:
+        raise CommandError(f"{key!r} has to be within {_MAX_MEASUREMENT:.0f} of 0")
     return number
 
 
-def _whole(value: Json, key: str) -> int:
+def _integer(value: Json, key: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise OrderError(f"{key!r} has to be a whole number")
+        raise CommandError(f"{key!r} has to be a whole number")
     return value
 
 
-def _not_negative(value: Json, key: str) -> int:
-    watts = _whole(value, key)
-    if watts not in range(2**31):
-        raise OrderError(f"{key!r} has to be 0 to {2**31 - 1}")
-    return watts
+def _non_negative(value: Json, key: str) -> int:
+    number = _integer(value, key)
+    if number not in range(2**31):
+        raise CommandError(f"{key!r} has to be 0 to {2**31 - 1}")
+    return number
 
 
-def _truth(value: Json, key: str) -> bool:
+def _boolean(value: Json, key: str) -> bool:
     if not isinstance(value, bool):
-        raise OrderError(f"{key!r} has to be true or false")
+        raise CommandError(f"{key!r} has to be true or false")
     return value
 
 
-def _listed(value: Json, key: str) -> list[Json]:
+def _list(value: Json, key: str) -> list[Json]:
     if not isinstance(value, list):
-        raise OrderError(f"{key!r} has to be a list")
+        raise CommandError(f"{key!r} has to be a list")
     return value
 
 
-def _mode(order: Order) -> ControlMode:
+def _mode(value: Json, key: str) -> ControlMode:
     try:
-        return ControlMode.from_key(_text(order, "mode"))
+        return ControlMode.from_key(_text({key: value}, key))
     except InvalidValueError as error:
-        raise OrderError(str(error)) from None
+        raise CommandError(str(error)) from None
 
 
-def _phases(order: Order, key: str) -> Phases[float]:
-    values = _listed(order.get(key), key)
+def _phases(arguments: Arguments, key: str) -> Phases[float]:
+    values = _list(arguments.get(key), key)
     if len(values) != len(Phases._fields):
-        raise OrderError(f"{key!r} has to have a value for each of the three phases")
-    return Phases(*(_measured(value, key) for value in values))
+        raise CommandError(f"{key!r} has to have a value for each of the three phases")
+    return Phases(*(_measurement(value, key) for value in values))
+
+
+_SETTINGS: Final[Mapping[str, Callable[[Json, str], object]]] = {
+    "capacity": _non_negative,
+    "ct_ratio": _non_negative,
+    "mode": _mode,
+    "sum_of_phases": _boolean,
+    "limit": _non_negative,
+}
+"""Attributes of the device, in the order in which they are assigned."""

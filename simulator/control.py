@@ -1,27 +1,27 @@
-"""The control port: how another process sets a running simulator's scene and reads its true state."""
+"""The control port: another process controls a running simulator and reads its true state."""
 
 import asyncio
 import json
 from typing import Final
 
-from .commands import Json, obey
+from .commands import Json, prepare
 from .simulator import Simulator
 
 HOST: Final = "127.0.0.1"
-"""Loopback only: whoever reaches the port rules the simulator."""
+"""Loopback only: the port needs no authentication."""
 
 
 class Control:
-    """A port on loopback that takes one JSON object a line and answers each with one."""
+    """A port on loopback that receives one JSON object per line and answers each with one line."""
 
     def __init__(self, simulator: Simulator) -> None:
-        """Rule this simulator."""
+        """Control this simulator."""
         self._simulator = simulator
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, port: int) -> int:
-        """Listen there (0: any that is free) and return the port; raises OSError if it cannot be had."""
+        """Listen on a port (0: any free one) and return it; raises OSError if it is not available."""
         self._server = await asyncio.start_server(self._accept, HOST, port)
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
@@ -49,19 +49,19 @@ class Control:
                 writer.write(json.dumps(await self._answer(line)).encode() + b"\n")
                 await writer.drain()
         except OSError, ValueError:
-            # The peer left, or sent a line longer than the reader takes: there is no next line.
+            # The client disconnected, or sent a line that is too long: there is no next line.
             pass
         finally:
             writer.close()
 
     async def _answer(self, line: bytes) -> dict[str, Json]:
         try:
-            order: Json = json.loads(line)
+            request: Json = json.loads(line)
         except ValueError:
-            return {"ok": False, "error": "a line has to be one JSON object"}
-        if not isinstance(order, dict):
+            request = None
+        if not isinstance(request, dict):
             return {"ok": False, "error": "a line has to be one JSON object"}
         try:
-            return {"ok": True, **await obey(self._simulator, order)}
+            return {"ok": True, **await prepare(request)(self._simulator)}
         except ValueError as error:
             return {"ok": False, "error": str(error)}

@@ -1,4 +1,4 @@
-"""What a SEC1000 holds, and the export limit that is in force: often, not always, the same."""
+"""The state of a SEC1000: its stored settings, and the export limit in force, which may differ."""
 
 from collections.abc import Callable
 import copy
@@ -15,21 +15,19 @@ DEFAULT_CT_RATIO: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """What the inverters are held to."""
+    """The limit on the inverters, in W at the meter."""
 
     watts: int
-    """W at the meter."""
     sum_of_phases: bool
-    """Whether the sum of the phases is held to it, or each phase to its third."""
+    """Whether the sum of the phases is limited, or each phase to a third."""
 
 
 class Device:
-    """The one place of the device's state.
+    """The device's state; powers in W.
 
-    The attributes are for setting a scene: assigning `limit`, `mode` or `sum_of_phases` leaves a
-    device in which they are in force, as after a whole command. The methods do what single
-    requests do, where a limit binds only once value mode is switched on after it was written
-    (docs/protocol.md, "Commands").
+    The attributes are for tests: what is assigned to `limit`, `mode` or `sum_of_phases` is in force
+    at once, as after a complete command. The methods have the effect of single requests, where a
+    written limit takes effect only when value mode is switched on (docs/protocol.md, "Commands").
     """
 
     def __init__(
@@ -42,7 +40,7 @@ class Device:
         ct_ratio: int = DEFAULT_CT_RATIO,
         sum_of_phases: bool = True,
     ) -> None:
-        """Make a device that holds this; `now` is a clock in s, capacity and limit are in W."""
+        """Create a device with these settings in force; `now` is a clock in seconds."""
         self._now = now
         self._mode = mode
         self._limit = limit
@@ -55,7 +53,7 @@ class Device:
 
     @property
     def mode(self) -> ControlMode:
-        """The one mode that is on, or DEACTIVATED."""
+        """The active mode, or DEACTIVATED."""
         return self._mode
 
     @mode.setter
@@ -65,7 +63,7 @@ class Device:
 
     @property
     def limit(self) -> int:
-        """W; the stored limit, which is what 0x43 tells."""
+        """The stored limit, which 0x43 reports."""
         return self._limit
 
     @limit.setter
@@ -75,7 +73,7 @@ class Device:
 
     @property
     def sum_of_phases(self) -> bool:
-        """The stored measurement setting; no request reads it."""
+        """The stored measurement setting, which no request reads."""
         return self._sum_of_phases
 
     @sum_of_phases.setter
@@ -85,12 +83,12 @@ class Device:
 
     @property
     def in_force(self) -> Restriction | None:
-        """What the inverters are held to now; None where nothing limits."""
+        """The limit on the inverters now; None if nothing limits them."""
         return self._in_force
 
     @property
     def bound_limit(self) -> int | None:
-        """W; the limit in force, None where nothing limits (RCR and DRED: no receiver calls)."""
+        """The limit in force; None if nothing limits, as in RCR and DRED, whose receivers are idle."""
         return None if self._in_force is None else self._in_force.watts
 
     @bound_limit.setter
@@ -99,7 +97,7 @@ class Device:
 
     @property
     def clock(self) -> datetime | None:
-        """Naive local time in whole seconds, running since it was set; None before that."""
+        """Naive local time in whole seconds; None until it is set."""
         if self._clock is None:
             return None
         start, set_at = self._clock
@@ -111,11 +109,11 @@ class Device:
 
     @property
     def clock_set_to(self) -> datetime | None:
-        """Naive local time that the clock was last set to."""
+        """Naive local time to which the clock was last set."""
         return None if self._clock is None else self._clock[0]
 
     def store_limit(self, capacity: int, limit: int, *, sum_of_phases: bool) -> None:
-        """Store without putting in force: what 0x42 does. W."""
+        """Store settings that are not in force yet, as 0x42 does."""
         self.capacity = capacity
         self._limit = limit
         self._sum_of_phases = sum_of_phases
@@ -123,24 +121,24 @@ class Device:
     def switch_on(self, mode: ControlMode) -> None:
         """Switch a mode on; value mode puts the stored limit in force.
 
-        That a mode switched on replaces another that was on is a guess: known clients switch
-        the others off first, and 0x43 has room for one mode only.
+        That it replaces the active mode is a guess: known clients switch the others off first,
+        and 0x43 reports only one mode.
         """
         self.mode = mode
 
     def switch_off(self, mode: ControlMode) -> bool:
-        """Switch a mode off; returns False where it was not on and nothing changed."""
+        """Switch a mode off; returns False, without effect, if it was not active."""
         if self._mode is not mode:
             return False
         self.mode = ControlMode.DEACTIVATED
         return True
 
     def power_cycle(self) -> None:
-        """Start anew from what is stored. That the stored limit then is in force is a guess."""
+        """Restart from the stored settings. That the stored limit is then in force is a guess."""
         self._arm()
 
     def dry_copy(self) -> Device:
-        """Return a copy on which a request can be tried without effect."""
+        """Return a copy on which a request can be performed without effect on this device."""
         return copy.copy(self)
 
     def _arm(self) -> None:

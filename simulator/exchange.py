@@ -1,19 +1,19 @@
-"""One exchange on the wire: the request as it arrived, and how the answer leaves the device."""
+"""One exchange on the wire: the request as received, and how the answer is delivered."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final
 
 from custom_components.goodwe_sec1000.sec1000.frame import Frame
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as it arrived."""
+    """One request as received; `time` in seconds on the simulator's clock."""
 
     time: float
-    """s, on the simulator's clock (by default the event loop's)."""
     frame: Frame | None
-    """None where the bytes are no whole and right frame: the device does not answer those."""
+    """None if the bytes are not a complete, correct frame: the device does not answer those."""
     raw: bytes
 
 
@@ -27,23 +27,23 @@ class Delivery(Enum):
     HALF = auto()
     """The first half is sent, then closed."""
     BEGINNING = auto()
-    """Fewer bytes than the head of an answer are sent, then closed."""
+    """Fewer bytes than the header of an answer are sent, then closed."""
     CLOSE = auto()
     """Nothing is sent; closed."""
     RESET = auto()
-    """Nothing is sent; the peer gets a TCP reset."""
+    """Nothing is sent; the client receives a TCP reset."""
     SILENCE = auto()
-    """Nothing is sent, and the connection is held until the peer leaves."""
+    """Nothing is sent; the connection stays open until the client closes it."""
     HOLD = auto()
-    """Sent, and the connection is held until the peer leaves."""
+    """Sent; the connection stays open until the client closes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The bytes to send and the way to do it."""
+    """The bytes to send and their delivery."""
 
     data: bytes
     delivery: Delivery = Delivery.WHOLE
 
 
-NO_ANSWER = Answer(b"", Delivery.SILENCE)
+NO_ANSWER: Final = Answer(b"", Delivery.SILENCE)

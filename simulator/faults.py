@@ -1,4 +1,4 @@
-"""The faults by name: what each does to the effect, the content and the delivery of an answer."""
+"""The faults by name: what each does to the effect, content and delivery of an answer."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,11 +17,11 @@ from custom_components.goodwe_sec1000.sec1000.frame import (
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 
 from .exchange import Delivery
-from .protocol import ACK, CAPTURED_BYTES, COMMANDS, NAK, READ_LIMIT, READS, TELEMETRY, WRITES
+from .protocol import ACK, CAPTURED_BYTES, COMMAND_BYTES, NAK, READ_LIMIT, READS, TELEMETRY, WRITES
 
 
 class Effect(Enum):
-    """When a request does what it says."""
+    """When a request takes effect."""
 
     NOW = auto()
     NEVER = auto()
@@ -30,29 +30,28 @@ class Effect(Enum):
 
 
 class Reach(Enum):
-    """What a fault befalls."""
+    """What a fault affects."""
 
     REQUEST = auto()
     """Single requests."""
     PORT = auto()
-    """The listening port; it sees no request."""
+    """The listening port, before there is a request."""
     INVERTERS = auto()
-    """What the inverters do, as long as it stands."""
+    """The inverters, while it is active."""
     HEALTH = auto()
     """The whole device, until a restart."""
 
 
 LATE_EFFECT_S: Final = 2.0
-"""s"""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a fault may look at when it spoils the bytes of an answer."""
+    """What a fault can use to corrupt the bytes of an answer."""
 
     request: Frame
     history: Sequence[bytes]
-    """The right answers given before, oldest first."""
+    """The correct answers given before, oldest first."""
     random: Random
 
 
@@ -66,11 +65,11 @@ class Fault:
 
     name: str
     summary: str
-    commands: frozenset[int] = COMMANDS
-    """The requests on which it makes a difference; it leaves the others alone."""
+    commands: frozenset[int] = COMMAND_BYTES
+    """The requests that it can affect."""
     effect: Effect = Effect.NOW
     alter: Alter | None = None
-    """Changes the content; the frame around it stays right."""
+    """Changes the content; the frame around it stays correct."""
     mangle: Mangle | None = None
     """Changes the bytes."""
     delivery: Delivery = Delivery.WHOLE
@@ -110,7 +109,7 @@ def _wrong_checksum(answer: bytes, _: Context) -> bytes:
 
 
 def _reframed(answer: bytes, address: bytes | None = None, command: int | None = None) -> bytes:
-    """Return the answer with another address or command and the checksum that is right for it."""
+    """Return the answer with another address or command and the checksum of the result."""
     body = answer[PREFIX_SIZE + LENGTH_SIZE : -2]
     body = (address or body[:2]) + (body[2:3] if command is None else bytes((command,))) + body[3:]
     return answer[: PREFIX_SIZE + LENGTH_SIZE] + body + (sum(body) & 0xFFFF).to_bytes(2)
@@ -128,7 +127,7 @@ _OLD_SETTINGS = encode_answer(Frame(READ_LIMIT, struct.pack(">B3i", ControlMode.
 
 
 def _stale_answer(_: bytes, context: Context) -> bytes:
-    """Return the last answer to another command; before there was one, one from long ago."""
+    """Return the last answer to another command, or an old one if there is none yet."""
     for old in reversed(context.history):
         if _command_of(old) != context.request.command:
             return old
@@ -136,7 +135,7 @@ def _stale_answer(_: bytes, context: Context) -> bytes:
 
 
 def _stale_value(answer: bytes, context: Context) -> bytes:
-    """Return the last different answer to the same command, where there was one."""
+    """Return the last different answer to the same command, if there is one."""
     for old in reversed(context.history):
         if _command_of(old) == context.request.command and old != answer:
             return old
@@ -178,7 +177,7 @@ def _nonsense(_answer: bytes, context: Context) -> bytes:
 
 
 def nonsense_answer(random: Random) -> bytes:
-    """Return a well-formed answer to a request that nobody sent: what an exhausted device says."""
+    """Return a well-formed answer to another request: what an exhausted device sends."""
     return encode_answer(Frame(random.choice((0x00, 0x7F, 0xFE)), random.randbytes(2)), KNOWN_PREFIX)
 
 
@@ -200,12 +199,12 @@ _CATALOGUE: Final = (
     Fault(
         "reset", "a TCP reset instead of an answer, no effect", effect=Effect.NEVER, delivery=Delivery.RESET
     ),
-    Fault("byte-by-byte", "the right answer in segments of one byte", delivery=Delivery.BYTE_BY_BYTE),
+    Fault("byte-by-byte", "the correct answer in segments of one byte", delivery=Delivery.BYTE_BY_BYTE),
     Fault("wrong-checksum", "effect; one bit of the checksum is wrong", mangle=_wrong_checksum),
     Fault("wrong-command", "effect; echoes another command, checksum right", mangle=_wrong_command),
     Fault("wrong-address", "effect; address 01 02, checksum right", mangle=_wrong_address),
     Fault("nak", "status 0x15, also to a read; no effect", effect=Effect.NEVER, alter=_status(NAK)),
-    Fault("nak-with-effect", "status 0x15 although it was done", commands=WRITES, alter=_status(NAK)),
+    Fault("nak-with-effect", "status 0x15 although the write is done", commands=WRITES, alter=_status(NAK)),
     Fault("stale-answer", "effect; the previous answer to another command is sent", mangle=_stale_answer),
     Fault("stale-value", "the last different answer to the same command is sent", mangle=_stale_value),
     Fault(
@@ -214,7 +213,7 @@ _CATALOGUE: Final = (
         commands=READS,
         alter=_status(ACK),
     ),
-    Fault("wrong-length", "effect; a right frame with one byte of data too few", alter=_one_byte_short),
+    Fault("wrong-length", "effect; a correct frame with one byte of data too few", alter=_one_byte_short),
     Fault(
         "oversized-length",
         "effect; 65535 bytes are announced, few are sent, the connection stays open",
@@ -225,20 +224,20 @@ _CATALOGUE: Final = (
     Fault("http", "no effect; answers like a web server", effect=Effect.NEVER, mangle=_http),
     Fault(
         "nonsense",
-        "no effect; a well-formed frame that nobody asked for",
+        "no effect; a well-formed frame that was not requested",
         effect=Effect.NEVER,
         mangle=_nonsense,
     ),
-    Fault("trailing-bytes", "the right answer and three bytes more", mangle=_trailing),
-    Fault("other-prefix", "the right answer behind another five bytes", mangle=_other_prefix),
+    Fault("trailing-bytes", "the correct answer and three more bytes", mangle=_trailing),
+    Fault("other-prefix", "the correct answer after five other bytes", mangle=_other_prefix),
     Fault("ack-without-effect", "a write is acknowledged and not done", commands=WRITES, effect=Effect.NEVER),
     Fault("effect-without-ack", "a write is done, then closed", commands=WRITES, delivery=Delivery.CLOSE),
     Fault("effect-then-silence", "a write is done, no answer", commands=WRITES, delivery=Delivery.SILENCE),
     Fault("late-effect", "a write is acknowledged and done 2 s later", commands=WRITES, effect=Effect.LATE),
-    Fault("rounded", "reads tell W rounded to 10 W", commands=READS, alter=_rounded),
+    Fault("rounded", "reads report powers rounded to 10 W", commands=READS, alter=_rounded),
     Fault(
         "zero-inverters",
-        "the inverters' power is told as 0",
+        "the inverter power is reported as 0",
         commands=frozenset({TELEMETRY}),
         alter=_zero_inverters,
     ),
@@ -250,11 +249,11 @@ _CATALOGUE: Final = (
     ),
     Fault(
         "unknown-mode",
-        "0x43 tells control mode 9",
+        "0x43 reports control mode 9",
         commands=frozenset({READ_LIMIT}),
         alter=_unknown_mode,
     ),
-    Fault("disobedient", "limits are stored, the inverters do not obey", reach=Reach.INVERTERS),
+    Fault("disobedient", "limits are stored, the inverters ignore them", reach=Reach.INVERTERS),
     Fault("exhausted", "nonsense frames, then silence until restarted", reach=Reach.HEALTH),
 )
 

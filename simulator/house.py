@@ -1,26 +1,25 @@
-"""The house behind the device: sun, load and inverters that obey, and what the meter then sees.
+"""The house behind the device: sun, load, inverters and watchdog, and what the meter then measures.
 
-Two times run here. The day (sun and load) runs at a chosen speed; what the inverters and the
-device do takes its real time at any speed, so that a reset of 5 s is one. Only the refresh of the
-inverters' power keeps up with a day that runs faster than the real one: a load computed from
-a value that is half a day old would make no sense.
+Two clocks run here. The day (sun and load) runs at a chosen speed. Inverters and device always run
+in real time, so that a reset of 5 s takes 5 s. Only the refresh of the reported inverter power is
+faster on a faster day: a load computed from a value that is half a day old would make no sense.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from math import exp, floor, hypot, pi, pow as power, sin
+import math
 from random import Random
 from typing import Final
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Phases, Telemetry
 
 from .device import Restriction
+from .lookup import find
 
-HOUR: Final = 3600
-DAY: Final = 24 * HOUR
+HOUR_S: Final = 3600
+DAY_S: Final = 24 * HOUR_S
 
-_CLOUD_PERIOD: Final = 240.0
+_CLOUD_PERIOD_S: Final = 240.0
 _CLOUD_FROM: Final = 0.62
 _CLOUD_FULL: Final = 0.80
 _DEEPEST_SHADE: Final = 0.65
@@ -28,105 +27,102 @@ _DEEPEST_SHADE: Final = 0.65
 
 @dataclass(frozen=True, slots=True)
 class Sun:
-    """A sun that rises and sets at the same hour every day."""
+    """A clear-sky curve over the day, the same every day, and passing clouds; hours of the day."""
 
     sunrise: float = 6.0
-    """h"""
     sunset: float = 20.0
-    """h"""
     clouds: bool = True
     seed: int = 0
 
     def share(self, time: float) -> float:
-        """Return the share of the panels' peak power (0 to 1) at a time, in s since a midnight."""
-        hour = time % DAY / HOUR
+        """Return the share of the panels' peak power (0 to 1) at a time in seconds since midnight."""
+        hour = time % DAY_S / HOUR_S
         if not self.sunrise < hour < self.sunset:
             return 0.0
-        clear = power(sin(pi * (hour - self.sunrise) / (self.sunset - self.sunrise)), 1.2)
+        elevation = math.sin(math.pi * (hour - self.sunrise) / (self.sunset - self.sunrise))
+        clear = math.pow(elevation, 1.2)
         return clear * (1 - self._shade(time)) if self.clouds else clear
 
     def _shade(self, time: float) -> float:
-        cover = (wander(f"cloud {self.seed}", time, _CLOUD_PERIOD) - _CLOUD_FROM) / (
-            _CLOUD_FULL - _CLOUD_FROM
-        )
+        noise = _smooth_noise(f"cloud {self.seed}", time, _CLOUD_PERIOD_S)
+        cover = (noise - _CLOUD_FROM) / (_CLOUD_FULL - _CLOUD_FROM)
         return _DEEPEST_SHADE * min(1.0, max(0.0, cover))
 
 
 @dataclass(frozen=True, slots=True)
 class Appliance:
-    """Something that takes a constant power at the same time every day."""
+    """A load that runs at the same time every day: power in W, start as hour of the day."""
 
     name: str
     power: Phases[float]
-    """W"""
     start: float
-    """h"""
     minutes: float
 
     def is_on(self, time: float) -> bool:
-        """Return whether it runs at a time, in s since a midnight."""
-        return (time - self.start * HOUR) % DAY < self.minutes * 60
+        """Return whether it runs at a time in seconds since midnight."""
+        return (time - self.start * HOUR_S) % DAY_S < self.minutes * 60
 
 
-HEATER: Final = Phases(3000.0, 3000.0, 3000.0)
-"""W; the one load that is sharp enough to upset the controller's watchdog."""
+HEATER_W: Final = Phases(3000.0, 3000.0, 3000.0)
+"""The only load whose step is large enough to upset the watchdog."""
+BASE_LOAD_W: Final = Phases(190.0, 140.0, 230.0)
+"""Before the noise on it."""
 
 APPLIANCES: Final = (
     Appliance("kettle", Phases(2000.0, 0.0, 0.0), 6.6, 4),
     Appliance("kettle", Phases(2000.0, 0.0, 0.0), 10.2, 4),
     Appliance("oven", Phases(0.0, 2400.0, 0.0), 11.5, 40),
-    Appliance("heater", HEATER, 12.75, 45),
+    Appliance("heater", HEATER_W, 12.75, 45),
     Appliance("kettle", Phases(2000.0, 0.0, 0.0), 15.1, 4),
     Appliance("washing machine", Phases(0.0, 0.0, 1900.0), 16.0, 25),
     Appliance("stove", Phases(1700.0, 1700.0, 0.0), 18.2, 35),
 )
 
 
-BASE: Final = Phases(190.0, 140.0, 230.0)
-"""W on each phase that is always used, before it wanders."""
-
-
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The house's consumption as a function of time."""
+    """The consumption of the house: a noisy base load in W, and appliances that switch."""
 
     appliances: tuple[Appliance, ...] = APPLIANCES
-    base: Phases[float] = BASE
-    """W"""
+    base: Phases[float] = BASE_LOAD_W
     seed: int = 0
 
     def power(self, time: float) -> Phases[float]:
-        """Return W on each phase at a time, in s since a midnight."""
+        """Return the power of each phase in W at a time in seconds since midnight."""
         running = [appliance.power for appliance in self.appliances if appliance.is_on(time)]
-        humour = _people(time)
+        occupancy = _occupancy(time)
         return Phases(
             *(
-                base * (0.8 + 0.4 * wander(f"load {self.seed} {phase}", time, 90.0) + humour)
+                base * (0.8 + 0.4 * _smooth_noise(f"load {self.seed} {phase}", time, 90.0) + occupancy)
                 + sum(power[phase] for power in running)
                 for phase, base in enumerate(self.base)
             ),
         )
 
 
-def _people(time: float) -> float:
-    """Return how much more is used while people are up, as a share of the base load."""
-    hour = time % DAY / HOUR
-    return 0.8 * exp(-(((hour - 7.5) / 1.2) ** 2)) + 1.8 * exp(-(((hour - 19.5) / 2.0) ** 2))
+def _occupancy(time: float) -> float:
+    """Return what is added in the morning and in the evening, as a share of the base load."""
+    hour = time % DAY_S / HOUR_S
+    return 0.8 * math.exp(-(((hour - 7.5) / 1.2) ** 2)) + 1.8 * math.exp(-(((hour - 19.5) / 2.0) ** 2))
 
 
-SHARP: Final = 5000.0
-"""W; a rise of the load by this much at once upsets the watchdog."""
-SHORTEST: Final = 120.0
-LONGEST: Final = 180.0
-"""s"""
-CURE: Final = 4.9
-"""s without any mode on; 5 s, less what a request takes."""
-THROTTLE: Final = 0.05
-"""The share of their rated power that the inverters then give at most."""
+STEP_THRESHOLD_W: Final = 5000.0
+"""A rise of the load by this much at once upsets the watchdog."""
+THROTTLE_TIME_S: Final = (120.0, 180.0)
+"""Shortest and longest."""
+RECOVERY_TIME_S: Final = 4.9
+"""Time without any mode that ends the throttling: 5 s, minus what a request takes."""
+THROTTLED_SHARE: Final = 0.05
+"""Largest share of their rated power that throttled inverters deliver."""
 
 
 class Watchdog:
-    """Throttles for 2 to 3 minutes after a sharp step, unless all modes are off for 5 s."""
+    """The controller's watchdog, which throttles the inverters after a large load step.
+
+    It throttles them for 2 to 3 minutes, unless all modes are off for 5 s. Seen on real
+    installations (the reason for the action `reset_export_watchdog`); that only a rise of the load
+    triggers it, and the threshold, are guesses.
+    """
 
     def __init__(self, seed: int) -> None:
         """Draw the durations from this seed."""
@@ -140,44 +136,32 @@ class Watchdog:
         return self._throttled_until is not None
 
     def observe(self, since: float, now: float, rise: float, *, limiting: bool, off: bool) -> None:
-        """Look at what held from `since` to `now` (s).
+        """Process the interval from `since` to `now` (s).
 
-        `rise` is the load's (W); `limiting` says whether a limit was in force, `off` whether all
-        modes were off.
+        `rise`: change of the load in W.
+        `limiting`: whether a limit was in force.
+        `off`: whether all modes were off.
         """
         if not off:
             self._off_since = None
         elif self._off_since is None:
             self._off_since = since
-        if limiting and rise >= SHARP:
-            self._throttled_until = now + self._random.uniform(SHORTEST, LONGEST)
-        if self._throttled_until is not None and (now >= self._throttled_until or self._cured(now)):
+        if limiting and rise >= STEP_THRESHOLD_W:
+            self._throttled_until = now + self._random.uniform(*THROTTLE_TIME_S)
+        if self._throttled_until is not None and (now >= self._throttled_until or self._recovered(now)):
             self._throttled_until = None
 
-    def reset(self) -> None:
-        """Forget: the power was cycled."""
+    def restart(self) -> None:
+        """Stop throttling after a power cycle."""
         self._throttled_until = None
 
-    def _cured(self, now: float) -> bool:
-        return self._off_since is not None and now - self._off_since >= CURE
-
-
-REFRESH: Final = 30.0
-"""s between two refreshes of the inverters' power that the device tells, in a day of real speed."""
-
-_STEP: Final = 1.0
-_MEMORY: Final = 600.0
-"""s; what lies longer back no longer shows, so a longer pause is not calculated."""
-_RAMP: Final = 0.05
-"""Share of the rated power by which the inverters rise in a second; they fall at once."""
-_NOMINAL: Final = 230.0
-_RISE_PER_WATT: Final = 0.0006
-_REACTIVE: Final = (310.0, 260.0, 340.0)
+    def _recovered(self, now: float) -> bool:
+        return self._off_since is not None and now - self._off_since >= RECOVERY_TIME_S
 
 
 @dataclass(frozen=True, slots=True)
 class ExportConstraint:
-    """What the device wants of the inverters."""
+    """What the device requires of the inverters."""
 
     restriction: Restriction | None
     mode: ControlMode
@@ -185,9 +169,21 @@ class ExportConstraint:
 
 UNCONSTRAINED: Final = ExportConstraint(None, ControlMode.DEACTIVATED)
 
+REFRESH_S: Final = 30.0
+"""Between two refreshes of the reported inverter power, on a day at real speed."""
+
+_STEP_S: Final = 1.0
+_MEMORY_S: Final = 600.0
+"""What happened longer ago has no effect; of a longer pause only this much is calculated."""
+_RAMP: Final = 0.05
+"""Share of the rated power by which the inverters rise per second; they fall at once."""
+_NOMINAL_V: Final = 230.0
+_RISE_V_PER_W: Final = 0.0006
+_REACTIVE_VAR: Final = (310.0, 260.0, 340.0)
+
 
 class House:
-    """Three phases, several equal three-phase inverters, and the state that they have."""
+    """Three phases, the load on them, and equal three-phase inverters."""
 
     def __init__(
         self,
@@ -201,77 +197,81 @@ class House:
         sun: Sun | None = None,
         load: Load | None = None,
     ) -> None:
-        """Build a house: `rated` W each, `start` in h of the day, `speed` of the day (1 is real).
+        """Build a house.
 
-        Raises ValueError for fewer than one inverter, a speed below 0 or an hour outside 0 to 24.
+        `rated`: power of one inverter in W.
+        `start`: hour at which the day begins, 0 to 24.
+        `speed`: of the day; 1 is real time.
+
+        Raises ValueError for less than one inverter, a negative speed and an hour out of range.
         """
         if inverters < 1:
-            raise ValueError(f"{inverters} inverters; there has to be one or more")
+            raise ValueError(f"inverters is {inverters}; it has to be 1 or more")
         if speed < 0:
             raise ValueError(f"speed is {speed}; it has to be 0 or more")
-        if not 0 <= start * HOUR <= DAY:
-            raise ValueError(f"the day starts at {start} h; it has to be 0 to 24")
+        if not 0 <= start * HOUR_S <= DAY_S:
+            raise ValueError(f"start is {start}; it has to be an hour from 0 to 24")
         self.rated = rated * inverters
         self.speed = speed
-        self._refresh = REFRESH / max(1.0, speed)
+        self._refresh = REFRESH_S / max(1.0, speed)
         self.sun = sun or Sun(clouds=clouds, seed=seed)
         self.load = load or Load(seed=seed)
         self.heater = False
-        """An additional heater, whatever the time."""
+        """Whether the second heater is on."""
         self.tripped = False
-        """Whether all inverters are off the grid."""
+        """Whether all inverters are disconnected from the grid."""
         self.watchdog = Watchdog(seed)
         self._seed = seed
-        self._day_start = start * HOUR
+        self._day_start = start * HOUR_S
         self._now = 0.0
-        self._load = self._load_now()
+        self._load = self._current_load()
         self._power: float | None = None
-        self._told = 0.0
-        self._refreshed = 0
+        self._reported_power = 0.0
+        self._refreshes = 0
 
     @property
     def time_of_day(self) -> float:
         """Hour of the day, 0 to below 24."""
-        return self._day() % DAY / HOUR
+        return self._day() % DAY_S / HOUR_S
 
     @time_of_day.setter
     def time_of_day(self, hour: float) -> None:
-        self._day_start += (hour - self.time_of_day) * HOUR
+        self._day_start += (hour - self.time_of_day) * HOUR_S
 
     @property
     def available(self) -> float:
-        """W that the sun offers and the inverters could give."""
+        """Power in W that sun and inverters could deliver."""
         return 0.0 if self.tripped else min(self.rated, 0.95 * self.rated * self.sun.share(self._day()))
 
     @property
     def inverter_power(self) -> float:
-        """W that the inverters give now, whatever the device tells."""
+        """True power of the inverters in W, whatever the device reports."""
         return self._power or 0.0
 
     @property
     def load_power(self) -> float:
-        """W that the house uses now."""
+        """Consumption of the house in W."""
         return sum(self._load)
 
     @property
     def meter_power(self) -> float:
-        """W at the meter now; positive on export."""
+        """Power at the meter in W, positive on export."""
         return self.inverter_power - self.load_power
 
     def advance(self, now: float, constraint: ExportConstraint) -> None:
-        """Bring the house to a time (s since it was built) under constraint that held all the while."""
-        self._now = max(self._now, now - _MEMORY)
-        while now - self._now > _STEP:
-            self._step(self._now + _STEP, constraint)
+        """Advance to a time in seconds since the start; the constraint has held since the last call."""
+        self._now = max(self._now, now - _MEMORY_S)
+        while now - self._now > _STEP_S:
+            self._step(self._now + _STEP_S, constraint)
         self._step(max(now, self._now), constraint)
 
     def restart(self) -> None:
-        """Forget what a power cycle of the controller wipes: the watchdog's memory and the old value."""
-        self.watchdog.reset()
-        self._told = self.inverter_power
+        """Clear what a power cycle of the controller clears: the watchdog and the old inverter power."""
+        self.watchdog.restart()
+        self._reported_power = self.inverter_power
 
     def telemetry(self) -> Telemetry:
-        """Return what the device tells: the meter now, the inverters at the last refresh."""
+        """Return what the device reports: the meter now, the inverters at the last refresh."""
         each = self.inverter_power / 3
         power = Phases(*(each - load for load in self._load))
         voltage = Phases(*(self._voltage(phase, watts) for phase, watts in enumerate(power)))
@@ -280,20 +280,20 @@ class House:
             voltage=voltage,
             current=Phases(
                 *(
-                    round(hypot(watts, reactive) / volts, 2)
-                    for watts, volts, reactive in zip(power, voltage, _REACTIVE, strict=True)
+                    round(math.hypot(watts, reactive) / volts, 2)
+                    for watts, volts, reactive in zip(power, voltage, _REACTIVE_VAR, strict=True)
                 ),
             ),
             power=rounded,
             meter_power=sum(rounded),
-            inverter_power=round(self._told),
+            inverter_power=round(self._reported_power),
         )
 
     def _step(self, now: float, constraint: ExportConstraint) -> None:
         passed = now - self._now
         self._now = now
         before = sum(self._load)
-        self._load = self._load_now()
+        self._load = self._current_load()
         self.watchdog.observe(
             now - passed,
             now,
@@ -303,23 +303,23 @@ class House:
         )
         target = self._target(constraint.restriction)
         if self._power is None:
-            self._power = self._told = target
+            self._power = self._reported_power = target
         else:
             self._power = min(target, self._power + _RAMP * self.rated * passed)
-        refreshes = floor(now / self._refresh)
-        if refreshes != self._refreshed:
-            self._refreshed = refreshes
-            self._told = self._power
+        refreshes = math.floor(now / self._refresh)
+        if refreshes != self._refreshes:
+            self._refreshes = refreshes
+            self._reported_power = self._power
 
     def _target(self, restriction: Restriction | None) -> float:
-        """Return the power at which the inverters settle.
+        """Return the power in W at which the inverters settle.
 
-        Where each phase is held on its own it may export a third of the limit [a guess]; the
+        Where each phase is limited on its own it may export a third of the limit [a guess]; the
         inverters feed all phases alike, so the phase with the least load decides.
         """
         target = self.available
         if self.watchdog.throttling:
-            target = min(target, THROTTLE * self.rated)
+            target = min(target, THROTTLED_SHARE * self.rated)
         if restriction is None:
             return target
         if restriction.sum_of_phases:
@@ -327,19 +327,18 @@ class House:
         return min(target, restriction.watts + 3 * min(self._load))
 
     def _day(self) -> float:
+        """Return the simulated time in seconds since the first midnight."""
         return self._day_start + self._now * self.speed
 
-    def _load_now(self) -> Phases[float]:
+    def _current_load(self) -> Phases[float]:
         load = self.load.power(self._day())
-        return (
-            Phases(*(watts + extra for watts, extra in zip(load, HEATER, strict=True)))
-            if self.heater
-            else load
-        )
+        if not self.heater:
+            return load
+        return Phases(*(watts + heater for watts, heater in zip(load, HEATER_W, strict=True)))
 
     def _voltage(self, phase: int, watts: float) -> float:
-        drift = 4 * (wander(f"grid {self._seed} {phase}", self._now, 60.0) - 0.5)
-        return round(_NOMINAL + drift + _RISE_PER_WATT * watts, 1)
+        drift = 4 * (_smooth_noise(f"grid {self._seed} {phase}", self._now, 60.0) - 0.5)
+        return round(_NOMINAL_V + drift + _RISE_V_PER_W * watts, 1)
 
 
 def _heater_on(house: House) -> None:
@@ -358,11 +357,11 @@ def _reconnect(house: House) -> None:
     house.tripped = False
 
 
-def _at(hour: float) -> Callable[[House], None]:
-    def move(house: House) -> None:
+def _jump_to(hour: float) -> Callable[[House], None]:
+    def jump(house: House) -> None:
         house.time_of_day = hour
 
-    return move
+    return jump
 
 
 EVENTS: Final[Mapping[str, Callable[[House], None]]] = {
@@ -370,33 +369,30 @@ EVENTS: Final[Mapping[str, Callable[[House], None]]] = {
     "heater-off": _heater_off,
     "trip": _trip,
     "reconnect": _reconnect,
-    "dawn": _at(6.1),
-    "noon": _at(12.0),
-    "sunset": _at(19.75),
-    "night": _at(23.5),
+    "dawn": _jump_to(6.1),
+    "noon": _jump_to(12.0),
+    "sunset": _jump_to(19.75),
+    "night": _jump_to(23.5),
 }
-"""heater-on/-off: 9 kW more load. trip/reconnect: all inverters leave, or rejoin, the grid.
-dawn, noon, sunset, night: the day jumps there."""
+"""heater-on and -off: a second heater of 9 kW; trip and reconnect: all inverters and the grid;
+dawn, noon, sunset and night: the day jumps to this time."""
 
 
-def happen(name: str, house: House) -> None:
-    """Let it happen; raises ValueError, with the nearest names, for what is no event."""
-    try:
-        event = EVENTS[name]
-    except KeyError:
-        near = get_close_matches(name, EVENTS, n=3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(EVENTS)}"
-        raise ValueError(f"{name!r} is no event{hint}") from None
-    event(house)
+def trigger(name: str, house: House) -> None:
+    """Trigger an event; raises ValueError, with suggestions, for an unknown name."""
+    find(EVENTS, name, "event")(house)
 
 
-def wander(seed: str, time: float, period: float) -> float:
-    """Return a value from 0 to 1 that drifts to another in each period (both in s)."""
-    turn = floor(time / period)
-    part = time / period - turn
+def _smooth_noise(seed: str, time: float, period: float) -> float:
+    """Return a value from 0 to 1 that drifts to another one in each period (s).
+
+    It depends on the time alone, so that the number of calls has no influence.
+    """
+    index = math.floor(time / period)
+    part = time / period - index
     smooth = part * part * (3 - 2 * part)
-    return _value(seed, turn) * (1 - smooth) + _value(seed, turn + 1) * smooth
+    return _random_value(seed, index) * (1 - smooth) + _random_value(seed, index + 1) * smooth
 
 
-def _value(seed: str, turn: int) -> float:
-    return Random(f"{seed}/{turn}").random()
+def _random_value(seed: str, index: int) -> float:
+    return Random(f"{seed}/{index}").random()

@@ -1,4 +1,4 @@
-"""What a healthy device does and answers when it is sent a request.
+"""The protocol: what a healthy device does on a request, and what it answers.
 
 Source: docs/protocol.md, "Commands".
 """
@@ -24,7 +24,7 @@ READ_LIMIT: Final = 0x43
 SWITCHES: Final = {RCR: ControlMode.RCR, DRED: ControlMode.DRED, VALUE: ControlMode.VALUE}
 READS: Final = frozenset({TELEMETRY, READ_LIMIT})
 WRITES: Final = frozenset({SET_CLOCK, WRITE_LIMIT, *SWITCHES})
-COMMANDS: Final = READS | WRITES
+COMMAND_BYTES: Final = READS | WRITES
 
 ACK: Final = b"\x06"
 NAK: Final = b"\x15"
@@ -54,9 +54,9 @@ CAPTURED_BYTES: Final = bytes.fromhex(
 
 
 def perform(request: Frame, device: Device, measure: Callable[[], Telemetry]) -> Frame | None:
-    """Do to the device what a request says and return the answer.
+    """Perform a request on the device and return the answer.
 
-    None where a device would not answer: an unknown command, or a read that bears data.
+    None if a device would not answer: an unknown command, or a read with data.
     """
     command, data = request.command, request.data
     if command in READS:
@@ -73,7 +73,7 @@ def perform(request: Frame, device: Device, measure: Callable[[], Telemetry]) ->
 
 
 def telemetry_data(telemetry: Telemetry) -> bytes:
-    """Return the 44 bytes that 0x0B answers with: 0.1 V, 0.01 A, W."""
+    """Return the 44 bytes that answer 0x0B, in units of 0.1 V, 0.01 A and 1 W."""
     return _TELEMETRY.pack(
         *(round(volts * 10) for volts in telemetry.voltage),
         *(round(amperes * 100) for amperes in telemetry.current),
@@ -111,7 +111,7 @@ def _set_clock(data: bytes, device: Device) -> bytes:
         year, month, zero, day, hour, minute, second = data
         if zero:
             return NAK
-        device.clock = datetime(_CENTURY + year, month, day, hour, minute, second)  # noqa: DTZ001 - the device knows no zone
+        device.clock = datetime(_CENTURY + year, month, day, hour, minute, second)  # noqa: DTZ001 - the device has no time zone
     except ValueError:
         return NAK
     return CLOCK_SET

@@ -1,6 +1,6 @@
-"""The listening port: one request per connection, read with a bound, answered as it is told.
+"""The listening port: one request of limited size per connection, answered as the handler decides.
 
-What a real device does with a second request on one connection is not known (docs/protocol.md,
+How a real device treats a second request on the same connection is unknown (docs/protocol.md,
 "Transport"); this one serves the first and closes.
 """
 
@@ -16,25 +16,24 @@ from .exchange import Answer, Delivery
 
 type Handler = Callable[[bytes], Answer]
 
-_LARGEST_REQUEST: Final = 64
-"""Bytes; the largest known request has 16."""
-_MOST_CONNECTIONS: Final = 64
+_MAX_REQUEST_BYTES: Final = 64
+"""The largest known request has 16."""
+_MAX_CONNECTIONS: Final = 64
 _BACKLOG: Final = 100
-_SEGMENT_PAUSE: Final = 0.002
-"""s between two segments, so that the peer's kernel does not join them."""
-_LINGER_NONE: Final = struct.pack("ii", 1, 0)
+_SEGMENT_PAUSE_S: Final = 0.002
+"""Between two segments, so that the client's kernel does not join them."""
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
 class Server:
-    """A TCP port that hands each request to a handler and sends what that returns.
+    """A TCP port that passes each request to a handler and sends the answer that it returns.
 
-    The handler also gets what is no request: the bytes as far as they came. It answers those
-    with silence. Closing and opening the port is done at once, without awaiting, so that a fault
-    can be injected from plain code.
+    The handler also receives bytes that are not a request. open() and close() act at once, without
+    awaiting, so that synchronous code can inject a fault.
     """
 
     def __init__(self, handler: Handler, host: str, port: int) -> None:
-        """Serve there; port 0 is any that is free, and stays the same from then on."""
+        """Serve on this address; port 0 picks a free one, which is kept from then on."""
         self.host = host
         self.port = port
         self._handler = handler
@@ -44,7 +43,7 @@ class Server:
 
     @property
     def connections(self) -> int:
-        """How many connections are open now."""
+        """Number of open connections."""
         return len(self._connections)
 
     @property
@@ -53,7 +52,7 @@ class Server:
         return self._listening is not None
 
     def open(self) -> None:
-        """Listen; raises OSError where the address cannot be had."""
+        """Listen; raises OSError if the address is not available."""
         if self._listening is not None:
             return
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -68,25 +67,25 @@ class Server:
         self.port = listening.getsockname()[1]
         self._listening = listening
         asyncio.get_running_loop().add_reader(listening, self._accept, listening)
-        self._tell_change()
+        self._notify_change()
 
     def close(self) -> None:
-        """Refuse new connections; those that are open go on."""
+        """Refuse new connections; open ones continue."""
         if self._listening is not None:
             asyncio.get_running_loop().remove_reader(self._listening)
             self._listening.close()
             self._listening = None
 
-    async def hang_up(self) -> None:
-        """Drop all connections, and return when they are gone."""
+    async def disconnect_all(self) -> None:
+        """Close all connections and wait until they are closed."""
         while self._connections:
             self.drop()
             await asyncio.wait(list(self._connections))
-            # The tasks' own callbacks, which take them off the list, run after ours.
+            # The done callbacks, which remove the tasks from the list, run after this one.
             await asyncio.sleep(0)
 
     def drop(self) -> None:
-        """Drop all connections, without waiting for their end."""
+        """Close all connections without waiting for it."""
         for task in self._connections:
             task.cancel()
 
@@ -100,7 +99,7 @@ class Server:
         while not self.is_open:
             await self._changed.wait()
 
-    def _tell_change(self) -> None:
+    def _notify_change(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -108,22 +107,22 @@ class Server:
         try:
             connection, _ = listening.accept()
         except OSError:
-            # The peer left between the event and the accept.
+            # The client disconnected between the event and the accept.
             return
         connection.setblocking(False)
-        if len(self._connections) >= _MOST_CONNECTIONS:
+        if len(self._connections) >= _MAX_CONNECTIONS:
             connection.close()
             return
         task = asyncio.get_running_loop().create_task(self._serve(connection), name="sec1000 connection")
         self._connections[task] = connection
-        task.add_done_callback(self._gone)
+        task.add_done_callback(self._on_closed)
 
-    def _gone(self, task: asyncio.Task[None]) -> None:
+    def _on_closed(self, task: asyncio.Task[None]) -> None:
         # Already closed, unless the task was cancelled before its first step.
         self._connections.pop(task).close()
-        self._tell_change()
+        self._notify_change()
         if not task.cancelled():
-            # Raises in the loop's exception handler what must not stay unseen.
+            # An unexpected error is raised into the event loop's exception handler.
             task.result()
 
     async def _serve(self, connection: socket.socket) -> None:
@@ -135,17 +134,17 @@ class Server:
             writer.close()
             await writer.wait_closed()
         except OSError:
-            # The peer left; nobody is there to be told.
+            # The client disconnected.
             pass
         finally:
             writer.transport.abort()
 
 
 async def _read_request(reader: asyncio.StreamReader) -> bytes:
-    """Return one request, or, where the bytes cannot be one, what came of them."""
+    """Return one request, or the bytes received so far if they cannot be one."""
     raw = b""
     while not _complete(raw):
-        chunk = await reader.read(_LARGEST_REQUEST - len(raw))
+        chunk = await reader.read(_MAX_REQUEST_BYTES - len(raw))
         if not chunk:
             return raw
         raw += chunk
@@ -161,7 +160,7 @@ def _complete(raw: bytes) -> bool:
 
 
 def _plausible(length: int) -> bool:
-    return OVERHEAD <= length <= _LARGEST_REQUEST - LENGTH_SIZE
+    return OVERHEAD <= length <= _MAX_REQUEST_BYTES - LENGTH_SIZE
 
 
 async def _deliver(answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -170,25 +169,25 @@ async def _deliver(answer: Answer, reader: asyncio.StreamReader, writer: asyncio
             for byte in answer.data:
                 writer.write(bytes((byte,)))
                 await writer.drain()
-                await asyncio.sleep(_SEGMENT_PAUSE)
+                await asyncio.sleep(_SEGMENT_PAUSE_S)
         case Delivery.HALF:
             writer.write(answer.data[: len(answer.data) // 2])
         case Delivery.BEGINNING:
             writer.write(answer.data[:PREFIX_SIZE])
         case Delivery.RESET:
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             writer.transport.abort()
         case Delivery.CLOSE:
             pass
         case Delivery.WHOLE:
             writer.write(answer.data)
         case Delivery.SILENCE:
-            await _until_the_peer_leaves(reader)
+            await _wait_for_disconnect(reader)
         case Delivery.HOLD:
             writer.write(answer.data)
-            await _until_the_peer_leaves(reader)
+            await _wait_for_disconnect(reader)
 
 
-async def _until_the_peer_leaves(reader: asyncio.StreamReader) -> None:
+async def _wait_for_disconnect(reader: asyncio.StreamReader) -> None:
     while await reader.read(1024):
         pass

@@ -13,9 +13,9 @@ from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Telemetr
 
 from .device import DEFAULT_CAPACITY, DEFAULT_CT_RATIO, DEFAULT_LIMIT, Device
 from .exchange import NO_ANSWER, Answer, Delivery, Request
-from .fault_injector import FaultInjector
+from .fault_injector import FaultInjector, create_injection
 from .faults import LATE_EFFECT_S, Context, Effect, Fault, Reach, nonsense_answer
-from .house import UNCONSTRAINED, ExportConstraint, House, happen
+from .house import UNCONSTRAINED, ExportConstraint, House, trigger
 from .overload import Health, OverloadModel
 from .protocol import perform
 from .server import Server
@@ -152,7 +152,7 @@ class Simulator:
         self._running = False
         self._cancel_reopening()
         self._server.close()
-        await self._server.hang_up()
+        await self._server.disconnect_all()
 
     def restart(self) -> None:
         """Power-cycle the device: it is healthy again; connections and late effects are lost."""
@@ -179,7 +179,7 @@ class Simulator:
     def event(self, name: str) -> None:
         """Trigger an event of the house; raises ValueError for an unknown name."""
         self._advance()
-        happen(name, self._house)
+        trigger(name, self._house)
 
     def inject(
         self,
@@ -201,8 +201,9 @@ class Simulator:
         ValueError for an unknown name and for values out of range.
         """
         self._advance()
-        fault = self._injector.inject(name, count=count, chance=chance, commands=commands)
-        if fault.reach is Reach.PORT and chance == 1 and commands is None:
+        injection = create_injection(name, count=count, chance=chance, commands=commands)
+        self._injector.inject(injection)
+        if injection.fault.reach is Reach.PORT and chance == 1 and commands is None:
             if count is None:
                 self._server.close()
             else:

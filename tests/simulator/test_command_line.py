@@ -136,7 +136,7 @@ async def test_help_and_list_of_faults() -> None:
         (("--mode", "off"), "value, dred, rcr and deactivated"),
         (("--limit", "nan"), "power in kW"),
         (("--inverters", "0"), "1 to 100"),
-        (("--speed", "-1"), "is no speed"),
+        (("--speed", "-1"), "not a speed"),
         (("--start-time", "24:00"), "00:00 to 23:59"),
         (("--fault", "wrong-cheksum"), "did you mean wrong-checksum"),
         (("--fault", "nak:often"), "count=, chance= and command="),

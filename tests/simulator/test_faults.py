@@ -292,7 +292,7 @@ async def test_one_fault_can_be_cleared(captured: Simulator) -> None:
     ("call", "sentence"),
     [
         (lambda sim: sim.inject("wrong-checksumm"), "did you mean wrong-checksum"),
-        (lambda sim: sim.inject("xyzzy"), "no fault"),
+        (lambda sim: sim.inject("xyzzy"), "unknown fault"),
         (lambda sim: sim.inject("nak", count=0), "1 or more"),
         (lambda sim: sim.inject("nak", chance=0), "above 0"),
         (lambda sim: sim.inject("nak", chance=1.5), "at most 1"),

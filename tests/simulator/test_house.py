@@ -8,7 +8,7 @@ import pytest
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Phases
 from simulator import House, Simulator
 from simulator.device import Restriction
-from simulator.house import DAY, UNCONSTRAINED, Appliance, ExportConstraint, Load, Sun
+from simulator.house import DAY_S, UNCONSTRAINED, Appliance, ExportConstraint, Load, Sun
 
 from . import wire
 from .wire import ask, status
@@ -49,9 +49,9 @@ def test_clouds_pass_and_repeat_with_the_seed() -> None:
 def test_appliances_switch_every_day() -> None:
     kettle = Appliance("kettle", Phases(2000.0, 0.0, 0.0), 23.95, 6)
     load = Load(appliances=(kettle,))
-    just_before, running, past_midnight = 23.94 * 3600, 23.96 * 3600, DAY + 60
+    just_before, running, past_midnight = 23.94 * 3600, 23.96 * 3600, DAY_S + 60
     assert sum(load.power(running)) - sum(load.power(just_before)) == pytest.approx(2000, abs=50)
-    assert load.power(running + 5 * DAY).l1 > 2000
+    assert load.power(running + 5 * DAY_S).l1 > 2000
     assert load.power(past_midnight).l1 > 2000
     assert load.power(past_midnight + 300).l1 < 1000
 
@@ -164,7 +164,7 @@ def test_a_long_pause_is_calculated_in_no_time_and_ends_in_the_same_state() -> N
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
-    [({"inverters": 0}, "inverters"), ({"speed": -1}, "speed"), ({"start": 25}, "day starts")],
+    [({"inverters": 0}, "inverters"), ({"speed": -1}, "speed"), ({"start": 25}, "start is")],
 )
 def test_a_house_that_cannot_be_is_refused(arguments: dict[str, int], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
