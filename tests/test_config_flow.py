@@ -67,6 +67,7 @@ async def test_setup_flow_writes_nothing_to_device(hass: HomeAssistant, sim: Sim
     assert {request.frame.command for request in sim.requests if request.frame} == READS
 
 
+@pytest.mark.usefixtures("warp")
 @pytest.mark.parametrize(
     ("fault", "error"),
     [

@@ -64,6 +64,7 @@ async def test_toggle_inverts_export(hass: HomeAssistant, loaded: MockConfigEntr
         assert sim.device.bound_limit == expected
 
 
+@pytest.mark.usefixtures("warp")
 async def test_toggle_disables_export_of_unknown_state(
     hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator
 ) -> None:
@@ -232,6 +233,7 @@ async def test_export_limited_is_off_in_other_control_modes(
     assert get_state(hass, EXPORT_LIMITED).state == "off"
 
 
+@pytest.mark.usefixtures("warp")
 async def test_export_limited_is_unavailable_without_meter(
     hass: HomeAssistant, wanted: MockConfigEntry, sim: Simulator
 ) -> None:

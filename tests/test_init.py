@@ -52,11 +52,11 @@ async def test_captured_frame_is_shown_in_states(
     }
 
 
+@pytest.mark.usefixtures("warp")
 @pytest.mark.parametrize(
     "fault", ["refused", "silence", "garbage", "http", "close-before-answer", "oversized-length"]
 )
 async def test_setup_is_retried_until_device_answers(
-    pass_time: Callable[[float], Awaitable[None]],
     hass: HomeAssistant,
     entry: MockConfigEntry,
     sim: Simulator,
@@ -71,10 +71,11 @@ async def test_setup_is_retried_until_device_answers(
     assert "No telemetry" in entry.reason
     assert not [record for record in caplog.records if record.exc_info and record.levelname != "DEBUG"]
     sim.clear_faults()
-    await pass_time(6)
+    await asyncio.sleep(6)
     assert entry.state is ConfigEntryState.LOADED
 
 
+@pytest.mark.usefixtures("warp")
 @pytest.mark.parametrize(("silent", "unavailable"), [(0x0B, "meter_power"), (0x43, "export_limit")])
 async def test_setup_needs_telemetry_or_settings_only(
     hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, silent: int, unavailable: str
@@ -142,17 +143,17 @@ async def test_outage_is_logged_once_and_device_recovers(
     assert sum("recovered" in record.message for record in caplog.records) == 1
 
 
+@pytest.mark.usefixtures("warp")
 async def test_export_limit_is_available_for_three_minutes(
-    pass_time: Callable[[float], Awaitable[None]],
     hass: HomeAssistant,
     loaded: MockConfigEntry,
     sim: Simulator,
 ) -> None:
     sim.inject("silence", commands=(0x43,))
     for _ in range(2):
-        await pass_time(61)
+        await asyncio.sleep(61)
     assert get_state(hass, "sensor.sec1000_export_limit").state == "10.0"
-    await pass_time(61)
+    await asyncio.sleep(61)
     assert get_state(hass, "sensor.sec1000_export_limit").state == "unavailable"
     assert get_state(hass, "sensor.sec1000_meter_power").state != "unavailable"
 

@@ -35,6 +35,7 @@ async def failing(hass: HomeAssistant, action: str, **data: object) -> HomeAssis
     return raised.value
 
 
+@pytest.mark.usefixtures("warp")
 @pytest.mark.parametrize(("fault", "told"), FAULTS.items())
 async def test_each_fault_has_its_own_text(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, fault: str, told: str
@@ -61,6 +62,7 @@ async def test_unknown_host_is_reason_of_setup_retry(
     assert loaded.reason.startswith("No telemetry: no address is known for ")
 
 
+@pytest.mark.usefixtures("warp")
 @pytest.mark.parametrize("fault", ["silence", "wrong-checksum"])
 async def test_unknown_outcome_of_write_has_its_reason(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, fault: str

@@ -228,6 +228,7 @@ async def test_options_that_device_refuses_are_not_saved(
     assert loaded.options["max_export_limit"] == 7
 
 
+@pytest.mark.usefixtures("warp")
 @pytest.mark.parametrize(
     ("fault", "feedback"),
     [("silence", "8"), ("refused", "64"), ("wrong-checksum", "32"), ("http", "16"), ("unknown-mode", "2")],

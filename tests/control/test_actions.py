@@ -200,6 +200,7 @@ async def test_there_is_nothing_to_reset_where_nothing_limits(
     assert sim.device.mode is ControlMode.DEACTIVATED
 
 
+@pytest.mark.usefixtures("warp")
 @pytest.mark.parametrize(
     ("fault", "bit"),
     [
@@ -321,6 +322,7 @@ async def test_a_cancelled_caller_loses_the_answer_and_not_the_command(
     assert "shield" not in caplog.text
 
 
+@pytest.mark.usefixtures("warp")
 async def test_an_older_call_does_not_speak_for_the_newer_one(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
@@ -385,6 +387,7 @@ async def test_setting_a_limit_takes_no_mode_off(
     assert "nothing limits the export" in response["message"]
 
 
+@pytest.mark.usefixtures("warp")
 async def test_a_corrected_limit_that_fails_tells_both(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:

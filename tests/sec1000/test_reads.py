@@ -55,6 +55,7 @@ async def test_settings_match_device(client: Sec1000Client, sim: Simulator) -> N
     assert (settings.mode, settings.capacity, settings.limit) == (ControlMode.RCR, 30_000, 10_000)
 
 
+@pytest.mark.usefixtures("warp")
 @pytest.mark.parametrize(("fault", "error"), ERROR_OF_FAULT)
 async def test_fault_raises_its_error(
     client: Sec1000Client, sim: Simulator, fault: str, error: type[Sec1000Error]
@@ -65,6 +66,7 @@ async def test_fault_raises_its_error(
     assert type(caught.value) is error
 
 
+@pytest.mark.usefixtures("warp")
 @pytest.mark.parametrize(
     "fault", [fault for fault, _ in ERROR_OF_FAULT if fault not in {"exhausted", "refused"}]
 )
@@ -111,6 +113,7 @@ async def test_unresolved_host_fails_without_retry(monkeypatch: pytest.MonkeyPat
     assert stats.requests == 1
 
 
+@pytest.mark.usefixtures("warp")
 async def test_identify_does_not_retry_after_timeout(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("silence")
     with pytest.raises(AnswerTimeoutError):

@@ -24,6 +24,8 @@ from simulator import Simulator
 READ, LIMIT, VALUE, DRED, RCR = 0x43, 0x42, 0x40, 0x33, 0x28
 SEVEN = ExportTarget(ControlMode.VALUE, 30_000, 7_000, sum_of_phases=True)
 
+pytestmark = pytest.mark.usefixtures("warp")
+
 
 def commands(sim: Simulator) -> list[int]:
     return [request.frame.command for request in sim.requests if request.frame]
