@@ -18,7 +18,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.goodwe_sec1000.const import DOMAIN
 from demo.options import CHECKOUT, parse
 
-from .screenshots.camera import MOST_BYTES
+from .screenshots.camera import MAX_BYTES
 from .screenshots.pictures import NAMES
 
 README: Final = CHECKOUT / "README.md"
@@ -131,7 +131,7 @@ def test_pictures_are_from_the_script_small_and_shown() -> None:
         if is_picture and not urlsplit(target).scheme
     }
     assert set(pictures.values()) <= shown
-    assert all(picture.stat().st_size <= MOST_BYTES for picture in pictures.values())
+    assert all(picture.stat().st_size <= MAX_BYTES for picture in pictures.values())
 
 
 def test_documents_are_linked_from_beginning_of_readme() -> None:

@@ -1,1 +1,1 @@
-"""What the integration costs, and how the cost grows: measured, never asserted by the clock."""
+"""Benchmarks of the integration. No test depends on the times measured."""

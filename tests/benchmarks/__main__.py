@@ -1,4 +1,4 @@
-"""Runs the benchmarks, prints their tables, and writes the page where all were run in full."""
+"""Run benchmarks and print their tables; a full run also updates docs/BENCHMARKS.md."""
 
 import argparse
 import asyncio
@@ -31,7 +31,7 @@ SUBJECTS: Final[dict[str, Callable[[Scale], Awaitable[Table]]]] = {
 
 
 def page(tables: dict[str, Table], notes: str) -> str:
-    """Return the page: where it was measured, what was found, and each table with its command."""
+    """Return the page: the machine, missed goals, and each table with its command."""
     missed = [figure.name for table in tables.values() for figure in table.figures if figure.missed]
     return "\n".join(
         [
@@ -53,7 +53,7 @@ def page(tables: dict[str, Table], notes: str) -> str:
 
 
 def machine() -> dict[str, str]:
-    """Return what the figures depend on."""
+    """Return the versions and hardware that the figures depend on."""
     cpu = next(
         (
             line.partition(":")[2].strip()
@@ -80,12 +80,14 @@ async def _run(subjects: list[str], scale: Scale) -> dict[str, Table]:
 
 
 def main() -> None:
-    """Run the subjects that were named, or all; only then is the page written."""
+    """Run the named subjects, or all of them and update the page."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument(
         "subjects", nargs="*", metavar="SUBJECT", help=f"of {', '.join(SUBJECTS)}; default: all"
     )
-    parser.add_argument("--once", action="store_true", help="as little as possible, to see that it runs")
+    parser.add_argument(
+        "--once", action="store_true", help="the smallest scale, to check that the benchmarks run"
+    )
     arguments = parser.parse_args()
     chosen: list[str] = arguments.subjects
     if unknown := sorted(set(chosen) - set(SUBJECTS)):
@@ -97,7 +99,7 @@ def main() -> None:
 
 
 NOTES: Final = "## What the figures say\n"
-"""From here on the page is written by hand, and kept."""
+"""From this heading on, the page is written by hand and kept."""
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-"""Simulated devices in a process of their own, so that they cost the measured one nothing."""
+"""Simulated devices in a separate process, so that they do not count in the measurement."""
 
 import argparse
 import asyncio
@@ -19,22 +19,22 @@ TELEMETRY: Final = 0x0B
 
 @dataclass(frozen=True, slots=True)
 class Devices:
-    """Devices that listen, and the way to end them."""
+    """Running devices."""
 
     ports: list[int]
     _process: Process
 
     async def polls(self) -> dict[int, list[float]]:
-        """End them and return, by port, when (s) each was asked for telemetry."""
+        """Stop the devices; return the times (s) of telemetry requests by port."""
         out, _ = await self._process.communicate(b"end\n")
         return {int(port): times for port, times in json.loads(out).items()}
 
 
 @asynccontextmanager
 async def devices(count: int = 1, *, still: bool = False, core: int | None = None) -> AsyncIterator[Devices]:
-    """Start so many devices, each of whose values differs in every answer, or in none where they are `still`.
+    """Run so many devices, on the CPU `core` if given.
 
-    `core` is the one they run on.
+    All values change with every answer, or never if they are `still`.
     """
     command = [sys.executable, "-m", "tests.benchmarks.devices", str(count), *(["--still"] if still else [])]
     if core is not None:
@@ -63,16 +63,16 @@ async def _serve(count: int, *, still: bool) -> None:
 
 
 class Device:
-    """A simulated device that notes when it is polled."""
+    """A simulated device that records when it is polled."""
 
     def __init__(self, *, still: bool) -> None:
-        self.simulator = Simulator(overload=False, keep_requests=0, on_exchange=self._note)
+        self.simulator = Simulator(overload=False, keep_requests=0, on_exchange=self._record)
         self.polled: list[float] = []
-        """s, on the event loop's clock."""
+        """Seconds on the clock of the event loop."""
         self._still = still
         self.simulator.hold(_measured(0))
 
-    def _note(self, request: Request, _answer: Answer) -> None:
+    def _record(self, request: Request, _answer: Answer) -> None:
         if request.frame and request.frame.command == TELEMETRY:
             self.polled.append(request.time)
             if not self._still:
@@ -80,7 +80,7 @@ class Device:
 
 
 def _measured(poll: int) -> Telemetry:
-    """Return what is measured at this poll: no value is what it was at the one before."""
+    """Return telemetry for this poll; every value differs from the previous one."""
     step = poll % 2_000
     power = Phases(2_500 + step, 2_400 - step, 2_600 + 2 * step)
     return Telemetry(

@@ -1,4 +1,4 @@
-"""What an entry costs inside Home Assistant: time to load, CPU, stalls and memory."""
+"""Cost of an entry in Home Assistant: setup time, CPU, stalls and memory."""
 
 from asyncio import create_subprocess_exec
 from asyncio.subprocess import PIPE
@@ -9,11 +9,11 @@ from .one_home import Costs
 from .report import Figure, Goal, Table
 from .scale import Scale
 
-LONGEST_STALL = Goal(20)
+MAX_STALL_MS = Goal(20)
 
 
 async def inside_home_assistant(scale: Scale) -> Table:
-    """Measure one entry in as many fresh processes as the scale says."""
+    """Measure one entry in `scale.starts` new processes."""
     runs = [await _one_home(scale) for _ in range(scale.starts)]
     table = Table(
         "One entry in Home Assistant",
@@ -21,7 +21,7 @@ async def inside_home_assistant(scale: Scale) -> Table:
         "no other integration. The device runs in another process and measures something else with every "
         f"poll. CPU per poll is that of {scale.polls} whole updates in a row: request, decode, snapshot, "
         "all state writes. A stall is the longest single callback of the event loop in that phase, "
-        f"whoever's it is. Memory is the slope over {scale.entries} further entries, as Python counts it.",
+        f"of any integration. Memory is the slope over {scale.entries} further entries, as Python counts it.",
         [
             Figure("from the setup call to the loaded entry", "s", [run.loaded for run in runs], Goal(1.5)),
             Figure("CPU per poll", "ms", [run.poll_bare for run in runs], Goal(2)),
@@ -29,7 +29,7 @@ async def inside_home_assistant(scale: Scale) -> Table:
         ],
     )
     table.figures += [
-        Figure(f"longest stall: {phase}", "ms", [run.stalls[phase] for run in runs], LONGEST_STALL)
+        Figure(f"longest stall: {phase}", "ms", [run.stalls[phase] for run in runs], MAX_STALL_MS)
         for phase in runs[0].stalls
     ]
     table.figures.append(Figure("memory per entry", "KiB", [run.memory for run in runs]))
@@ -47,5 +47,5 @@ async def _one_home(scale: Scale) -> Costs:
     )
     out, _ = await process.communicate()
     if process.returncode:
-        raise RuntimeError(f"the Home Assistant that measures itself ended with {process.returncode}")
+        raise RuntimeError(f"the measured Home Assistant exited with status {process.returncode}")
     return Costs(**json.loads(out))

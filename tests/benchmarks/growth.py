@@ -1,4 +1,4 @@
-"""How the cost grows with the devices in one Home Assistant: polls on time, CPU and memory."""
+"""Cost by number of devices in one Home Assistant: punctuality of polls, CPU and memory."""
 
 import asyncio
 from asyncio import create_subprocess_exec
@@ -18,18 +18,18 @@ from .home import home, set_up
 from .report import Figure, Goal, Table
 from .scale import Scale
 
-LATE: Final = 1.0
-"""s past the refresh interval. Home Assistant's own timers start a poll in the second after it is due."""
+LATE_S: Final = 1.0
+"""Past the refresh interval; Home Assistant's timers start a poll up to a second after it is due."""
 HOME_CORE: Final = 0
 DEVICE_CORE: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What so many devices cost in one Home Assistant."""
+    """Cost of a number of devices in one Home Assistant."""
 
     gaps: list[float]
-    """s between two polls of the same device."""
+    """Seconds between polls of the same device."""
     cpu: float
     """Percent of one core, recorder included."""
     memory: float
@@ -37,26 +37,26 @@ class Growth:
 
 
 async def growing(scale: Scale) -> Table:
-    """Measure several numbers of devices and intervals, one after the other, and first none."""
+    """Measure without devices, then each number of devices and interval of the scale."""
     table = Table(
         "Growth",
         "Real time, with the pacing, each in a process of its own. Home Assistant with the recorder runs on "
         "one core and the devices on another; every value changes with every poll. What is measured begins "
         f"{scale.settled:g} s after setup, when Home Assistant has written its registries. A gap is the time "
         "between two polls of one device, as the device sees it; a poll is late that comes more than "
-        f"{LATE:g} s after its interval. CPU is the share of one core. Memory is that of the whole process. "
-        "What a device costs is what it adds to a Home Assistant without any; to a poll belong the read of "
-        "the export settings every minute and the wakening of a processor that was idle.",
+        f"{LATE_S:g} s after its interval. CPU is the share of one core. Memory is that of the whole "
+        "process. What a device costs is what it adds to a Home Assistant without any; to a poll belong the "
+        "read of the export settings every minute and the wakening of a processor that was idle.",
     )
-    empty = await _in_a_process(0, 0, scale)
+    empty = await _run_process(0, 0, scale)
     table.figures += [
         Figure("no device: CPU", "%", [empty.cpu]),
         Figure("no device: memory", "MiB", [empty.memory]),
     ]
     for count, interval in scale.devices:
-        run = await _in_a_process(count, interval, scale)
+        run = await _run_process(count, interval, scale)
         name = f"{count} at {interval} s"
-        late = sum(gap > interval + LATE for gap in run.gaps)
+        late = sum(gap > interval + LATE_S for gap in run.gaps)
         table.figures += [
             Figure(f"{name}: gap between polls", "s", run.gaps),
             Figure(f"{name}: late polls", "", [late], Goal(0, exactly=True)),
@@ -67,7 +67,7 @@ async def growing(scale: Scale) -> Table:
     return table
 
 
-async def _in_a_process(count: int, interval: int, scale: Scale) -> Growth:
+async def _run_process(count: int, interval: int, scale: Scale) -> Growth:
     seconds = max(scale.watched, scale.intervals * interval)
     arguments = (str(value) for value in (count, interval, scale.settled, seconds))
     process = await create_subprocess_exec(
@@ -75,7 +75,7 @@ async def _in_a_process(count: int, interval: int, scale: Scale) -> Growth:
     )
     out, _ = await process.communicate()
     if process.returncode:
-        raise RuntimeError(f"the Home Assistant that measures itself ended with {process.returncode}")
+        raise RuntimeError(f"the measured Home Assistant exited with status {process.returncode}")
     return Growth(**json.loads(out))
 
 
@@ -97,7 +97,7 @@ async def _measure(count: int, interval: int, settled: float, seconds: float) ->
 
 
 def _resident() -> float:
-    """Return MiB that the process holds in memory."""
+    """Return the resident memory of the process in MiB."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 

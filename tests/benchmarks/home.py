@@ -1,4 +1,4 @@
-"""A real Home Assistant, as little of it as an entry needs, in the process that measures."""
+"""A minimal Home Assistant in the measured process."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ DATABASE: Final = "home-assistant_v2.db"
 
 @asynccontextmanager
 async def home(*, recorder: bool = True) -> AsyncIterator[HomeAssistant]:
-    """Start a Home Assistant with nothing in it but the recorder, and stop it."""
+    """Run a Home Assistant with no integration but the recorder."""
     with TemporaryDirectory() as folder:
         hass = HomeAssistant(folder)
         hass.config.skip_pip = True
@@ -43,7 +43,7 @@ def _recording_to(database: Path) -> dict[str, Any]:
 
 
 async def set_up(hass: HomeAssistant, port: int, *, interval: int = 30, name: str = "") -> ConfigEntry:
-    """Add the entry of the device at this port and set it up."""
+    """Add an entry for the device at this port and set it up."""
     entry: ConfigEntry = entry_at("127.0.0.1", port, name or f"SEC1000 {port}", scan_interval=interval)
     await hass.config_entries.async_add(entry)
     assert entry.state is ConfigEntryState.LOADED

@@ -1,4 +1,4 @@
-"""One Home Assistant in a process of its own: what its first entry costs from setup to unload, as JSON."""
+"""Measure one Home Assistant in its own process, from setup to unload of an entry; print JSON."""
 
 import asyncio
 from dataclasses import asdict, dataclass
@@ -21,24 +21,24 @@ from .stalls import Stalls, watched_loop
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What was measured of one Home Assistant."""
+    """Measurements of one Home Assistant."""
 
     loaded: float
-    """s from the setup call of the first entry to the loaded entry, the imports included."""
+    """Seconds from the setup call of the first entry to the loaded entry, imports included."""
     poll_bare: float
-    """ms of CPU: a whole update without recorder."""
+    """CPU of a complete update without the recorder, in ms."""
     poll_recorded: float
-    """ms of CPU: the same with the recorder, its thread included."""
+    """The same with the recorder and its thread."""
     stalls: dict[str, float]
-    """ms: the longest callback of each phase."""
+    """Longest callback of each phase, in ms."""
     culprits: dict[str, str]
-    """Whose it was."""
+    """Owner of that callback, by phase."""
     memory: float
-    """KiB for each further entry, as Python counts them."""
+    """KiB for each further entry, by tracemalloc."""
 
 
 async def measure(polls: int, entries: int) -> Costs:
-    """Measure all of it; the order matters, since the first setup imports the integration."""
+    """Run all measurements; the first setup comes first, since it imports the integration."""
     with watched_loop() as stalls:
         phases: dict[str, Stalls] = {}
         async with devices() as running, home() as hass:
@@ -68,13 +68,13 @@ async def measure(polls: int, entries: int) -> Costs:
 
 
 async def _ended(stalls: Stalls) -> Stalls:
-    """Return the stalls of a phase; the callback in which this runs has to end to be counted."""
+    """Return the stalls of a phase, after the end of the current callback."""
     await asyncio.sleep(0)
     return stalls.take()
 
 
 async def _cpu_of_polls(hass: HomeAssistant, entry_id: str, polls: int) -> float:
-    """Return ms of CPU for each of so many polls in a row, without the pauses between them."""
+    """Return the CPU (ms) per poll, of so many polls without pauses."""
     entry = hass.config_entries.async_get_known_entry(entry_id)
     coordinator = entry.runtime_data.coordinator
     coordinator.client.line.timing = Timing(pacing=0.0)
@@ -90,7 +90,7 @@ async def _cpu_of_polls(hass: HomeAssistant, entry_id: str, polls: int) -> float
 
 
 async def _memory_of_one(entries: int) -> float:
-    """Return KiB that each further entry holds, from the slope over so many."""
+    """Return the memory (KiB) per further entry, from the slope over so many."""
     async with devices(entries + 1) as running, home(recorder=False) as hass:
         first, *others = running.ports
         await set_up(hass, first)

@@ -1,4 +1,4 @@
-"""Figures of a benchmark as a person reads them: median, spread, goal."""
+"""Figures of a benchmark as Markdown tables: median, spread, goal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ _DIGITS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a figure is to stay below, in its unit, or the one value it is to have."""
+    """Upper limit of a figure in its unit, or its exact value."""
 
     limit: float
     exactly: bool = False
 
     def is_met(self, value: float) -> bool:
-        """Tell whether a median meets it."""
+        """Return whether a median meets the goal."""
         return value == self.limit if self.exactly else value <= self.limit
 
     def __str__(self) -> str:
@@ -25,7 +25,7 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One thing that was measured, as often as it was."""
+    """One quantity with all its samples."""
 
     name: str
     unit: str
@@ -34,16 +34,16 @@ class Figure:
 
     @property
     def median(self) -> float:
-        """The middle of what was measured."""
+        """Median of the samples."""
         return median(self.samples)
 
     @property
     def missed(self) -> bool:
-        """Whether there is a goal that the median does not meet."""
+        """Whether the median misses the goal."""
         return self.goal is not None and not self.goal.is_met(self.median)
 
     def row(self) -> tuple[str, ...]:
-        """Return the cells of its row."""
+        """Return the cells of the table row."""
         goal = "" if self.goal is None else f"{self.goal} {'**missed**' if self.missed else 'met'}"
         spread = f"{_number(min(self.samples))} – {_number(max(self.samples))}"
         return (
@@ -57,14 +57,14 @@ class Figure:
 
 @dataclass(slots=True)
 class Table:
-    """The figures of one subject, and what has to be known to read them."""
+    """The figures of one subject, with a description of the method."""
 
     title: str
     method: str
     figures: list[Figure] = field(default_factory=list)
 
     def markdown(self) -> str:
-        """Return the table as the page holds it."""
+        """Return the section for the page."""
         head = ("what", "median", "least – most", "n", "goal")
         lines = [f"| {' | '.join(row)} |" for row in (head, tuple("---" for _ in head))]
         lines += [f"| {' | '.join(figure.row())} |" for figure in self.figures]
@@ -72,7 +72,7 @@ class Table:
 
 
 def _number(value: float) -> str:
-    """Return the number with three significant digits, and whole where it is whole."""
+    """Return the number with three significant digits, or as an integer."""
     if value == int(value) and abs(value) < 1e6:
         return f"{int(value):,}"
     magnitude = len(str(abs(int(value)))) if abs(value) >= 1 else 0

@@ -1,4 +1,4 @@
-"""What the recorder writes of one device: rows per entity, and bytes per day."""
+"""Recorder rows per entity and bytes per day of one device."""
 
 import asyncio
 from collections import Counter
@@ -23,15 +23,15 @@ from .home import DATABASE, home, set_up
 from .report import Figure, Goal, Table
 from .scale import Scale
 
-INTERVAL: Final = 30
-"""s; the default."""
-POLLS_PER_HOUR: Final = 3600 // INTERVAL
+INTERVAL_S: Final = 30
+"""The default."""
+POLLS_PER_HOUR: Final = 3600 // INTERVAL_S
 SETTINGS_EVERY: Final = 2
-"""Polls; the export settings are read every minute."""
+"""Polls per read of the export settings, which is due every minute."""
 
 
 class Clock:
-    """Time that passes only where it is told to."""
+    """A clock that is set by hand."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -41,15 +41,15 @@ class Clock:
 
 
 async def recorded(scale: Scale) -> Table:
-    """Measure what a changing day and a device whose values stand still leave in the database."""
+    """Measure the recorder with changing values and with constant ones."""
     hours = scale.hours
     changing, size, statistics = await _hours(hours, still=False)
     still, _, _ = await _hours(hours, still=True)
     return Table(
         "What the recorder writes",
-        f"One device at the default interval of {INTERVAL} s: {hours} hours of the simulated house with "
+        f"One device at the default interval of {INTERVAL_S} s: {hours} hours of the simulated house with "
         "sun, clouds and appliances from midnight on, polled without waiting in between; the clock of "
-        f"the integration and of the house is moved on by {INTERVAL} s each time. A row is a row of the "
+        f"the integration and of the house is moved on by {INTERVAL_S} s each time. A row is a row of the "
         f"table `states`; {POLLS_PER_HOUR} an hour is one with every poll. Each sample is an hour. Energy "
         "flows on while the power stands still: the energy sensors then write as their value of 1 Wh "
         "resolution grows, and nothing else does. The bytes are what the database file grew by, indices "
@@ -80,7 +80,7 @@ def _of_energy(rows: Counter[str]) -> int:
 
 
 async def _hours(hours: int, *, still: bool) -> tuple[list[Counter[str]], int, int]:
-    """Return the rows of each hour by entity, the bytes of all, and how many entities have statistics."""
+    """Return rows of each hour by entity, bytes in total, and the number of entities with statistics."""
     clock = Clock()
     rows: list[Counter[str]] = []
     with _integration_on(clock):
@@ -99,7 +99,7 @@ async def _hours(hours: int, *, still: bool) -> tuple[list[Counter[str]], int, i
             before, size = _rows(database), _bytes(database)
             for _ in range(hours):
                 for poll in range(POLLS_PER_HOUR):
-                    clock.now += INTERVAL
+                    clock.now += INTERVAL_S
                     await coordinator.async_refresh()
                     if poll % SETTINGS_EVERY == 0:
                         await coordinator.read_settings()
@@ -118,7 +118,7 @@ def _integration_on(clock: Clock) -> Iterator[None]:
 
 
 async def _written(hass: HomeAssistant) -> None:
-    """Wait until the recorder has written all that happened and done all that it was given to do."""
+    """Wait until the recorder has processed its queue."""
     await hass.async_block_till_done()
     done: asyncio.Future[None] = hass.loop.create_future()
     get_instance(hass).queue_task(SynchronizeTask(done))
@@ -126,7 +126,7 @@ async def _written(hass: HomeAssistant) -> None:
 
 
 def _rows(database: Path) -> Counter[str]:
-    """Return how many states each entity of the device has."""
+    """Return the number of states of each entity of the device."""
     query = """
         SELECT states_meta.entity_id, COUNT(*)
         FROM states JOIN states_meta USING (metadata_id) GROUP BY metadata_id
@@ -136,7 +136,7 @@ def _rows(database: Path) -> Counter[str]:
 
 
 def _bytes(database: Path) -> int:
-    """Return the size of the database once its log is in it."""
+    """Return the size of the database after a checkpoint of its log."""
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA wal_checkpoint(FULL)")
         pages, size = (
@@ -146,7 +146,7 @@ def _bytes(database: Path) -> int:
 
 
 async def _statistics(hass: HomeAssistant, database: Path) -> int:
-    """Return how many rows one period of five minutes gets, by compiling the present one."""
+    """Return the number of rows per period of five minutes, by compiling the current one."""
     now = dt_util.utcnow()
     start = now.replace(minute=now.minute - now.minute % 5, second=0, microsecond=0)
     instance = get_instance(hass)

@@ -1,4 +1,4 @@
-"""How often things are measured: enough for a page, or once to see that the benchmarks run."""
+"""Repetitions and durations of the benchmarks."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,30 +6,30 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Repetitions and lengths."""
+    """Repetitions, and durations in seconds unless stated otherwise."""
 
     repetitions: int = 25
-    """Of what takes microseconds."""
+    """Of measurements that take microseconds."""
     reads: int = 500
-    """Over a socket."""
+    """Reads over a socket."""
     changes: int = 5
-    """Of the limit, each with its pauses."""
+    """Changes of the limit, with the pacing."""
     starts: int = 5
-    """Of a process with a Home Assistant of its own."""
+    """New processes with a Home Assistant."""
     polls: int = 300
-    """In a row, without pauses."""
+    """Consecutive polls without pauses."""
     entries: int = 10
-    """Of which one's memory is the slope."""
+    """Entries over which the memory slope is taken."""
     hours: int = 24
-    """Of the recorded day."""
+    """Hours of recording."""
     devices: tuple[tuple[int, int], ...] = ((1, 30), (10, 30), (50, 30), (1, 5), (10, 5))
-    """How many in one Home Assistant, and their refresh interval (s)."""
+    """Number of devices in one Home Assistant, and their refresh interval."""
     intervals: int = 3
-    """So many refresh intervals is the growth watched, and no less than `watched`."""
+    """Minimum duration of a growth measurement, in refresh intervals."""
     watched: float = 60.0
-    """s."""
+    """Minimum duration of a growth measurement."""
     settled: float = 15.0
-    """s after setup before that begins."""
+    """From setup to the start of a growth measurement."""
 
 
 FULL: Final = Scale()
@@ -46,4 +46,4 @@ SMALLEST: Final = Scale(
     watched=11.0,
     settled=0.0,
 )
-"""For the test that the benchmarks run."""
+"""To check that the benchmarks run."""

@@ -1,4 +1,4 @@
-"""How long one callback keeps the event loop from everything else."""
+"""The longest callback of the event loop, which delays everything else."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -10,23 +10,23 @@ from typing import Any, Final
 
 @dataclass(slots=True)
 class Stalls:
-    """The longest callback of a stretch of time."""
+    """The longest callback since the last `take`."""
 
     longest: float = 0.0
-    """ms."""
+    """In ms."""
     by: str = field(default="", repr=False)
-    """Which it was, as asyncio names it."""
+    """Its owner, as asyncio names it."""
 
     def take(self) -> Stalls:
-        """Return what there was up to here, and begin anew."""
-        so_far = Stalls(self.longest, self.by)
+        """Return the result so far and start again."""
+        result = Stalls(self.longest, self.by)
         self.longest, self.by = 0.0, ""
-        return so_far
+        return result
 
 
 @contextmanager
 def watched_loop() -> Iterator[Stalls]:
-    """Time each callback of every event loop of this process."""
+    """Measure every callback of all event loops in this process."""
     stalls = Stalls()
     handles: Final[Any] = asyncio.Handle
     run: Final[Callable[[asyncio.Handle], None]] = handles._run

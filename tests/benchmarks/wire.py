@@ -1,4 +1,4 @@
-"""The client alone: decoding, a read over a socket beside its floor, and a proven change of the limit."""
+"""The client alone: decoding, reads over a socket, and verified changes of the limit."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,13 +21,13 @@ from .report import Figure, Goal, Table
 from .scale import Scale
 
 DECODES: Final = 2_000
-"""At a time, so that the clock's own resolution does not show."""
-HURRIED: Final = Timing(pacing=0.0)
-"""No pause between requests: what is measured is the reading, not the waiting."""
+"""Decodes per sample, so that the resolution of the clock does not matter."""
+NO_PACING: Final = Timing(pacing=0.0)
+"""To measure the reads, not the pauses."""
 
 
 async def decoding_and_reading(scale: Scale) -> Table:
-    """Measure how long an answer takes to decode and to fetch."""
+    """Measure the decoding of an answer, and reads over a socket."""
     decoded = repeat(lambda: READ_TELEMETRY.read(CAPTURED_BYTES), number=DECODES, repeat=scale.repetitions)
     table = Table(
         "Decoding and reading",
@@ -39,7 +39,7 @@ async def decoding_and_reading(scale: Scale) -> Table:
     async with devices() as running:
         port = running.ports[0]
         client = Sec1000Client("127.0.0.1", port)
-        client.line.timing = HURRIED
+        client.line.timing = NO_PACING
         floor, read = [], []
         for _ in range(scale.reads):
             floor.append(await _timed(lambda: _bare_exchange(port, len(CAPTURED_BYTES))))
@@ -53,7 +53,7 @@ async def decoding_and_reading(scale: Scale) -> Table:
 
 
 async def proven_changes(scale: Scale) -> Table:
-    """Measure what a limit costs until it is read back, with the pacing as it is in use."""
+    """Measure changes of the limit up to the read-back, with the standard pacing."""
     table = Table(
         "A proven change of the limit",
         f"From the call to the read-back that agrees, with the pacing of {timing.STANDARD.pacing} s from "
@@ -72,12 +72,12 @@ async def proven_changes(scale: Scale) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What the device holds before a change, and what befalls the change."""
+    """Control mode of the device before a change, and the fault during it."""
 
     name: str
     mode: ControlMode = ControlMode.VALUE
     fault: str | None = None
-    befalls: int = READ_EXPORT_SETTINGS.request.command
+    faulty_command: int = READ_EXPORT_SETTINGS.request.command
     goal: Goal | None = None
 
 
@@ -85,20 +85,20 @@ CASES: Final = (
     Case("mode stands", goal=Goal(3, exactly=True)),
     Case("mode changes", mode=ControlMode.RCR, goal=Goal(5, exactly=True)),
     Case("read-back with a wrong checksum", fault="wrong-checksum"),
-    Case("answer to the write lost", fault="effect-then-silence", befalls=0x42),
+    Case("answer to the write lost", fault="effect-then-silence", faulty_command=0x42),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one change took."""
+    """Cost of one change."""
 
     requests: int
     seconds: float
 
     @property
     def share_of_pacing(self) -> float:
-        """Percent; the read before makes the first request wait as well."""
+        """Share in percent; because of the read before, the first request waits as well."""
         return self.requests * timing.STANDARD.pacing / self.seconds * 100
 
 
@@ -107,7 +107,7 @@ async def _change(case: Case) -> Change:
         client = Sec1000Client(simulator.host, simulator.port)
         before = await client.read_export_settings()
         if case.fault:
-            simulator.inject(case.fault, count=1, commands={case.befalls})
+            simulator.inject(case.fault, count=1, commands={case.faulty_command})
         wanted = ExportTarget(ControlMode.VALUE, before.capacity, before.limit // 2, sum_of_phases=True)
         started = perf_counter()
         held = await client.apply(wanted)

@@ -1,1 +1,1 @@
-"""The blueprints, as automations in a real Home Assistant with a device on a socket, in virtual time."""
+"""The blueprints as automations of a real Home Assistant with a simulated device, in virtual time."""

@@ -1,4 +1,4 @@
-"""A Home Assistant that has the blueprints in its configuration folder, and a device with real pauses."""
+"""A Home Assistant with the blueprints in its configuration folder, and a device with the standard timing."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,7 +18,7 @@ __all__ = ["hass", "quick"]
 
 @pytest.fixture
 def hass_config_dir(tmp_path: Path) -> str:
-    """Return a configuration folder into which the blueprints were copied."""
+    """Return a configuration folder with copies of the blueprints."""
     shutil.copytree(BLUEPRINTS, tmp_path / "blueprints")
     return str(tmp_path)
 
@@ -32,7 +32,7 @@ async def sim(warp: TimeWarp) -> AsyncIterator[Simulator]:
 
 @pytest.fixture
 async def home(hass: HomeAssistant) -> AsyncIterator[Home]:
-    """Return what a user does with automations."""
+    """Return the automations of Home Assistant."""
     home = Home(hass)
     await home.begin()
     yield home

@@ -1,4 +1,4 @@
-"""The blueprint files and the page about them, as a reader finds them."""
+"""The blueprint files: their content, addresses and the names in them."""
 
 import json
 from pathlib import Path
@@ -22,18 +22,18 @@ each_file: Final = pytest.mark.parametrize("file", FILES, ids=[file.stem for fil
 
 
 def blueprint(file: Path) -> Blueprint:
-    """Return what Home Assistant makes of a file."""
+    """Load a file as Home Assistant does."""
     return Blueprint(load_yaml_dict(file), expected_domain="automation", schema=AUTOMATION_BLUEPRINT_SCHEMA)
 
 
 def sections(file: Path) -> dict[str, dict[str, Any]]:
-    """Return the sections into which its form is divided."""
+    """Return the sections of its form."""
     inputs: dict[str, dict[str, Any]] = blueprint(file).metadata["input"]
     return {key: given for key, given in inputs.items() if "input" in given}
 
 
 def repository() -> str:
-    """Return the public address of the repository, from where it stands once."""
+    """Return the public address of the repository, from the manifest."""
     manifest = json.loads((CHECKOUT / "custom_components" / DOMAIN / "manifest.json").read_text())
     address: str = manifest["documentation"]
     return address
@@ -45,7 +45,7 @@ def address(file: Path) -> str:
 
 
 def check_names(hass: HomeAssistant, text: str) -> None:
-    """Fail where a text names an action or an entity of the integration that does not exist."""
+    """Check that the actions and entities of the integration named in a text exist."""
     actions = set(re.findall(rf"\b{DOMAIN}\.(\w+)", text))
     assert actions <= set(hass.services.async_services()[DOMAIN])
     domains = "sensor|binary_sensor|switch|number|select|button"

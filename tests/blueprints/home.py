@@ -1,4 +1,4 @@
-"""What a user does: make automations from blueprints, restart Home Assistant, look what was asked for."""
+"""Automations made from blueprints, restarts of Home Assistant, and the actions that were called."""
 
 from collections.abc import Mapping
 import json
@@ -16,28 +16,28 @@ BLUEPRINTS: Final = Path(__file__).parent.parent.parent / "blueprints"
 
 
 class Home:
-    """The automations of one Home Assistant, each made from a blueprint."""
+    """The automations of a Home Assistant, one per blueprint."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Begin without any automation."""
+        """Start without automations."""
         self._hass = hass
         self._automations: dict[str, dict[str, Any]] = {}
         self.calls: list[str] = []
-        """The actions of the integration that were called, in order."""
+        """Names of the called actions of the integration, in order."""
 
         @callback
-        def note(event: Event) -> None:
+        def record(event: Event) -> None:
             if event.data["domain"] == DOMAIN:
                 self.calls.append(event.data["service"])
 
-        hass.bus.async_listen(EVENT_CALL_SERVICE, note)
+        hass.bus.async_listen(EVENT_CALL_SERVICE, record)
 
     async def begin(self) -> None:
-        """Set up what makes automations of a configuration, without one yet."""
+        """Set up the automation integration."""
         assert await async_setup_component(self._hass, "automation", {})
 
     async def automate(self, blueprint: str, inputs: Mapping[str, Any]) -> str:
-        """Make an automation of a blueprint, or change its inputs; return its entity id."""
+        """Create or change the automation of a blueprint and return its entity id."""
         self._automations[blueprint] = {
             "id": blueprint,
             "alias": blueprint,
@@ -51,7 +51,7 @@ class Home:
         return entity_id
 
     async def restart(self, entry: MockConfigEntry) -> None:
-        """Let Home Assistant go and come back, as far as automations and the device's entry can tell."""
+        """Restart Home Assistant, as far as automations and the entry are concerned."""
         await self.stop()
         await self._hass.config_entries.async_unload(entry.entry_id)
         self._hass.set_state(CoreState.not_running)
@@ -60,7 +60,7 @@ class Home:
         await self._hass.async_start()
 
     async def stop(self) -> None:
-        """Remove the automations, which ends what they run."""
+        """Remove the automations, which cancels their runs."""
         if self._automations:
             await self._load({})
 

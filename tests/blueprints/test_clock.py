@@ -1,4 +1,4 @@
-"""The clock is right on every morning, whatever the time zone, the season and the device do."""
+"""The clock blueprint: daily setting, changes of DST and time zone, retries."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -20,14 +20,14 @@ BLUEPRINT: Final = "clock"
 SET_CLOCK: Final = 0x05
 HOUR: Final = 3600
 
-# (zone, the moment in UTC at which its clocks are changed next after the start)
+# Time zone and its first DST change (UTC) after the start.
 AUTUMN: Final = ("Europe/Prague", "2026-10-25 01:00:00")
 SPRING: Final = ("Europe/Prague", "2027-03-28 01:00:00")
 LORD_HOWE: Final = ("Australia/Lord_Howe", "2026-10-03 15:30:00")
-"""By half an hour."""
+"""A change by half an hour."""
 PACIFIC: Final = ("US/Pacific", "2026-11-01 09:00:00")
 TROLL: Final = ("Antarctica/Troll", "2027-03-28 01:00:00")
-"""By two hours."""
+"""A change by two hours."""
 
 
 def inputs(hass: HomeAssistant, *entries: MockConfigEntry, **changed: Any) -> dict[str, Any]:
@@ -108,7 +108,7 @@ async def test_clock_is_right_two_minutes_after_dst_change(
     assert home.calls == []
     await sleep_until(at + timedelta(minutes=3, seconds=10))
     assert is_right(sim.device.clock)
-    # Hours go by quickly where nothing is polled; a call would be noticed all the same.
+    # Without polls the hours take less real time; a call would still be recorded.
     await hass.config_entries.async_unload(entry.entry_id)
     await asyncio.sleep(7 * HOUR)
     assert home.calls == ["set_datetime"]

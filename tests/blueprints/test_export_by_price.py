@@ -1,4 +1,4 @@
-"""Export is off while the price is low, however prices, devices and Home Assistant behave."""
+"""The price blueprint disables export while the price is low."""
 
 import asyncio
 from typing import Any, Final
@@ -31,7 +31,7 @@ def price(hass: HomeAssistant, value: object, attribute: object = None) -> None:
 
 
 async def settle() -> None:
-    """Give a command its time."""
+    """Wait for a command to finish."""
     await asyncio.sleep(20)
 
 
@@ -256,7 +256,7 @@ async def test_unknown_does_input_is_used(
     )
     await asyncio.sleep(300)
     if restarted:
-        # The time begins anew: a price needs its time to be fetched.
+        # The delay starts again, since fetching a price takes time.
         hass.states.async_remove(PRICE)
         await home.restart(loaded)
         price(hass, "unavailable")
@@ -471,7 +471,7 @@ async def test_failed_command_is_retried(
 async def test_attempts_at_failing_device_are_limited(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, fault: str
 ) -> None:
-    """With garbage it is not known for a while after each attempt whether export is on."""
+    """With garbage, the export state is unknown for a while after each attempt."""
     price(hass, 1)
     await home.automate(
         BLUEPRINT,
@@ -521,7 +521,7 @@ async def test_flapping_price_does_not_flood_failing_device(
 async def test_rcr_mode_does_not_repeat_command_endlessly(
     hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
-    """Export then counts as on, whatever limit is stored."""
+    """In this mode export counts as on, whatever limit is stored."""
     sim.device.mode = ControlMode.RCR
     hass.config_entries.async_update_entry(
         entry, options={**entry.options, "export_limit_control_mode": "rcr"}

@@ -1,4 +1,4 @@
-"""Every blueprint can be imported by its address, and says of every input what it is for."""
+"""Every blueprint is valid, importable, and describes each of its inputs."""
 
 import json
 from pathlib import Path
@@ -75,13 +75,13 @@ def test_selectors_filter_by_integration(file: Path) -> None:
 
 @each_file
 def test_names_in_italics_are_entity_names(file: Path, text: str) -> None:
-    """In italics: entities as they are named in Home Assistant."""
+    """Names in italics are those of entities in Home Assistant."""
     entities = json.loads((CHECKOUT / "custom_components" / DOMAIN / "translations" / "en.json").read_text())[
         "entity"
     ]
     names = {entity["name"] for platform in entities.values() for entity in platform.values()}
-    told = set(re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", text))
-    assert told <= names
+    named = set(re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", text))
+    assert named <= names
 
 
 @each_file
@@ -94,7 +94,7 @@ def test_source_url_is_the_only_address(file: Path, text: str) -> None:
 async def test_blueprint_is_imported_from_source_url(
     hass: HomeAssistant, home: Home, aioclient_mock: AiohttpClientMocker, file: Path, text: str
 ) -> None:
-    """What Home Assistant stores is written anew by it, and has to be the same automation."""
+    """Home Assistant stores its own dump of the blueprint, which must be equal."""
     raw = address(file).replace("//github.com/", "//raw.githubusercontent.com/").replace("/blob/", "/")
     aioclient_mock.get(raw, text=text)
     imported = await fetch_blueprint_from_url(hass, address(file))

@@ -1,4 +1,4 @@
-"""The export limit follows an entity, in whatever unit, and falls back where the entity has no value."""
+"""The follow-limit blueprint: units, fallback without a value, retries."""
 
 import asyncio
 from typing import Any, Final
@@ -31,7 +31,7 @@ def signal(hass: HomeAssistant, value: object, unit: str | None = "kW", **attrib
 
 
 async def settle() -> None:
-    """Give a command its time."""
+    """Wait for a command to finish."""
     await asyncio.sleep(20)
 
 

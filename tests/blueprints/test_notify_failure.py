@@ -1,4 +1,4 @@
-"""Who wants to know that a command failed is told why, once, and by the way of their choice."""
+"""The failure blueprint notifies of a failed command once, with the reason."""
 
 import asyncio
 from contextlib import suppress
@@ -24,7 +24,7 @@ TELEMETRY: Final = "sensor.sec1000_get_telemetry_data_feedback"
 WRITE_LIMIT, READ_TELEMETRY = 0x42, 0x0B
 
 MESSAGE: Final = {
-    "event": "told",
+    "event": "notified",
     "event_data": {
         "title": "{{ title }}",
         "message": "{{ message }}",
@@ -45,7 +45,7 @@ def notifications(hass: HomeAssistant) -> list[tuple[str, str]]:
 
 
 async def set_limit(hass: HomeAssistant, limit: object, **which: str) -> None:
-    """Call the action as an automation would, which goes on whatever comes of it."""
+    """Call the action and ignore its error."""
     with suppress(HomeAssistantError):
         await hass.services.async_call(
             "goodwe_sec1000", "set_export_limit", {"limit": limit, **which}, blocking=True
@@ -59,13 +59,13 @@ async def _notifications(hass: HomeAssistant) -> None:
 
 
 @pytest.fixture
-def told(hass: HomeAssistant) -> list[Event]:
-    events: list[Event] = async_capture_events(hass, "told")
+def notified(hass: HomeAssistant) -> list[Event]:
+    events: list[Event] = async_capture_events(hass, "notified")
     return events
 
 
 async def test_success_is_not_notified(
-    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event]
+    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, notified: list[Event]
 ) -> None:
     await home.automate(BLUEPRINT, inputs(actions=[MESSAGE]))
     await set_limit(hass, 5)
@@ -74,7 +74,7 @@ async def test_success_is_not_notified(
     await home.restart(loaded)
     await asyncio.sleep(120)
     assert notifications(hass) == []
-    assert told == []
+    assert notified == []
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,10 @@ async def test_failure_notification_is_dismissed_on_success(
     if fault:
         sim.inject(fault)
     await set_limit(hass, limit)
-    ((told_title, told_message),) = notifications(hass)
-    assert told_title == f"SEC1000 Set export limit feedback: {title}"
-    assert told_message.startswith(get_state(hass, SET_LIMIT).attributes["message"])
-    assert message in told_message
+    ((shown_title, shown_message),) = notifications(hass)
+    assert shown_title == f"SEC1000 Set export limit feedback: {title}"
+    assert shown_message.startswith(get_state(hass, SET_LIMIT).attributes["message"])
+    assert message in shown_message
     await set_limit(hass, limit)
     assert len(notifications(hass)) == 1
     sim.clear_faults()
@@ -146,7 +146,7 @@ async def test_corrected_limit_dismisses_failure(
 
 
 async def test_failure_fixed_within_lasting_is_not_notified(
-    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event]
+    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, notified: list[Event]
 ) -> None:
     await home.automate(BLUEPRINT, inputs(lasting={"minutes": 2}, tell_corrected=True, actions=[MESSAGE]))
     await set_limit(hass, "plenty")
@@ -156,21 +156,21 @@ async def test_failure_fixed_within_lasting_is_not_notified(
     await asyncio.sleep(100)
     await set_limit(hass, 5)
     await asyncio.sleep(300)
-    assert told == []
+    assert notified == []
     await set_limit(hass, "plenty")
     await asyncio.sleep(100)
-    assert told == []
+    assert notified == []
     await asyncio.sleep(30)
-    assert [event.data["feedback"] for event in told] == [128]
+    assert [event.data["feedback"] for event in notified] == [128]
 
 
 async def test_user_actions_receive_failure_details(
-    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event]
+    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, notified: list[Event]
 ) -> None:
     automation = await home.automate(BLUEPRINT, inputs(persistent=False, actions=[MESSAGE]))
     await set_limit(hass, "plenty")
     assert notifications(hass) == []
-    (event,) = told
+    (event,) = notified
     assert event.data["title"] == "SEC1000 Set export limit feedback: invalid input"
     assert event.data["message"].endswith("(Feedback 128 after 0 requests.)")
     assert event.data["entity_id"] == SET_LIMIT
@@ -178,12 +178,12 @@ async def test_user_actions_receive_failure_details(
     assert event.data["flags"] == ["invalid_input"]
     triggered = get_state(hass, automation).attributes["last_triggered"]
     await set_limit(hass, 5)
-    assert len(told) == 1
+    assert len(notified) == 1
     assert get_state(hass, automation).attributes["last_triggered"] == triggered
 
 
 async def test_failing_user_action_does_not_stop_others(
-    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event]
+    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, notified: list[Event]
 ) -> None:
     async def phone(_call: ServiceCall) -> None:
         raise HomeAssistantError("the phone is off")
@@ -194,31 +194,31 @@ async def test_failing_user_action_does_not_stop_others(
     await set_limit(hass, "plenty")
     await set_limit(hass, "a lot")
     assert len(notifications(hass)) == 1
-    assert len(told) == 2
+    assert len(notified) == 2
 
 
 async def test_slow_user_action_does_not_delay_other_failures(
-    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event]
+    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, notified: list[Event]
 ) -> None:
     await home.automate(BLUEPRINT, inputs(actions=[MESSAGE, {"delay": 60}]))
     for _ in range(5):
         await set_limit(hass, "plenty")
-    assert len(told) == 5
+    assert len(notified) == 5
 
 
 @pytest.mark.parametrize("ten_minutes", [{"minutes": 10}, "00:10:00"])
 async def test_quiet_time_updates_only_notification(
-    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event], ten_minutes: object
+    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, notified: list[Event], ten_minutes: object
 ) -> None:
     await home.automate(BLUEPRINT, inputs(actions=[MESSAGE], quiet_time=ten_minutes))
-    for wish in ("plenty", "a lot", "much", "too much"):
-        await set_limit(hass, wish)
+    for limit in ("plenty", "a lot", "much", "too much"):
+        await set_limit(hass, limit)
         await asyncio.sleep(120)
-    assert len(told) == 1
+    assert len(notified) == 1
     assert "too much" in notifications(hass)[0][1]
     await asyncio.sleep(150)
     await set_limit(hass, "plenty")
-    assert len(told) == 2
+    assert len(notified) == 2
 
 
 async def test_notification_names_the_device(
@@ -238,15 +238,15 @@ async def test_notification_names_the_device(
 
 
 async def test_unresponsive_device_is_notified_once_by_poll_feedback(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, told: list[Event]
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, notified: list[Event]
 ) -> None:
     await home.automate(BLUEPRINT, inputs(actions=[MESSAGE], lasting={"minutes": 3}))
     sim.inject("silence", count=3, commands=[READ_TELEMETRY])
     await asyncio.sleep(600)
-    assert told == []
+    assert notified == []
     await sim.stop()
     await asyncio.sleep(3600)
-    assert [(event.data["entity_id"], event.data["feedback"]) for event in told] == [(TELEMETRY, 64)]
+    assert [(event.data["entity_id"], event.data["feedback"]) for event in notified] == [(TELEMETRY, 64)]
     assert len(notifications(hass)) == 1
     await sim.start()
     await asyncio.sleep(400)
@@ -254,9 +254,9 @@ async def test_unresponsive_device_is_notified_once_by_poll_feedback(
 
 
 async def test_wrong_sensor_notifies_nothing(
-    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, told: list[Event]
+    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, notified: list[Event]
 ) -> None:
     await home.automate(BLUEPRINT, inputs(feedback=["sensor.sec1000_voltage_l1"], actions=[MESSAGE]))
     await asyncio.sleep(300)
-    assert told == []
+    assert notified == []
     assert notifications(hass) == []

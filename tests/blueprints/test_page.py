@@ -1,4 +1,4 @@
-"""docs/blueprints.md tells what the blueprints are: each input with its default, and where to import it."""
+"""docs/blueprints.md lists every input with its default, and links to import each blueprint."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,15 +16,15 @@ UNITS: Final = {"hours": "h", "minutes": "min", "seconds": "s"}
 
 
 def part(file: Path) -> str:
-    """Return what stands under the heading of a blueprint."""
+    """Return the section of a blueprint."""
     name = blueprint(file).name.removeprefix("GoodWe SEC1000: ")
     heading = f"\n## {name[0].upper()}{name[1:]}\n"
     assert PAGE.count(heading) == 1, heading
     return PAGE.partition(heading)[2].partition("\n## ")[0]
 
 
-def in_words(given: Mapping[str, Any]) -> str:
-    """Return the default of an input as the page writes it."""
+def format_default(given: Mapping[str, Any]) -> str:
+    """Return the default of an input in the notation of the page."""
     default = given.get("default", "")
     (kind, choice), *_ = given["selector"].items()
     if default in ("", []):
@@ -47,7 +47,7 @@ def test_page_lists_inputs_with_defaults_in_form_order(file: Path) -> None:
     table = part(file).partition("| input | default |")[2].partition("\n\n")[0]
     rows = [line.split("|")[1:3] for line in table.splitlines()[2:]]
     assert [(name.strip(), default.strip()) for name, default in rows] == [
-        (given["name"], in_words(given)) for given in blueprint(file).inputs.values()
+        (given["name"], format_default(given)) for given in blueprint(file).inputs.values()
     ]
 
 

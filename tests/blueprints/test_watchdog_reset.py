@@ -1,4 +1,4 @@
-"""The export watchdog is reset when it throttles the inverters, and not for any other reason."""
+"""The watchdog blueprint resets the watchdog when it throttles the inverters, and in no other case."""
 
 import asyncio
 from dataclasses import replace
@@ -37,7 +37,7 @@ def inputs(**changed: Any) -> dict[str, Any]:
 
 
 def resets(sim: Simulator) -> int:
-    """Return how often the limit was taken off."""
+    """Return how often the limit was suspended."""
     return sum(request.raw.hex() == VALUE_OFF for request in sim.requests)
 
 
@@ -52,7 +52,7 @@ def measure(sim: Simulator, inverters: int, load: int) -> None:
 async def fall(
     sim: Simulator, *, before: int = 9_000, to: int = 900, load: int = 6_000, seconds: float = 100
 ) -> None:
-    """Let the inverters give the one, then the other, for longer than from one poll to the next."""
+    """Let the inverter power (W) fall, after more than two polls at the higher value."""
     measure(sim, before, load)
     await asyncio.sleep(65)
     measure(sim, to, load)
@@ -68,7 +68,7 @@ async def _noon(hass: HomeAssistant) -> None:
 async def test_throttling_after_load_step_is_ended(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
-    """In a house that lives: 9 kW are switched on."""
+    """In the simulated house a load of 9 kW is switched on."""
     automation = await home.automate(BLUEPRINT, inputs())
     await asyncio.sleep(120)
     assert get_state(hass, automation).attributes["last_triggered"] is None
@@ -152,15 +152,15 @@ async def test_unresponsive_device_is_no_collapse(
     assert resets(sim) == 0
 
 
-@pytest.mark.parametrize("case", ["export is off", "a receiver decides", "nothing limits", "nobody knows"])
+@pytest.mark.parametrize("case", ["export is off", "mode rcr", "deactivated", "mode unknown"])
 async def test_other_cause_of_throttling_prevents_reset(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, case: str
 ) -> None:
     if case == "export is off":
         await hass.services.async_call("goodwe_sec1000", "export_disable", blocking=True)
-    elif case == "a receiver decides":
+    elif case == "mode rcr":
         sim.device.mode = ControlMode.RCR
-    elif case == "nothing limits":
+    elif case == "deactivated":
         sim.device.mode = ControlMode.DEACTIVATED
     else:
         er.async_get(hass).async_update_entity(

@@ -1,1 +1,1 @@
-"""The integration as a user meets it: Home Assistant's pages in a browser, a simulated device behind them."""
+"""End-to-end tests: Home Assistant's pages in a browser, with a simulated device."""

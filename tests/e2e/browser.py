@@ -1,4 +1,4 @@
-"""Which browser the tests drive, and whether they may be left out where there is none."""
+"""The browser of the tests, and whether the tests may be skipped without one."""
 
 from functools import cache
 import os
@@ -8,10 +8,10 @@ from typing import Final
 from demo.options import CHECKOUT
 
 FLAGS: Final = (
-    # Containers and a root user have no sandbox, and what is opened is on this computer.
+    # Containers and root have no sandbox; only local pages are opened.
     "--no-sandbox",
     "--disable-gpu",
-    # Nothing leaves this computer.
+    # No connection leaves this computer.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--disable-background-networking",
     "--disable-component-update",
@@ -21,21 +21,21 @@ FLAGS: Final = (
 
 @cache
 def found() -> subprocess.CompletedProcess[str]:
-    """Look for a browser: its path is on standard output, or why there is none on standard error."""
+    """Look for a browser; standard output is its path, or standard error the reason why there is none."""
     looked = [str(CHECKOUT / "scripts" / "chromium"), "--no-install"]
     return subprocess.run(looked, capture_output=True, text=True, check=False)  # noqa: S603 - our own script
 
 
 def path() -> str | None:
-    """Return where the browser is, None where there is none."""
+    """Return the path of the browser, or None."""
     return found().stdout.strip() or None
 
 
 def reason() -> str:
-    """Return why there is none."""
+    """Return why no browser was found."""
     return found().stderr.strip()
 
 
 def is_required() -> bool:
-    """Tell whether the lack of a browser is a failure: what decides on a change must have seen all tests."""
+    """Return whether a missing browser is a failure, as in CI."""
     return os.environ.get("CI", "false") not in {"", "0", "false"} or os.environ.get("E2E") == "required"

@@ -1,4 +1,4 @@
-"""The demo and a headless Chromium, started once; for each test a device as new and a window of its own."""
+"""The demo and a headless Chromium, started once; a reset device and a new browser window for each test."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ from demo.options import CHECKOUT
 from . import browser as the_browser
 from .device import SimulatedDevice
 from .home import Home, running_demo
-from .screen import PATIENCE, Screen
+from .screen import TIMEOUT_MS, Screen
 
 ARTEFACTS: Final = CHECKOUT / ".artefacts" / "e2e"
 _WINDOW: Final[ViewportSize] = {"width": 1280, "height": 900}
@@ -23,14 +23,14 @@ _WINDOW: Final[ViewportSize] = {"width": 1280, "height": 900}
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Tell of each test by name that it cannot run for want of a browser."""
+    """Skip or fail each test by name if there is no browser."""
     if the_browser.path() is None:
-        leave_out = pytest.fail if the_browser.is_required() else pytest.skip
-        leave_out(f"{item.nodeid} needs a browser. {the_browser.reason()}")
+        skip_or_fail = pytest.fail if the_browser.is_required() else pytest.skip
+        skip_or_fail(f"{item.nodeid} needs a browser. {the_browser.reason()}")
 
 
-# The plugin for Home Assistant looks after an event loop of each test's own. These tests have none: Home
-# Assistant is another process, and Playwright has a loop that goes on running from test to test.
+# The plugin for Home Assistant expects an event loop per test. These tests have none: Home Assistant is
+# another process, and Playwright keeps one loop running across tests.
 @pytest.fixture
 def configure_event_loop() -> None:
     """Configure nothing."""
@@ -48,7 +48,7 @@ def verify_cleanup() -> None:
 
 @pytest.fixture(scope="package")
 def artefacts() -> Path:
-    """Return the folder for what is kept of this run, and of no earlier one."""
+    """Return an empty folder for logs and screenshots of this run."""
     shutil.rmtree(ARTEFACTS, ignore_errors=True)
     ARTEFACTS.mkdir(parents=True)
     return ARTEFACTS
@@ -57,7 +57,7 @@ def artefacts() -> Path:
 @pytest.fixture(scope="package")
 def home(tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> Iterator[Home]:
     """Run the demo."""
-    # It is started before the first test's own fixtures are, which allow sockets.
+    # It starts before the function-scoped fixtures that allow sockets.
     pytest_socket.enable_socket()
     folder = tmp_path_factory.mktemp("demo")
     try:
@@ -71,7 +71,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> Iterator[
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """Run a headless Chromium."""
-    expect.set_options(timeout=PATIENCE)
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=the_browser.path(), args=the_browser.FLAGS, chromium_sandbox=False
@@ -82,7 +82,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def login(home: Home, chromium: Browser, artefacts: Path) -> StorageState:
-    """Log in as a user does, and return what the browser remembers of it."""
+    """Log in and return the storage state of the browser."""
     with chromium.new_context(base_url=home.address, viewport=_WINDOW) as context:
         screen = Screen(context.new_page(), artefacts / "login")
         screen.page.goto("/")
@@ -97,8 +97,8 @@ def login(home: Home, chromium: Browser, artefacts: Path) -> StorageState:
 
 @pytest.fixture
 def device(home: Home) -> SimulatedDevice:
-    """Return the simulated device: as new, and not set up in Home Assistant."""
-    # Back in the network first: what a test has broken off may have to be put back on removal.
+    """Return the simulated device, reset and without an entry in Home Assistant."""
+    # Reset first, so that a suspended limit can be restored on removal.
     home.device.renew()
     home.remove_devices()
     home.device.renew()
@@ -107,7 +107,7 @@ def device(home: Home) -> SimulatedDevice:
 
 @pytest.fixture
 def added(home: Home, device: SimulatedDevice) -> SimulatedDevice:
-    """Return the simulated device, set up in Home Assistant."""
+    """Return the simulated device with an entry in Home Assistant."""
     home.add_device()
     return device
 
@@ -116,9 +116,9 @@ def added(home: Home, device: SimulatedDevice) -> SimulatedDevice:
 def screen(
     home: Home, chromium: Browser, login: StorageState, artefacts: Path, request: pytest.FixtureRequest
 ) -> Iterator[Screen]:
-    """Open a window of the browser in which the user is logged in; to be named after the device.
+    """Open a browser window with a logged-in user; request it after the device.
 
-    What the integration logs as an error in the meantime is a failure.
+    An error logged by the integration in the meantime fails the test.
     """
     home.new_errors()
     with chromium.new_context(base_url=home.address, viewport=_WINDOW, storage_state=login) as context:

@@ -1,4 +1,4 @@
-"""The simulated device from outside: what it truly holds, and what befalls it."""
+"""The simulated device of the demo, controlled through the simulator's control port."""
 
 import json
 import socket
@@ -7,23 +7,23 @@ from typing import Any, Final
 
 from demo.ports import LOOPBACK
 
-LIMIT: Final = 10.0
-CAPACITY: Final = 30.0
-"""kW; what a device holds that is as new."""
-_PATIENCE: Final = 60.0
-_LOOK_AGAIN: Final = 0.05
+LIMIT_KW: Final = 10.0
+CAPACITY_KW: Final = 30.0
+"""Settings after a reset."""
+_TIMEOUT_S: Final = 60.0
+_POLL_S: Final = 0.05
 
 
 class SimulatedDevice:
-    """The device behind a port, ruled through the simulator's control port."""
+    """A simulated device and its control port."""
 
     def __init__(self, port: int, control: int) -> None:
         self.port = port
         self._control = control
 
     def do(self, what: str, **details: object) -> dict[str, Any]:
-        """Give the simulator an order (see `python -m simulator --help`) and return its answer."""
-        with socket.create_connection((LOOPBACK, self._control), timeout=_PATIENCE) as connection:
+        """Send a command to the simulator (see `python -m simulator --help`) and return the answer."""
+        with socket.create_connection((LOOPBACK, self._control), timeout=_TIMEOUT_S) as connection:
             connection.sendall(json.dumps({"do": what, **details}).encode() + b"\n")
             with connection.makefile() as lines:
                 answer: dict[str, Any] = json.loads(lines.readline())
@@ -31,7 +31,7 @@ class SimulatedDevice:
         return answer
 
     def renew(self) -> None:
-        """Let it be as new: no fault, in the network, rested, in value mode with LIMIT of CAPACITY."""
+        """Reset it: no fault, reachable, not overloaded, value mode, LIMIT_KW and CAPACITY_KW."""
         self.do("clear")
         self.do("release")
         self.do("start")
@@ -39,27 +39,27 @@ class SimulatedDevice:
         self.do(
             "set",
             mode="value",
-            limit=round(LIMIT * 1000),
-            capacity=round(CAPACITY * 1000),
+            limit=round(LIMIT_KW * 1000),
+            capacity=round(CAPACITY_KW * 1000),
             sum_of_phases=True,
         )
 
     def mode(self) -> str:
-        """Return the control mode that is on."""
+        """Return the control mode."""
         return str(self.do("state")["mode"])
 
     def limit_in_force(self) -> float | None:
-        """Return to how much (kW) the inverters are held now; None where nothing limits them."""
+        """Return the limit in force (kW), or None."""
         watts = self.do("state")["bound_limit"]
         return None if watts is None else watts / 1000
 
     def requests(self) -> int:
-        """Return how many requests it has seen."""
+        """Return the number of requests received."""
         return int(self.do("state")["requests"])
 
     def await_mode(self, mode: str) -> None:
-        """Return as soon as this control mode is on."""
-        deadline = time.monotonic() + _PATIENCE
+        """Wait for a control mode."""
+        deadline = time.monotonic() + _TIMEOUT_S
         while self.mode() != mode:
             assert time.monotonic() < deadline, f"the device is in mode {self.mode()!r}, not in {mode!r}"
-            time.sleep(_LOOK_AGAIN)
+            time.sleep(_POLL_S)

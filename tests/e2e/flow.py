@@ -1,4 +1,4 @@
-"""The windows of a flow, as the browser shows them one after the other."""
+"""Flow dialogs in the browser."""
 
 import re
 from typing import Self
@@ -9,7 +9,7 @@ from .screen import Screen
 
 
 class FlowDialog:
-    """The dialog in which the windows of setup, of the options and of repairs appear."""
+    """The dialog of a setup, options or repair flow."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
@@ -17,67 +17,67 @@ class FlowDialog:
 
     @classmethod
     def of_setup(cls, screen: Screen) -> Self:
-        """Begin to add the integration, as its README tells."""
+        """Start adding the integration, as described in the README."""
         screen.open("/config/integrations/dashboard")
         screen.page.get_by_role("button", name="Add integration").click()
         brands = screen.page.locator("dialog-add-integration")
         brands.get_by_role("textbox").fill("sec1000")
-        screen.keep("the integration among the others")
+        screen.keep("add integration")
         brands.get_by_text("GoodWe SEC1000/S").click()
         return cls(screen)
 
     @classmethod
     def of_options(cls, screen: Screen) -> Self:
-        """Open the options."""
+        """Open the options flow."""
         screen.open_integration()
         screen.page.get_by_role("button", name="Configure").click()
         return cls(screen)
 
     @classmethod
     def of_repair(cls, screen: Screen, issue: str) -> Self:
-        """Open an issue in Repairs as soon as it is there."""
+        """Wait for an issue in Repairs and open it."""
         screen.open("/config/repairs")
         screen.page.locator("ha-config-repairs").get_by_text(issue).click()
         return cls(screen)
 
     def shows(self, title: str) -> None:
-        """Wait for the window of this title."""
+        """Wait for the step with this title."""
         expect(self.dialog.get_by_text(title, exact=True).first).to_be_visible()
-        self._screen.keep(f"the window {title}")
+        self._screen.keep(f"step {title}")
 
     def shows_errors(self, *errors: str) -> None:
-        """Wait until exactly these errors stand in the window, from top to bottom."""
+        """Wait until the step shows exactly these errors, from top to bottom."""
         expect(self.dialog.locator("ha-alert")).to_have_text(errors)
-        self._screen.keep(f"told {errors[0][:40]}")
+        self._screen.keep(f"error {errors[0][:40]}")
 
     def shows_end(self) -> None:
-        """Wait for the last window of setup, in which Home Assistant asks where the device is."""
+        """Wait for the last step of setup, in which Home Assistant asks for the area of the device."""
         # Its title depends on the version of Home Assistant.
         expect(self.dialog.get_by_role("button", name="Skip and finish")).to_be_visible()
         self._screen.keep("the end of setup")
 
     def fill(self, **values: object) -> None:
-        """Write into fields, each named by its label with _ for a space."""
+        """Fill in fields, given by their labels with _ for a space."""
         for label, value in values.items():
             self._box(label.replace("_", " ")).fill(str(value))
 
     def expect_filled(self, **values: object) -> None:
-        """Wait until this stands in fields."""
+        """Wait until fields have these values."""
         for label, value in values.items():
             expect(self._box(label.replace("_", " "))).to_have_value(str(value))
 
     def switch(self, label: str) -> Locator:
-        """Return what tells the state of a switch."""
+        """Return the element with the state of a switch."""
         return self._field(label).get_by_role("switch")
 
     def switch_on(self, label: str) -> None:
-        """Switch a switch on."""
-        # What can be seen of a switch lies over what tells its state.
+        """Turn a switch on."""
+        # The visible part of a switch covers the element with its state.
         self._field(label).locator("ha-switch").click()
         expect(self.switch(label)).to_be_checked()
 
     def choose(self, option: str) -> None:
-        """Choose one of several."""
+        """Select a radio option."""
         self.dialog.get_by_role("radio", name=option).click()
 
     def press(self, button: str) -> None:

@@ -1,4 +1,4 @@
-"""The demo, started as scripts/demo starts it, for as long as the tests last."""
+"""The demo, started like scripts/demo, for the duration of the tests."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -22,16 +22,16 @@ from tests.ports import reserved_port, withheld_port
 from .device import SimulatedDevice
 
 NAME: Final = "SEC1000"
-_START: Final = 240.0
-_END: Final = 120.0
-_LOOK_AGAIN: Final = 0.1
+_START_TIMEOUT_S: Final = 240.0
+_STOP_TIMEOUT_S: Final = 120.0
+_POLL_S: Final = 0.1
 _BEGIN_OF_RECORD: Final = re.compile(r"^(?=\d{4}-\d\d-\d\d )", re.MULTILINE)
 _REFUSED: Final = "Error during service call"
-"""How Home Assistant logs what it has told the browser already."""
+"""How Home Assistant logs an error that it has shown in the browser."""
 
 
 class Home:
-    """A Home Assistant with its simulated device, as the demo has started them."""
+    """The Home Assistant and the simulated device of a running demo."""
 
     def __init__(self, folder: Path, port: int, device: SimulatedDevice) -> None:
         self.address = f"http://{LOOPBACK}:{port}"
@@ -41,26 +41,26 @@ class Home:
         self._log_read = 0
 
     def ask[T](self, question: Callable[[HomeAssistantApi], Awaitable[T]]) -> T:
-        """Log in, and return what the API answers.
+        """Log in and return the answer of the API.
 
-        In a thread of its own: Playwright keeps this one's event loop running.
+        This takes another thread, because Playwright keeps the event loop of this one running.
         """
 
-        async def asked() -> T:
+        async def run() -> T:
             async with HomeAssistantApi(self.address) as api:
                 await api.log_in()
                 return await question(api)
 
         with ThreadPoolExecutor(1) as thread:
-            return thread.submit(lambda: asyncio.run(asked())).result()
+            return thread.submit(lambda: asyncio.run(run())).result()
 
     def add_device(self) -> None:
-        """Set the simulated device up, as the windows propose."""
+        """Add the simulated device with the defaults of the flow."""
         connection = {"name": NAME, "host": LOOPBACK, "port": self.device.port}
         self.ask(lambda api: api.add_entry(DOMAIN, {"user": connection}))
 
     def remove_devices(self) -> None:
-        """Let no device be set up."""
+        """Remove all entries of the integration."""
 
         async def remove_all(api: HomeAssistantApi) -> None:
             for entry in await api.entries(DOMAIN):
@@ -69,9 +69,9 @@ class Home:
         self.ask(remove_all)
 
     def new_errors(self) -> list[str]:
-        """Return what has been logged as an error of the integration since last asked.
+        """Return errors of the integration logged since the last call.
 
-        Others' are left out: Home Assistant logs one where a window closes while it is written to.
+        Other errors are ignored: Home Assistant logs one if a browser window closes during a message.
         """
         text = self._log.read_text()[self._log_read :]
         self._log_read += len(text)
@@ -84,13 +84,13 @@ class Home:
 
 @contextmanager
 def running_demo(folder: Path, *arguments: str, time_zone: str = "Europe/Prague") -> Iterator[Home]:
-    """Run the demo in a folder until the block ends, on ports that are free, with further arguments."""
-    said = folder / "demo.log"
+    """Run the demo in a folder on free ports, with further arguments."""
+    log = folder / "demo.log"
     environment = {**os.environ, "DEMO_TIME_ZONE": time_zone}
     with (
-        said.open("wb") as output,
+        log.open("wb") as output,
         reserved_port() as port,
-        # Other demos on this computer look for it, and the device's port is to be its alone.
+        # Other demos on this computer look for it, and this device must not use it.
         withheld_port(DEFAULT_DEVICE_PORT),
         subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-m", "demo.run", "--folder", str(folder), "--port", str(port), *arguments],
@@ -102,22 +102,22 @@ def running_demo(folder: Path, *arguments: str, time_zone: str = "Europe/Prague"
         ) as demo,
     ):
         try:
-            yield Home(folder, port, _device(demo, said))
+            yield Home(folder, port, _device(demo, log))
         finally:
             demo.terminate()
             try:
-                demo.wait(_END)
+                demo.wait(_STOP_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 demo.kill()
 
 
-def _device(demo: subprocess.Popen[bytes], said: Path) -> SimulatedDevice:
+def _device(demo: subprocess.Popen[bytes], log: Path) -> SimulatedDevice:
     """Wait until the demo is ready, and return its device."""
-    deadline = time.monotonic() + _START
-    while "Ctrl-C ends it" not in (text := said.read_text()):
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while "Ctrl-C ends it" not in (text := log.read_text()):
         assert demo.poll() is None, text
         assert time.monotonic() < deadline, text
-        time.sleep(_LOOK_AGAIN)
+        time.sleep(_POLL_S)
     address = re.search(r":(\d+), control port (\d+)", text)
     assert address, text
     return SimulatedDevice(int(address[1]), int(address[2]))

@@ -1,4 +1,4 @@
-"""The cards that the README gives to copy, in the words of the README itself."""
+"""The dashboard cards of the README, extracted from its text."""
 
 from functools import cache
 import re
@@ -11,11 +11,11 @@ from demo.options import CHECKOUT
 
 CARDS: Final = ("Disable export", "Enable export", "Export 7 kW")
 SPELLINGS: Final = ("perform-action", "call-service")
-"""How the tap on a button may call an action; the second one is the older."""
+"""Names of the tap action that calls an action; the second is the older one."""
 
 
 def cards(spelling: str) -> str:
-    """Return the YAML that the README has for the three buttons in a spelling, as it is to be pasted."""
+    """Return the YAML of the three button cards in one spelling."""
     return _by_spelling()[spelling]
 
 
@@ -37,7 +37,7 @@ def _by_spelling() -> dict[str, str]:
 
 
 def _blocks() -> list[str]:
-    """Return what the README gives to copy and has buttons in it."""
+    """Return the YAML blocks of the README that contain buttons."""
     text = (CHECKOUT / "README.md").read_text()
     blocks = re.findall(r"^ *```yaml\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE)
     return [dedent(block) for block in blocks if "type: button" in block]

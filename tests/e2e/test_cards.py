@@ -1,4 +1,4 @@
-"""The button cards of the README: pasted into a dashboard as they stand there, and pressed."""
+"""The button cards of the README, pasted into a dashboard and pressed."""
 
 from collections.abc import Iterator
 import re
@@ -25,7 +25,7 @@ _SENSORS: Final = {
 
 @pytest.fixture
 def dashboard(added: SimulatedDevice, screen: Screen) -> Iterator[None]:
-    """Have a dashboard open, with nothing on it but the sensors that tell what a press did."""
+    """Open a dashboard with the sensors that show the effect of a press."""
     entities = [{"entity": entity, "name": name} for entity, name in _SENSORS.items()]
     view = {"title": "Cards", "path": "cards", "cards": [{"type": "entities", "entities": entities}]}
     screen.open_integration()
@@ -37,7 +37,7 @@ def dashboard(added: SimulatedDevice, screen: Screen) -> Iterator[None]:
 
 
 def paste(screen: Screen, card: str) -> None:
-    """Put a card on the dashboard, as the README tells: Add card, Manual, paste."""
+    """Add a card to the dashboard as described in the README: Add card, Manual, paste."""
     screen.open(f"/{_DASHBOARD}/cards?edit=1")
     screen.page.get_by_role("button", name="Add card").click()
     screen.page.get_by_role("tab", name=re.compile("^By card")).click()

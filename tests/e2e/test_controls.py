@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 def test_switch_turns_export_off_and_on(added: SimulatedDevice, screen: Screen) -> None:
     screen.open_device()
     row = screen.row("Export to grid", "toggle")
-    # What can be seen of a switch lies over what tells its state.
+    # The visible part of a switch covers the element with its state.
     switch, state = row.locator("ha-switch"), row.get_by_role("switch")
     expect(state).to_be_checked()
     switch.click()

@@ -1,4 +1,4 @@
-"""The options: what is submitted stands in the device before it is saved."""
+"""The options flow applies the settings to the device before it saves them."""
 
 from playwright.sync_api import expect
 import pytest
@@ -12,34 +12,34 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def test_options_are_applied_and_saved(added: SimulatedDevice, screen: Screen) -> None:
-    window = FlowDialog.of_options(screen)
-    window.shows("General")
-    window.expect_filled(Refresh_interval=30)
-    window.fill(Refresh_interval=4)
-    window.press("Next")
-    window.shows_errors(error("invalid_interval", "options"))
-    window.fill(Refresh_interval=10)
-    window.switch_on("Put the setting back")
-    window.press("Next")
-    window.shows("Export limits")
-    window.fill(Maximum_export_limit=31)
-    window.press("Next")
-    window.shows_errors(error("maximum_above_capacity", "options"))
-    window.fill(Maximum_export_limit=8)
-    window.press("Next")
-    window.shows("Control")
+    flow = FlowDialog.of_options(screen)
+    flow.shows("General")
+    flow.expect_filled(Refresh_interval=30)
+    flow.fill(Refresh_interval=4)
+    flow.press("Next")
+    flow.shows_errors(error("invalid_interval", "options"))
+    flow.fill(Refresh_interval=10)
+    flow.switch_on("Put the setting back")
+    flow.press("Next")
+    flow.shows("Export limits")
+    flow.fill(Maximum_export_limit=31)
+    flow.press("Next")
+    flow.shows_errors(error("maximum_above_capacity", "options"))
+    flow.fill(Maximum_export_limit=8)
+    flow.press("Next")
+    flow.shows("Control")
     assert added.limit_in_force() == 10
-    window.press("Submit")
-    window.shows("Options successfully saved.")
+    flow.press("Submit")
+    flow.shows("Options successfully saved.")
     # Export was enabled: it follows its new maximum.
     assert added.limit_in_force() == 8
-    window.press("Finish")
+    flow.press("Finish")
 
-    window = FlowDialog.of_options(screen)
-    window.shows("General")
-    window.expect_filled(Refresh_interval=10)
-    expect(window.switch("Put the setting back")).to_be_checked()
-    expect(window.switch("Allow deactivating")).not_to_be_checked()
-    window.press("Next")
-    window.shows("Export limits")
-    window.expect_filled(Minimum_export_limit=0, Maximum_export_limit=8, Total_capacity=30)
+    flow = FlowDialog.of_options(screen)
+    flow.shows("General")
+    flow.expect_filled(Refresh_interval=10)
+    expect(flow.switch("Put the setting back")).to_be_checked()
+    expect(flow.switch("Allow deactivating")).not_to_be_checked()
+    flow.press("Next")
+    flow.shows("Export limits")
+    flow.expect_filled(Minimum_export_limit=0, Maximum_export_limit=8, Total_capacity=30)

@@ -1,4 +1,4 @@
-"""A limit that cannot be put back: Repairs says so, mends it with a click, and is silent once it is back."""
+"""A suspended limit that cannot be restored: an issue in Repairs, its fix, and its end."""
 
 import re
 
@@ -13,13 +13,12 @@ from .screen import Screen
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 _ISSUE = "SEC1000: the export may not be limited"
-# "... again already." where Home Assistant, which goes on trying by itself, was faster. An older one has a
-# sentence of its own.
-_MENDED = re.compile("^The device limits the export again|^The issue is repaired!")
+# "... again already." if Home Assistant, which keeps trying, was faster. Older versions have their own text.
+_FIXED = re.compile("^The device limits the export again|^The issue is repaired!")
 
 
-def break_in_a_reset(device: SimulatedDevice, screen: Screen) -> None:
-    """Let the device answer nothing any more while a reset of the watchdog has taken its limit off."""
+def fail_during_reset(device: SimulatedDevice, screen: Screen) -> None:
+    """Stop the answers of the device while a watchdog reset suspends the limit."""
     screen.open_device()
     screen.row("Reset export watchdog", "button").get_by_role("button", name="Press").click()
     device.await_mode("deactivated")
@@ -29,24 +28,24 @@ def break_in_a_reset(device: SimulatedDevice, screen: Screen) -> None:
 def test_suspended_limit_is_in_repairs_until_restored(
     home: Home, added: SimulatedDevice, screen: Screen
 ) -> None:
-    break_in_a_reset(added, screen)
-    window = FlowDialog.of_repair(screen, _ISSUE)
-    window.shows("The export may not be limited")
+    fail_during_reset(added, screen)
+    flow = FlowDialog.of_repair(screen, _ISSUE)
+    flow.shows("The export may not be limited")
     holds = "control mode Value: Central Europe, export limit 10.00 kW, total capacity 30.00 kW."
-    expect(window.dialog.get_by_text(f"This should hold: {holds}")).to_be_visible()
-    window.press("Put the limit back now")
+    expect(flow.dialog.get_by_text(f"This should hold: {holds}")).to_be_visible()
+    flow.press("Put the limit back now")
     reason = "the connection was closed before the answer was whole"
-    window.shows_errors(f"The limit is not back: {reason}. Home Assistant goes on trying.")
+    flow.shows_errors(f"The limit is not back: {reason}. Home Assistant goes on trying.")
     assert added.limit_in_force() is None
 
     added.do("clear")
-    window.press("Put the limit back now")
-    expect(window.dialog.get_by_text(_MENDED)).to_be_visible()
+    flow.press("Put the limit back now")
+    expect(flow.dialog.get_by_text(_FIXED)).to_be_visible()
     screen.keep("the limit is back")
     assert added.limit_in_force() == 10
-    # A poll in the meantime has failed, as it should.
+    # A poll in the meantime is expected to fail.
     assert [error for error in home.new_errors() if "Error fetching SEC1000 data" not in error] == []
-    # Others' issues may stay: Home Assistant has one on how it is installed, for example.
+    # Home Assistant may have issues of its own, about the installation for example.
     expect(screen.page.locator("ha-config-repairs").get_by_text(_ISSUE)).to_have_count(0)
     screen.open_device()
     screen.shows("Export limit", "10.00 kW")

@@ -1,4 +1,4 @@
-"""The sentences that the English translation has for errors."""
+"""Texts of the English translation."""
 
 from functools import cache
 import json
@@ -8,13 +8,13 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from demo.options import CHECKOUT
 
 
-def error(name: str, window: str = "config") -> str:
-    """Return the sentence of an error in the windows of setup ("config") or in those of the options."""
-    return str(_english()[window]["error"][name])
+def error(name: str, flow: str = "config") -> str:
+    """Return the text of an error of the setup flow ("config") or of another flow."""
+    return str(_english()[flow]["error"][name])
 
 
 def aborted(name: str) -> str:
-    """Return the sentence with which setup ends early."""
+    """Return the text of an abort of the setup flow."""
     return str(_english()["config"]["abort"][name])
 
 

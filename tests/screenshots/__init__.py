@@ -1,1 +1,1 @@
-"""The pictures of the README, made anew from the running demo."""
+"""Screenshots of the README, taken from the running demo."""

@@ -1,4 +1,4 @@
-"""Starts the demo and a browser, takes the pictures, and keeps all of them or none."""
+"""Start the demo and a browser and take the screenshots; replace all or none of them."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,28 +13,28 @@ from demo.home_assistant_api import PASSWORD, USER
 from demo.options import CHECKOUT
 from tests.e2e import browser as the_browser
 from tests.e2e.home import Home, running_demo
-from tests.e2e.screen import PATIENCE, Screen
+from tests.e2e.screen import TIMEOUT_MS, Screen
 
 from .camera import WINDOW, Camera
 from .pictures import take_all
 
 FOLDER: Final = CHECKOUT / "docs" / "images"
 _HOUR: Final = 11
-"""Of the day in every picture: the simulated sky is clear until noon, so that each run looks alike."""
-_PAST: Final = "2"
-_SHARP: Final = 2
+"""Hour of the day in every screenshot; the simulated sky is clear until noon, so that all runs look alike."""
+_PAST_DAYS: Final = "2"
+_SCALE: Final = 2
 
 
 def main() -> int:
-    """Return the exit status: 0 where there are new pictures, 1 where there is no browser."""
+    """Take the screenshots; return exit status 0, or 1 without a browser."""
     if the_browser.path() is None:
         sys.stderr.write(f"{the_browser.reason()}\n")
         return 1
-    expect.set_options(timeout=PATIENCE)
-    zone = where_it_is(_HOUR, datetime.now(UTC))
+    expect.set_options(timeout=TIMEOUT_MS)
+    zone = time_zone_at(_HOUR, datetime.now(UTC))
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
         taken = Path(temporary) / "pictures"
-        with running_demo(Path(temporary), "--past", _PAST, time_zone=zone) as home:
+        with running_demo(Path(temporary), "--past", _PAST_DAYS, time_zone=zone) as home:
             browser = playwright.chromium.launch(
                 executable_path=the_browser.path(), args=the_browser.FLAGS, chromium_sandbox=False
             )
@@ -47,10 +47,10 @@ def main() -> int:
     return 0
 
 
-def where_it_is(hour: int, now: datetime) -> str:
-    """Return a time zone where it is between this hour and the next one."""
+def time_zone_at(hour: int, now: datetime) -> str:
+    """Return a time zone in which this is the current hour of the day."""
     east = (hour - now.hour + 11) % 24 - 11
-    # What lies east of Greenwich has a minus in these names.
+    # In these names, zones east of Greenwich have a minus.
     return f"Etc/GMT{-east:+}" if east else "Etc/GMT"
 
 
@@ -58,7 +58,7 @@ def _take(browser: Browser, home: Home, zone: str, folder: Path) -> None:
     with browser.new_context(
         base_url=home.address,
         viewport=WINDOW,
-        device_scale_factor=_SHARP,
+        device_scale_factor=_SCALE,
         color_scheme="light",
         locale="en-US",
         reduced_motion="reduce",

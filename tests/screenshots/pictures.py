@@ -1,4 +1,4 @@
-"""What the pictures show, one function for each subject, in the order in which they are taken."""
+"""The screenshots, one function for each subject, in the order in which they are taken."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -27,38 +27,38 @@ NAMES: Final = (
 )
 _DASHBOARD: Final = CHECKOUT / "docs" / "dashboards" / "goodwe_sec1000.yaml"
 COPIED: Final = "my-energy-controller"
-"""The dashboard that is made for a picture."""
-_DRAWN: Final = 4_000
-"""ms until graphs are drawn, which nothing on the page tells."""
-RECORDED: Final = 180_000
-"""ms in which the tiles' small graphs get something to show."""
+"""Path of the dashboard that is created for a screenshot."""
+_DRAWING_MS: Final = 4_000
+"""Until graphs are drawn; the page has no sign of it."""
+RECORDING_MS: Final = 180_000
+"""Until the small graphs of the tiles have content."""
 
 
-def take_all(home: Home, screen: Screen, camera: Camera, recorded: float = RECORDED) -> None:
-    """Take the pictures of all NAMES, after so many ms."""
+def take_all(home: Home, screen: Screen, camera: Camera, recording_ms: float = RECORDING_MS) -> None:
+    """Take all screenshots of NAMES, after recording for some time."""
     begin(screen)
-    screen.page.wait_for_timeout(recorded)
+    screen.page.wait_for_timeout(recording_ms)
     dashboard(screen, camera)
     energy(screen, camera)
     device(screen, camera)
     options(screen, camera)
     repair(home.device, screen, camera)
-    windows(home, screen, camera)
+    setup(home, screen, camera)
 
 
 def begin(screen: Screen) -> None:
-    """Have the dashboard that is there to be copied, the time in 24 hours, and some commands done."""
+    """Create the dashboard of the docs, set the time format, and call some actions."""
     config: dict[str, Any] = load_yaml_dict(_DASHBOARD)
     for part in _parts(config):
         if part.get("type") == "trend-graph":
-            # An hour has not passed yet.
-            part["hours_to_show"] = RECORDED / 3_600_000
+            # There is less than an hour of history.
+            part["hours_to_show"] = RECORDING_MS / 3_600_000
     screen.call("lovelace/dashboards/create", url_path=COPIED, title="My controller", mode="storage")
     screen.call("lovelace/config/save", url_path=COPIED, config=config)
     formats = dict.fromkeys(("number_format", "date_format", "first_weekday"), "language")
     language = {"language": "en", "time_format": "24", "time_zone": "local", **formats}
     screen.call("frontend/set_user_data", key="language", value=language)
-    # None of them changes the export, which would leave its trace in the graphs.
+    # Actions that do not change the export, which would be visible in the graphs.
     for action in ("set_datetime", "get_export_limit", "export_enable"):
         screen.call("call_service", domain="goodwe_sec1000", service=action, return_response=True)
 
@@ -67,7 +67,7 @@ def dashboard(screen: Screen, camera: Camera) -> None:
     """Take the dashboard: power, export and the day."""
     screen.open(f"/{COPIED}")
     expect(screen.page.get_by_text("Enable export: done")).to_be_visible()
-    screen.page.wait_for_timeout(_DRAWN)
+    screen.page.wait_for_timeout(_DRAWING_MS)
     screen.keep("the dashboard")
     sections = screen.page.locator("hui-sections-view .section")
     headings = ("Power now", "Export to the grid", "The last 24 hours")
@@ -78,7 +78,7 @@ def energy(screen: Screen, camera: Camera) -> None:
     """Take the Energy dashboard."""
     screen.open("/energy")
     expect(screen.page.get_by_text("Energy distribution")).to_be_visible()
-    screen.page.wait_for_timeout(_DRAWN)
+    screen.page.wait_for_timeout(_DRAWING_MS)
     screen.keep("energy")
     cards = ("energy-distribution", "energy-sources-table", "power-sources-graph", "energy-usage-graph")
     camera.take("energy", *(screen.page.locator(f"hui-{card}-card") for card in cards))
@@ -88,7 +88,7 @@ def device(screen: Screen, camera: Camera) -> None:
     """Take the page of the device."""
     screen.open_device()
     screen.shows("Export limit", "10.00 kW")
-    screen.page.wait_for_timeout(_DRAWN)
+    screen.page.wait_for_timeout(_DRAWING_MS)
     screen.keep("the device")
     cards = screen.page.locator("ha-config-device-page ha-card")
     about, controls, activity = (
@@ -99,41 +99,41 @@ def device(screen: Screen, camera: Camera) -> None:
 
 
 def options(screen: Screen, camera: Camera) -> None:
-    """Take the first window of the options."""
-    window = FlowDialog.of_options(screen)
-    window.shows("General")
-    # The demo asks its device more often than a real one is asked.
-    window.fill(Refresh_interval=30)
-    camera.take_dialog("options", window.dialog)
+    """Take the first step of the options flow."""
+    flow = FlowDialog.of_options(screen)
+    flow.shows("General")
+    # The demo polls more often than the default.
+    flow.fill(Refresh_interval=30)
+    camera.take_dialog("options", flow.dialog)
 
 
 def repair(device: SimulatedDevice, screen: Screen, camera: Camera) -> None:
-    """Take what Repairs says while a limit is off."""
+    """Take the repair flow of a suspended limit."""
     screen.open_device()
     screen.row("Reset export watchdog", "button").get_by_role("button", name="Press").click()
     device.await_mode("deactivated")
     device.do("stop")
-    window = FlowDialog.of_repair(screen, "SEC1000: the export may not be limited")
-    window.shows("The export may not be limited")
-    camera.take_dialog("repair", window.dialog)
+    flow = FlowDialog.of_repair(screen, "SEC1000: the export may not be limited")
+    flow.shows("The export may not be limited")
+    camera.take_dialog("repair", flow.dialog)
     device.do("start")
-    window.press("Put the limit back now")
-    expect(window.dialog.get_by_text("The device limits the export again")).to_be_visible()
+    flow.press("Put the limit back now")
+    expect(flow.dialog.get_by_text("The device limits the export again")).to_be_visible()
 
 
-def windows(home: Home, screen: Screen, camera: Camera) -> None:
-    """Take the three windows of setup, for the device that is removed before."""
+def setup(home: Home, screen: Screen, camera: Camera) -> None:
+    """Take the three steps of setup, after removing the device."""
     home.remove_devices()
-    window = FlowDialog.of_setup(screen)
-    window.shows("Connection")
-    camera.take_dialog("window-connection", window.dialog)
-    window.fill(Host=LOOPBACK, Port=home.device.port)
-    window.press("Next")
-    window.shows("Export limits")
-    camera.take_dialog("window-export-limits", window.dialog)
-    window.press("Next")
-    window.shows("Control")
-    camera.take_dialog("window-control", window.dialog)
+    flow = FlowDialog.of_setup(screen)
+    flow.shows("Connection")
+    camera.take_dialog("window-connection", flow.dialog)
+    flow.fill(Host=LOOPBACK, Port=home.device.port)
+    flow.press("Next")
+    flow.shows("Export limits")
+    camera.take_dialog("window-export-limits", flow.dialog)
+    flow.press("Next")
+    flow.shows("Control")
+    camera.take_dialog("window-control", flow.dialog)
 
 
 def _parts(node: object) -> Iterator[dict[str, Any]]:

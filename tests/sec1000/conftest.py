@@ -1,4 +1,4 @@
-"""A client and a simulated device on a real socket, with pauses short enough for a test."""
+"""A client and a simulated device on a real socket, with short pauses."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -14,15 +14,15 @@ from tests.fast_timing import FAST_TIMING
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> Timing:
-    """Shorten every pause, but leave the gate of the limits wide enough to be measured."""
-    pace = replace(FAST_TIMING, limit_interval=0.2)
-    monkeypatch.setattr(timing, "STANDARD", pace)
-    return pace
+    """Shorten every pause, but keep the interval between limits long enough to be measured."""
+    fast = replace(FAST_TIMING, limit_interval=0.2)
+    monkeypatch.setattr(timing, "STANDARD", fast)
+    return fast
 
 
 @pytest.fixture
 async def sim() -> AsyncIterator[Simulator]:
-    """A healthy device: value control, 10 kW of 30 kW, that no haste exhausts."""
+    """A healthy device that cannot be overloaded: value mode, limit 10 kW, capacity 30 kW."""
     async with Simulator(overload=False, capacity=30_000, limit=10_000) as simulator:
         yield simulator
 

@@ -1,5 +1,6 @@
-"""Requests are the bytes of the protocol; answers are believed only when they are whole and right."""
+"""Requests are encoded as in docs/protocol.md; only complete and valid answers are decoded."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -107,7 +108,7 @@ def test_unknown_control_mode_is_rejected() -> None:
 
 
 @pytest.mark.parametrize(
-    "impossible",
+    "build",
     [
         lambda: write_export_limit(capacity=2**31, limit=0, sum_of_phases=True),
         lambda: write_export_limit(capacity=0, limit=-(2**31) - 1, sum_of_phases=True),
@@ -119,10 +120,9 @@ def test_unknown_control_mode_is_rejected() -> None:
         lambda: watts(float("-inf")),
     ],
 )
-def test_unencodable_value_raises_invalid_value(impossible: object) -> None:
-    assert callable(impossible)
+def test_unencodable_value_raises_invalid_value(build: Callable[[], object]) -> None:
     with pytest.raises(InvalidValueError):
-        impossible()
+        build()
 
 
 def test_data_beyond_length_field_is_rejected() -> None:

@@ -1,4 +1,4 @@
-"""The promises in numbers: how gently the device is treated, and how exactly a setting is compared."""
+"""Pacing, number of requests, and tolerance of the read-back."""
 
 import asyncio
 from itertools import pairwise
@@ -18,7 +18,7 @@ TARGET = ExportTarget(ControlMode.VALUE, 30_000, 7_000, sum_of_phases=True)
 
 
 def test_standard_timing_is_unchanged() -> None:
-    """Every other test shortens them or runs in virtual time; nobody may shorten these by accident."""
+    """Other tests shorten the timing or use virtual time, so that only this one detects a change."""
     assert Timing() == Timing(
         pacing=0.5,
         deadline=10,

@@ -1,4 +1,4 @@
-"""Whatever arrives, the codec gives the right value or a Sec1000Error; nothing else, and never too much.
+"""For any input, the codec returns the right value or raises a Sec1000Error, with bounded memory.
 
 Each property runs a few examples always, and many where slow tests run, most of all in a long run. The
 examples are the same in every run, so that a failure is one of the code and not of the dice.
@@ -91,7 +91,7 @@ def thorough(examples: int) -> settings:
     )
 
 
-# What a device may say, and what it may come to on the way.
+# Answers of a device, and their damage in transit.
 
 int32 = st.integers(-(2**31), 2**31 - 1)
 mode = st.sampled_from(ControlMode)
@@ -119,20 +119,20 @@ any_command = st.sampled_from(COMMANDS)
 
 
 class Damage(Enum):
-    """What can happen to a frame on its way."""
+    """Damage to a frame in transit."""
 
     FLIP = "one bit"
     REPLACE = "one byte"
-    DROP = "some bytes are lost"
-    INSERT = "some bytes get in"
-    DOUBLE = "some bytes come twice"
-    SWAP = "two bytes change places"
-    CUT = "the end is missing"
+    DROP = "bytes lost"
+    INSERT = "bytes inserted"
+    DOUBLE = "bytes repeated"
+    SWAP = "two bytes swapped"
+    CUT = "end missing"
 
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """Return a good answer that was damaged, once or several times."""
+    """Return a valid answer with one or more kinds of damage."""
     raw = bytearray(draw(st.sampled_from(GOOD_ANSWERS)))
     for damage in draw(st.lists(st.sampled_from(Damage), min_size=1, max_size=4)):
         if not raw:
@@ -159,7 +159,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def framed(draw: st.DrawFn) -> bytes:
-    """Return an answer that is right as a frame, more or less, whatever stands in it."""
+    """Return an answer that is a valid frame or close to one, with any content."""
     command = draw(st.sampled_from((0x05, 0x0B, 0x28, 0x33, 0x40, 0x42, 0x43)) | st.integers(0, 255))
     size = draw(st.sampled_from((1, 13, 44)) | st.integers(0, 64))
     address = draw(st.sampled_from((b"\x01\x01", b"\x01\x01", b"\x01\x02", b"\x00\x00")))
@@ -173,7 +173,7 @@ any_answer = anything | damaged() | framed()
 
 
 def is_right(answer: bytes, command: Command[Any]) -> bool:
-    """Tell, by the protocol's words and not by the code under test, whether these bytes answer a command."""
+    """Return whether these bytes answer a command, judged without the code under test."""
     inner = answer[5:]
     return (
         len(inner) >= 7
@@ -185,7 +185,7 @@ def is_right(answer: bytes, command: Command[Any]) -> bool:
 
 
 def attempt[T](read: Callable[[], T]) -> T | Sec1000Error:
-    """Return a value, or the one kind of error that is allowed; let any other through."""
+    """Return the value or the Sec1000Error; raise any other exception."""
     try:
         return read()
     except Sec1000Error as error:
@@ -196,7 +196,7 @@ def attempt[T](read: Callable[[], T]) -> T | Sec1000Error:
 
 
 def test_decoded_frame_encodes_to_same_bytes(examples: int) -> None:
-    """Whatever is decoded gives the same bytes when it is encoded: there is no second reading."""
+    """Decoding loses nothing: encoding a decoded frame gives the same bytes."""
 
     @thorough(examples)
     @example(b"")
@@ -224,7 +224,7 @@ def test_encoded_frame_decodes_to_same_frame(examples: int) -> None:
 
 
 def test_answer_is_accepted_exactly_when_well_formed(examples: int) -> None:
-    """Any bytes give a value or a Sec1000Error, and a value only where length, address and all are right."""
+    """Any bytes give a value or a Sec1000Error, and a value only if the whole frame is valid."""
 
     @thorough(examples)
     @example(CAPTURED_BYTES, READ_TELEMETRY)
@@ -244,7 +244,7 @@ def test_answer_is_accepted_exactly_when_well_formed(examples: int) -> None:
 
 
 def test_damaged_answer_never_gives_another_value(examples: int) -> None:
-    """Damage is seen, or left the value as it was, or the sum of the bytes happens to be right again."""
+    """Damage is detected, or leaves the value unchanged, or happens to preserve the checksum."""
 
     @thorough(examples)
     @example(CAPTURED_BYTES[:-1])
@@ -266,7 +266,7 @@ def test_damaged_answer_never_gives_another_value(examples: int) -> None:
     ("good", "command"), [(CAPTURED_BYTES, READ_TELEMETRY), (SETTINGS_BYTES, READ_EXPORT_SETTINGS)]
 )
 def test_single_wrong_byte_is_always_detected(good: bytes, command: Command[Any]) -> None:
-    """All of them: every byte behind the prefix, with every other value, and every length cut short."""
+    """Exhaustive: every byte after the prefix with every other value, and every truncation."""
     for at, byte in itertools.product(range(5, len(good)), range(256)):
         if byte != good[at]:
             assert isinstance(
@@ -278,7 +278,7 @@ def test_single_wrong_byte_is_always_detected(good: bytes, command: Command[Any]
 
 
 def test_head_with_unexpected_length_is_rejected(examples: int) -> None:
-    """What follows a head is never believed to be longer than the largest known answer."""
+    """No announced length beyond the largest known answer is accepted."""
 
     @thorough(examples)
     @example(CAPTURED_BYTES[:HEAD_SIZE], READ_TELEMETRY)
@@ -297,7 +297,7 @@ def test_head_with_unexpected_length_is_rejected(examples: int) -> None:
 
 
 def test_any_int32_limit_reaches_device_unchanged(examples: int) -> None:
-    """The whole range of the wire; a device refuses what is negative."""
+    """All 32-bit values are encoded; the simulated device refuses negative ones."""
 
     @thorough(examples)
     @example(-(2**31), 2**31 - 1, True)
@@ -381,18 +381,18 @@ def test_any_telemetry_is_decoded_unchanged(examples: int) -> None:
     @example([-(2**31)] * 11, b"\x00\x31\x01\x01\x0b")
     @given(st.lists(int32, min_size=11, max_size=11), st.binary(min_size=5, max_size=5))
     def check(raw: list[int], prefix: bytes) -> None:
-        told = Telemetry(
+        telemetry = Telemetry(
             voltage=Phases(*(tenths / 10 for tenths in raw[:3])),
             current=Phases(*(hundredths / 100 for hundredths in raw[3:6])),
             power=Phases(*raw[6:9]),
             meter_power=raw[9],
             inverter_power=raw[10],
         )
-        answer = perform(decode(READ_TELEMETRY.encode()), Device(lambda: 0.0), lambda: told)
+        answer = perform(decode(READ_TELEMETRY.encode()), Device(lambda: 0.0), lambda: telemetry)
         assert answer is not None
         assert answer.data == struct.pack(">11i", *raw)
-        assert READ_TELEMETRY.read(encode_answer(answer, prefix)) == told
-        assert told.load_power == raw[10] - raw[9]
+        assert READ_TELEMETRY.read(encode_answer(answer, prefix)) == telemetry
+        assert telemetry.load_power == raw[10] - raw[9]
 
     check()
 
@@ -410,19 +410,19 @@ def test_any_settings_are_decoded_unchanged(examples: int) -> None:
     check()
 
 
-# The whole way, over a socket.
+# Over a socket.
 
 
 class End(Enum):
-    """What a device does after its last byte."""
+    """What the device does after its last byte."""
 
     CLOSE = "closes"
     RESET = "resets the connection"
-    SILENCE = "stays silent and holds the connection"
+    SILENCE = "keeps the connection open without sending"
 
 
 class AnyDevice:
-    """Says what it is told to say, in the segments that it is told to use."""
+    """Sends given bytes in given segments."""
 
     def __init__(self) -> None:
         self.segments: list[bytes] = []
@@ -431,7 +431,7 @@ class AnyDevice:
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[int]:
-        """Listen on a port of this host and tell which."""
+        """Listen on a free port and yield it."""
         async with await asyncio.start_server(self._answer, "127.0.0.1", 0) as server:
             yield server.sockets[0].getsockname()[1]
 
@@ -451,15 +451,15 @@ class AnyDevice:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.close()
         except ConnectionError, EOFError:
-            # The client had enough.
+            # The client closed the connection.
             writer.close()
         finally:
             self.open -= 1
 
 
 @st.composite
-def told(draw: st.DrawFn) -> tuple[list[bytes], Command[Any]]:
-    """Return what comes of a read, in pieces, and the read: an answer, more or less, and what follows."""
+def streams(draw: st.DrawFn) -> tuple[list[bytes], Command[Any]]:
+    """Return the segments of an answer, valid or not, with trailing bytes, and the command it is for."""
     command, good = draw(
         st.sampled_from(((READ_TELEMETRY, CAPTURED_BYTES), (READ_EXPORT_SETTINGS, SETTINGS_BYTES)))
     )
@@ -469,12 +469,12 @@ def told(draw: st.DrawFn) -> tuple[list[bytes], Command[Any]]:
     return [stream[start:end] for start, end in itertools.pairwise([0, *cuts, len(stream)])], command
 
 
-PATIENCE_OF_THE_TEST: Final = 20.0
-"""s; far beyond the deadline of a request, so that only a hang is found, not a slow machine."""
+HANG_S: Final = 20.0
+"""Far beyond the deadline of a request, so that a slow machine is not taken for a hang."""
 
 
 def test_any_bytes_from_socket_give_value_or_error(examples: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In any pieces, with any end. Little of it is taken, and no connection is left behind."""
+    """In any segments and with any end; memory is bounded and no connection is left open."""
     reads = examples // 2
     buffered = 0
     feed = asyncio.StreamReader.feed_data
@@ -491,7 +491,7 @@ def test_any_bytes_from_socket_give_value_or_error(examples: int, monkeypatch: p
     async def read(port: int, command: Command[Any]) -> object:
         client = Sec1000Client("127.0.0.1", port)
         client.line.timing = Timing(pacing=0, deadline=0.05, malformed_answer_drain=0.01)
-        async with asyncio.timeout(PATIENCE_OF_THE_TEST):
+        async with asyncio.timeout(HANG_S):
             try:
                 if command is READ_TELEMETRY:
                     return await client.read_telemetry(tries=1)
@@ -516,7 +516,7 @@ def test_any_bytes_from_socket_give_value_or_error(examples: int, monkeypatch: p
         @example(([SETTINGS_BYTES], READ_TELEMETRY), End.CLOSE)
         @example(([KILOBYTE_OF_NOISE * 2048], READ_TELEMETRY), End.CLOSE)
         @example(([], READ_EXPORT_SETTINGS), End.SILENCE)
-        @given(told(), st.sampled_from(End))
+        @given(streams(), st.sampled_from(End))
         def check(case: tuple[list[bytes], Command[Any]], end: End) -> None:
             nonlocal values
             segments, command = case
@@ -538,7 +538,7 @@ def test_any_bytes_from_socket_give_value_or_error(examples: int, monkeypatch: p
     assert values > reads / 10
 
 
-# What an action is given as a limit.
+# Limits as given to an action.
 
 number = (
     st.integers()
@@ -602,7 +602,7 @@ def test_any_limit_input_is_in_range_or_rejected(examples: int) -> None:
 
 
 def test_limit_in_range_is_kept_to_the_watt(examples: int) -> None:
-    """However it is written, and without a correction that nobody needs."""
+    """In any notation, and without a correction."""
 
     @thorough(examples)
     @given(st.integers(0, 10_000), st.sampled_from((float, str, "{:.3f}".format, " {:.3e} ".format)))

@@ -1,4 +1,4 @@
-"""Reads are repeated gently, fail with the right error, and leave nothing behind."""
+"""Reads are retried with pauses, raise the right error, and leave no task or connection behind."""
 
 import asyncio
 from datetime import datetime
@@ -167,14 +167,14 @@ async def test_refused_clock_raises_invalid_answer(client: Sec1000Client, sim: S
         await client.set_clock(lambda: datetime(2026, 1, 1))  # noqa: DTZ001
 
 
-@pytest.mark.parametrize("moment", ["waiting for the line", "connecting", "reading", "pausing"])
+@pytest.mark.parametrize("moment", ["waiting for the transport", "connecting", "reading", "pausing"])
 async def test_cancelled_request_leaves_nothing_behind(
     client: Sec1000Client, sim: Simulator, moment: str
 ) -> None:
     tasks_before = asyncio.all_tasks()
     sim.inject("silence", count=2)
     blocker = (
-        asyncio.create_task(client.read_telemetry(tries=1)) if moment == "waiting for the line" else None
+        asyncio.create_task(client.read_telemetry(tries=1)) if moment == "waiting for the transport" else None
     )
     stats = RequestStats()
     task = asyncio.create_task(client.read_telemetry(stats=stats))
@@ -222,8 +222,8 @@ async def test_huge_answer_costs_little_memory_and_time(client: Sec1000Client) -
 async def test_last_exchanges_are_kept_for_diagnostics(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("six-byte-answer", count=1)
     await client.read_telemetry()
-    odd, good = client.line.exchanges
-    assert (odd.outcome, good.outcome) == ("UnexpectedAnswerError", "ok")
-    assert odd.request.hex() == "00050101 0b000d".replace(" ", "")
-    assert odd.answer[:5] == good.answer[:5] == b"\x04REVO"
+    malformed, good = client.line.exchanges
+    assert (malformed.outcome, good.outcome) == ("UnexpectedAnswerError", "ok")
+    assert malformed.request.hex() == "00050101 0b000d".replace(" ", "")
+    assert malformed.answer[:5] == good.answer[:5] == b"\x04REVO"
     assert len(good.answer) == 56

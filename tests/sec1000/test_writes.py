@@ -1,4 +1,4 @@
-"""A change of the setting is proven by what is read back, or it is an error that says what is known."""
+"""A write succeeds only if the read-back agrees; otherwise the error states what is known."""
 
 import asyncio
 from itertools import pairwise
@@ -63,7 +63,7 @@ async def test_unnoticed_mode_change_is_corrected(client: Sec1000Client, sim: Si
 
 
 async def test_unchanged_target_is_written_again(client: Sec1000Client, sim: Simulator) -> None:
-    """Never rest on an old reading: another program may have changed it since."""
+    """An earlier read-back is not relied on: another program may have changed the setting."""
     await client.apply(SEVEN)
     sim.device.limit = 12_345
     await client.apply(SEVEN)
@@ -90,7 +90,7 @@ async def test_lost_answer_to_write_is_no_failure(client: Sec1000Client, sim: Si
 
 
 async def test_unacknowledged_arming_is_repeated(client: Sec1000Client, sim: Simulator) -> None:
-    """The mode stood before: no read-back can tell whether the new limit was armed."""
+    """The mode was on before, so no read-back shows whether the new limit was armed."""
     await client.read_export_settings()
     sim.inject("close-before-answer", count=1, commands=(VALUE,))
     sim.requests.clear()
@@ -100,7 +100,7 @@ async def test_unacknowledged_arming_is_repeated(client: Sec1000Client, sim: Sim
 
 
 async def test_arming_never_acknowledged_is_reported(client: Sec1000Client, sim: Simulator) -> None:
-    """All agrees, and yet only the meter can tell whether the new limit is in force."""
+    """The read-back agrees, but only the meter shows whether the new limit is in force."""
     await client.read_export_settings()
     sim.inject("close-before-answer", commands=(VALUE,))
     stats = RequestStats()
@@ -128,7 +128,7 @@ async def test_ack_without_effect_raises_not_applied(client: Sec1000Client, sim:
 
 
 async def test_late_write_is_awaited_and_armed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A limit that is stored only after its arming binds nothing before it is armed again."""
+    """A limit that is stored after its arming takes effect only when it is armed again."""
     monkeypatch.setattr("simulator.simulator.LATE_EFFECT_S", 3.5)
     sim = Simulator(overload=False, capacity=30_000, limit=10_000, clock=lambda: len(sim.requests))
     async with sim:
@@ -147,8 +147,8 @@ async def test_write_without_effect_is_repeated(client: Sec1000Client, sim: Simu
 
 async def test_rounded_limit_agrees(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("rounded")
-    odd = ExportTarget(ControlMode.VALUE, 30_000, 7_004, sum_of_phases=True)
-    assert (await client.apply(odd)).limit == 7_000
+    target = ExportTarget(ControlMode.VALUE, 30_000, 7_004, sum_of_phases=True)
+    assert (await client.apply(target)).limit == 7_000
 
 
 @pytest.mark.parametrize(
@@ -182,8 +182,8 @@ async def test_commands_precede_waiting_polls_uninterrupted(client: Sec1000Clien
     polls = [asyncio.create_task(client.read_telemetry(tries=1)) for _ in range(3)]
     await sim.wait_for_requests(1)
     first = asyncio.create_task(client.apply(SEVEN))
-    clock = asyncio.create_task(client.reset_watchdog(sum_of_phases=True))
-    await asyncio.gather(*polls, first, clock, return_exceptions=True)
+    reset = asyncio.create_task(client.reset_watchdog(sum_of_phases=True))
+    await asyncio.gather(*polls, first, reset, return_exceptions=True)
     assert commands(sim) == [
         *(0x0B,),
         *(LIMIT, VALUE, READ),
@@ -213,7 +213,7 @@ async def test_newer_limit_supersedes_waiting_one(client: Sec1000Client, sim: Si
 
 
 async def test_many_limits_are_slowed_down(client: Sec1000Client, sim: Simulator) -> None:
-    """Three at once, then one each interval."""
+    """Three at once, then one per interval."""
     started = asyncio.get_running_loop().time()
     for _ in range(5):
         await client.apply(SEVEN)

@@ -1,4 +1,4 @@
-"""A zero in full production is held back; a real zero is shown at once."""
+"""A false zero in full production is hidden; a real zero is shown at once."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def test_lasting_zero_is_shown_after_a_minute() -> None:
 
 @pytest.mark.parametrize("interval", [5, 30])
 def test_inverter_trip_is_shown_at_once(interval: int) -> None:
-    """The meter falls when they trip; the inverters' power stands until its next refresh."""
+    """The meter power falls at the trip, the inverter power at its next refresh."""
     glitch = ZeroGlitchFilter()
     trip, refresh = 33, 60
     for at in range(0, 120, interval):

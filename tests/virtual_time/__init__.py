@@ -1,1 +1,1 @@
-"""Tests that let hours go by: real pauses and deadlines, in virtual time."""
+"""Tests with the standard timing, in virtual time."""

@@ -1,4 +1,4 @@
-"""Home Assistant and the device in virtual time, with every pause as it is in use."""
+"""Home Assistant and the device in virtual time, with the standard timing."""
 
 from homeassistant.core import HomeAssistant
 import pytest
@@ -11,7 +11,7 @@ from .timewarp import TimeWarp
 
 @pytest.fixture
 def quick() -> Timing:
-    """Shorten nothing: time is virtual."""
+    """Return the standard timing."""
     return timing.STANDARD
 
 

@@ -1,9 +1,8 @@
-"""What every fault of the simulated device comes to in a real Home Assistant: measured, and judged.
+"""Measure and judge the effect of every fault of the simulated device in a real Home Assistant.
 
-A cell of the table is one fault, one operation and the way in which the fault strikes. It is measured in
-virtual time with the pauses and deadlines that the integration has in a house. Then it is judged: no
-value that is wrong may be shown as right, nothing may hang past its deadline, and the export must not stay
-unlimited.
+A cell of the table is one fault, one operation and the requests that the fault affects. It is measured in
+virtual time with the standard timing. Then it is judged: no wrong value may be shown, nothing may exceed
+its deadline, and the export must not stay unlimited.
 """
 
 import asyncio
@@ -41,7 +40,7 @@ BEFORE: Final = Telemetry(
     meter_power=8_113,
     inverter_power=21_307,
 )
-"""Measured until the fault begins."""
+"""Telemetry until the fault begins."""
 NOW: Final = Telemetry(
     voltage=Phases(234.6, 233.2, 235.9),
     current=Phases(9.86, 10.41, 9.13),
@@ -49,35 +48,35 @@ NOW: Final = Telemetry(
     meter_power=6_817,
     inverter_power=19_753,
 )
-"""Measured from then on: whatever else is shown is old or wrong."""
+"""Telemetry from then on; any other value shown is old or wrong."""
 
 LIMIT_BEFORE: Final = 10_000
 LIMIT_ELSEWHERE: Final = 4_560
-"""W; what somebody else has set when the limit is read."""
+"""Limit (W) that another program sets before the limit is read."""
 LIMIT_WANTED: Final = 3_000
-"""W; what the commands set."""
+"""Limit (W) that the commands set."""
 
-QUIET: Final = 5.0
-"""s after setup in which nothing is due; then the operation begins."""
-LATER: Final = 60.0
-"""s after the fault is over, when all has to be well again."""
-READ_DEADLINE: Final = 34.6
-"""s: three tries of 10 s, with 1 s and 3 s between them, and the pause that is kept before each."""
-COMMAND_DEADLINE: Final = 45.1
-"""s, and what the clocks round."""
-MOST_REQUESTS_OF_A_COMMAND: Final = 12
-MOST_REQUESTS_OF_A_READ: Final = 4
-"""Three tries, and one question whether the firmware serves telemetry at all."""
-APPLIED: Final = 50
-"""W; a limit that is this far off was not applied."""
-ROUNDING: Final = 10
-"""W; so much may a device round what it tells."""
-CLOCK_OFF: Final = 3.0
-"""s; so much may a clock be off that was set."""
+QUIET_S: Final = 5.0
+"""From setup to the operation; nothing is due in between."""
+LATER_S: Final = 60.0
+"""From the end of the fault until all has recovered."""
+READ_DEADLINE_S: Final = 34.6
+"""Three attempts of 10 s, 1 s and 3 s between them, and the pacing before each."""
+COMMAND_DEADLINE_S: Final = 45.1
+"""With a margin for the rounding of the clocks."""
+MAX_REQUESTS_COMMAND: Final = 12
+MAX_REQUESTS_READ: Final = 4
+"""Three attempts, and one read of the settings to recognize firmware without telemetry."""
+TOLERANCE_W: Final = 50
+"""A limit that differs by this much was not applied."""
+ROUNDING_W: Final = 10
+"""Rounding of values by the device."""
+CLOCK_TOLERANCE_S: Final = 3.0
+"""Largest error of a clock that was set."""
 
 
 class Operation(StrEnum):
-    """What somebody wants while the device is at fault."""
+    """What the user does during the fault."""
 
     TELEMETRY = "Telemetry read"
     READ = "Limit read"
@@ -94,7 +93,7 @@ REQUESTS: Final = {
     Operation.MODE: (LIMIT, DRED_OFF, RCR_OFF, ARM, READ),
     Operation.CLOCK: (CLOCK,),
 }
-"""What each sends, in this order, to a healthy device."""
+"""Requests of each operation to a healthy device, in order."""
 ACTIONS: Final = {
     Operation.READ: ("get_export_limit", {}),
     Operation.WRITE: ("set_export_limit", {"limit": LIMIT_WANTED / 1000}),
@@ -111,22 +110,22 @@ FEEDBACKS: Final = {
 WRITES: Final = (Operation.WRITE, Operation.MODE)
 OLD_ANSWER: Final = "an old answer with a right checksum"
 NOT_READABLE: Final = "the clock"
-UNFELT_ARMING: Final = "an arming that is acknowledged and has no effect"
+ARMING_WITHOUT_EFFECT: Final = "an arming that is acknowledged and has no effect"
 LATE_LIMIT: Final = "a limit that takes effect between arming and read-back"
 UNACKNOWLEDGED: Final = "ok, arming not acknowledged"
-"""The user is told that the limit is stored, and that only the meter shows whether it holds."""
+"""The message states that the limit is stored and that only the meter shows whether it is in force."""
 OWN_ERROR: Final = 4
-"""The feedback's bit for an exception of the integration's own."""
+"""Feedback bit of an exception of the integration itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """When a fault befalls the device, counted from the beginning of the operation."""
+    """Which requests of the operation the fault affects."""
 
     command: int | None
-    """The one kind of request that it befalls; None for every request."""
+    """The affected command; None for all."""
     once: bool
-    """Whether it passes after one request, or lasts."""
+    """Whether only the first such request is affected."""
 
     def __str__(self) -> str:
         return (
@@ -136,7 +135,7 @@ class Strike:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One place of the table."""
+    """One cell of the table."""
 
     operation: Operation
     fault: str
@@ -148,7 +147,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the device truly holds."""
+    """State of the device."""
 
     mode: ControlMode
     limit: int
@@ -158,21 +157,20 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What Home Assistant shows of it."""
+    """State that Home Assistant shows; None where it is unavailable."""
 
     telemetry: Telemetry | None
-    """None where it is unavailable."""
     limit: int | None
-    """W; None where it is unavailable."""
+    """In W."""
     mode: ControlMode | None
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What came of one cell."""
+    """Result of one cell."""
 
     cell: Cell
-    told: str
+    result: str
     """"ok", perhaps with a warning, or which error was raised."""
     feedback: int
     flags: tuple[str, ...]
@@ -181,18 +179,18 @@ class Measured:
     held: Held
     seen: Seen
     exhausted: bool
-    """Whether the device had enough of requests, though nobody exhausted it on purpose."""
+    """Whether the device was overloaded by requests, not by the injected fault."""
     held_later: Held
     seen_later: Seen
 
     @property
     def is_ok(self) -> bool:
-        """Tell whether the user was told that all is well."""
-        return self.told in ("ok", UNACKNOWLEDGED)
+        """Whether success was reported."""
+        return self.result in ("ok", UNACKNOWLEDGED)
 
 
 def cells(operation: Operation, fault: Fault) -> Iterator[Cell]:
-    """Yield the ways in which a fault can strike an operation; none where it leaves it alone."""
+    """Yield the cells of a fault and an operation; none if the operation is not affected."""
     touched = [command for command in REQUESTS[operation] if command in fault.commands]
     if fault.reach is Reach.INVERTERS:
         if operation in WRITES:
@@ -215,12 +213,12 @@ def cells(operation: Operation, fault: Fault) -> Iterator[Cell]:
 
 
 async def measure(hass: HomeAssistant, warp: TimeWarp, cell: Cell) -> Measured:
-    """Set up the integration with a device of its own, let the fault strike, and look what comes of it."""
+    """Set up the integration with a new device, inject the fault, and return the result."""
     mode = ControlMode.RCR if cell.operation is Operation.MODE else ControlMode.VALUE
     async with Simulator(mode=mode, limit=LIMIT_BEFORE) as sim:
         sim.hold(BEFORE)
         entry = await set_up(hass, sim)
-        await asyncio.sleep(QUIET)
+        await asyncio.sleep(QUIET_S)
         assert _seen(hass, entry) == Seen(BEFORE, LIMIT_BEFORE, mode)
         measured = await _measure(hass, warp, cell, sim, entry)
         assert await hass.config_entries.async_remove(entry.entry_id)
@@ -253,7 +251,7 @@ async def _measure(
     exchanges = entry.runtime_data.coordinator.client.line.exchanges
     before = list(exchanges)
     began = warp.passed
-    told = await _operate(hass, cell.operation)
+    result = await _operate(hass, cell.operation)
     seconds = warp.passed - began
     requests = [exchange for exchange in exchanges if exchange not in before]
     if cell.operation is not Operation.TELEMETRY:
@@ -264,12 +262,12 @@ async def _measure(
 
     sim.clear_faults()
     if sim.overload.exhausted:
-        # Nothing else wakes it: somebody cycles its power.
+        # Only a power cycle ends it.
         sim.restart()
-    await asyncio.sleep(LATER)
+    await asyncio.sleep(LATER_S)
     return Measured(
         cell=cell,
-        told=told,
+        result=result,
         feedback=int(feedback.state),
         flags=tuple(feedback.attributes["flags"]),
         requests=len(requests),
@@ -283,7 +281,7 @@ async def _measure(
 
 
 async def _operate(hass: HomeAssistant, operation: Operation) -> str:
-    """Do what a user would, and return "ok" or the name of the error that the user is told."""
+    """Run the operation and return "ok" or the translation key of the error."""
     if operation is Operation.TELEMETRY:
         await async_update_entity(hass, "sensor.sec1000_meter_power")
         feedback = get_state(hass, f"sensor.sec1000_{FEEDBACKS[operation]}")
@@ -308,7 +306,7 @@ def _held(sim: Simulator) -> Held:
         device.mode,
         device.limit,
         device.bound_limit,
-        clock_right=clock is not None and abs((clock - now).total_seconds()) <= CLOCK_OFF,
+        clock_right=clock is not None and abs((clock - now).total_seconds()) <= CLOCK_TOLERANCE_S,
     )
 
 
@@ -339,17 +337,17 @@ def _seen(hass: HomeAssistant, entry: MockConfigEntry) -> Seen:
 
 
 def judge(measured: Measured) -> list[str]:
-    """Return what must not be, in words; empty where the cell is well."""
-    wrong = [*_too_much(measured), *_unlimited(measured)]
-    if not why_unseen(measured.cell):
-        wrong += _wrongly_shown(measured)
+    """Return the violations of a cell as text."""
+    wrong = [*_exceeded(measured), *_unlimited(measured)]
+    if not undetectable_reason(measured.cell):
+        wrong += _wrong_reports(measured)
     if not _is_right(measured.seen_later, measured.held_later):
         wrong.append("a minute after the fault something wrong is shown")
     return wrong
 
 
-def why_unseen(cell: Cell) -> str | None:
-    """Return why no program could see this fault when it strikes; None where it can be seen."""
+def undetectable_reason(cell: Cell) -> str | None:
+    """Return why no program can detect this fault; None if it can be detected."""
     command = cell.strike.command
     asked = TELEMETRY if cell.operation is Operation.TELEMETRY else READ
     if cell.fault == "stale-value" and command in (None, asked):
@@ -357,18 +355,18 @@ def why_unseen(cell: Cell) -> str | None:
     if cell.operation is Operation.CLOCK and cell.fault in ("ack-without-effect", "late-effect"):
         return NOT_READABLE
     if cell.operation is Operation.WRITE and command == ARM:
-        # The mode stood before, so that nothing that can be read changes with the arming.
-        return UNFELT_ARMING if cell.fault in ("ack-without-effect", "nak", "late-effect") else None
+        # The mode was on before, so that the arming changes nothing that can be read.
+        return ARMING_WITHOUT_EFFECT if cell.fault in ("ack-without-effect", "nak", "late-effect") else None
     if cell.operation is Operation.MODE and command == LIMIT and cell.fault == "late-effect":
         return LATE_LIMIT
     return None
 
 
-def _too_much(measured: Measured) -> Iterator[str]:
+def _exceeded(measured: Measured) -> Iterator[str]:
     is_write = measured.cell.operation in WRITES
-    if measured.seconds > (COMMAND_DEADLINE if is_write else READ_DEADLINE):
+    if measured.seconds > (COMMAND_DEADLINE_S if is_write else READ_DEADLINE_S):
         yield f"it took {measured.seconds:.1f} s"
-    if measured.requests > (MOST_REQUESTS_OF_A_COMMAND if is_write else MOST_REQUESTS_OF_A_READ):
+    if measured.requests > (MAX_REQUESTS_COMMAND if is_write else MAX_REQUESTS_READ):
         yield f"it took {measured.requests} requests"
     if measured.exhausted:
         yield "the device had enough"
@@ -390,8 +388,8 @@ def _unlimited(measured: Measured) -> Iterator[str]:
         yield f"the mode stayed {held.mode.key}"
 
 
-def _wrongly_shown(measured: Measured) -> Iterator[str]:
-    """Yield what is shown or told as right and is not, when the operation has ended."""
+def _wrong_reports(measured: Measured) -> Iterator[str]:
+    """Yield what is shown or reported wrongly at the end of the operation."""
     operation, held, seen = measured.cell.operation, measured.held, measured.seen
     if operation is Operation.TELEMETRY:
         if not measured.is_ok and seen.telemetry is not None:
@@ -408,25 +406,27 @@ def _wrongly_shown(measured: Measured) -> Iterator[str]:
             yield "a limit is shown that was never read"
     else:
         in_force = _is_applied(held) or (
-            measured.told == UNACKNOWLEDGED and abs(held.limit - LIMIT_WANTED) < APPLIED
+            measured.result == UNACKNOWLEDGED and abs(held.limit - LIMIT_WANTED) < TOLERANCE_W
         )
         if measured.is_ok and operation in WRITES and not in_force:
             yield "the limit is said to be set and is not in force"
-        if seen.limit is not None and (abs(seen.limit - held.limit) > ROUNDING or seen.mode is not held.mode):
+        if seen.limit is not None and (
+            abs(seen.limit - held.limit) > ROUNDING_W or seen.mode is not held.mode
+        ):
             yield "a limit is shown that the device does not hold"
 
 
 def _is_applied(held: Held) -> bool:
     return (
         held.mode is ControlMode.VALUE
-        and abs(held.limit - LIMIT_WANTED) < APPLIED
+        and abs(held.limit - LIMIT_WANTED) < TOLERANCE_W
         and held.bound_limit is not None
-        and abs(held.bound_limit - LIMIT_WANTED) < APPLIED
+        and abs(held.bound_limit - LIMIT_WANTED) < TOLERANCE_W
     )
 
 
 def _is_measured(telemetry: Telemetry, fault: str = "") -> bool:
-    """Tell whether this is what is measured now; an inverter power of 0 in full sun may be the last one."""
+    """Return whether this is NOW; with zero-inverters, the last inverter power may be held."""
     powers = [
         *zip(telemetry.power, NOW.power, strict=True),
         (telemetry.meter_power, NOW.meter_power),
@@ -436,14 +436,14 @@ def _is_measured(telemetry: Telemetry, fault: str = "") -> bool:
         ),
     ]
     return (telemetry.voltage, telemetry.current) == (NOW.voltage, NOW.current) and all(
-        abs(told - true) <= ROUNDING for told, true in powers
+        abs(shown - true) <= ROUNDING_W for shown, true in powers
     )
 
 
 def _is_right(seen: Seen, held: Held) -> bool:
-    """Tell whether all that is shown is so; what is unavailable is not wrong."""
+    """Return whether all that is shown is right; unavailable is not wrong."""
     return (seen.telemetry is None or _is_measured(seen.telemetry)) and (
-        seen.limit is None or (abs(seen.limit - held.limit) <= ROUNDING and seen.mode is held.mode)
+        seen.limit is None or (abs(seen.limit - held.limit) <= ROUNDING_W and seen.mode is held.mode)
     )
 
 
@@ -461,12 +461,12 @@ REQUEST_NAMES: Final = {
     READ: "read",
     CLOCK: "clock",
 }
-ERRORS_IN_WORDS: Final = {
+ERRORS_TEXT: Final = {
     "action_failed": "failed",
     "not_applied": "not applied",
     "outcome_unknown": "outcome unknown",
 }
-PLACES_IN_WORDS: Final = {
+OPERATIONS_TEXT: Final = {
     Operation.TELEMETRY: "The sensors of power, voltage and current are updated.",
     Operation.READ: (
         "`get_export_limit`, after another program changed the limit from "
@@ -488,7 +488,7 @@ def _table(operation: Operation, table: Sequence[Measured]) -> list[str]:
     lines = [
         f"### {operation}",
         "",
-        PLACES_IN_WORDS[operation],
+        OPERATIONS_TEXT[operation],
         "",
         "| fault | strikes | the user is told | requests | s | shown | device | shown later | device later |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -498,36 +498,37 @@ def _table(operation: Operation, table: Sequence[Measured]) -> list[str]:
         for each in table:
             if (each.cell.operation, each.cell.fault) == (operation, fault):
                 rows.setdefault(_outcome(each), []).append(each)
-        for (told, *rest), alike in rows.items():
+        for (outcome, *rest), alike in rows.items():
             requests = _range([each.requests for each in alike])
             seconds = _range([int(each.seconds + 0.51) for each in alike])
-            lines.append(" | ".join((f"| {fault}", _strikes(alike), told, requests, seconds, *rest)) + " |")
-            fault = ""  # noqa: PLW2901 - named once, in the first of its rows
+            row = (f"| {fault}", _strikes(alike), outcome, requests, seconds, *rest)
+            lines.append(" | ".join(row) + " |")
+            fault = ""  # noqa: PLW2901 - named in the first of its rows only
     return [*lines, ""]
 
 
 def _outcome(measured: Measured) -> tuple[str, ...]:
-    """Return what a row tells besides numbers; what agrees in it shares a row."""
+    """Return the cells of a row other than numbers; equal outcomes share a row."""
     wrong = judge(measured)
-    told = ERRORS_IN_WORDS.get(measured.told, measured.told)
-    told += f" ({measured.feedback}" + ("" if measured.is_ok else f" {', '.join(measured.flags)}") + ")"
-    if _is_unseen(measured):
-        told += " †"
-    if measured.told == UNACKNOWLEDGED and not _is_applied(measured.held):
-        told += " ‡"
+    outcome = ERRORS_TEXT.get(measured.result, measured.result)
+    outcome += f" ({measured.feedback}" + ("" if measured.is_ok else f" {', '.join(measured.flags)}") + ")"
+    if _is_undetected(measured):
+        outcome += " †"
+    if measured.result == UNACKNOWLEDGED and not _is_applied(measured.held):
+        outcome += " ‡"
     if wrong:
-        told += f" **WRONG: {'; '.join(wrong)}**"
+        outcome += f" **WRONG: {'; '.join(wrong)}**"
     return (
-        told.replace("_", " "),
-        _shown_in_words(measured, measured.seen),
-        _held_in_words(measured, measured.held),
-        _shown_in_words(measured, measured.seen_later),
-        _held_in_words(measured, measured.held_later),
+        outcome.replace("_", " "),
+        _format_shown(measured, measured.seen),
+        _format_held(measured, measured.held),
+        _format_shown(measured, measured.seen_later),
+        _format_held(measured, measured.held_later),
     )
 
 
-def _is_unseen(measured: Measured) -> bool:
-    return why_unseen(measured.cell) is not None and any(_wrongly_shown(measured))
+def _is_undetected(measured: Measured) -> bool:
+    return undetectable_reason(measured.cell) is not None and any(_wrong_reports(measured))
 
 
 def _strikes(alike: Sequence[Measured]) -> str:
@@ -547,7 +548,7 @@ def _range(values: Sequence[int]) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def _shown_in_words(measured: Measured, seen: Seen) -> str:
+def _format_shown(measured: Measured, seen: Seen) -> str:
     if measured.cell.operation is Operation.CLOCK:
         return "–"
     if measured.cell.operation is Operation.TELEMETRY:
@@ -560,32 +561,32 @@ def _shown_in_words(measured: Measured, seen: Seen) -> str:
         )
     if seen.limit is None or seen.mode is None:
         return "unavailable"
-    return f"{_mode_in_words(seen.mode)} {seen.limit / 1000:.2f}"
+    return f"{_format_mode(seen.mode)} {seen.limit / 1000:.2f}"
 
 
-def _held_in_words(measured: Measured, held: Held) -> str:
+def _format_held(measured: Measured, held: Held) -> str:
     if measured.cell.operation is Operation.CLOCK:
         return "set" if held.clock_right else "not set"
     if measured.cell.operation is Operation.TELEMETRY:
         return "–"
-    words = f"{_mode_in_words(held.mode)} {held.limit / 1000:.2f}"
+    words = f"{_format_mode(held.mode)} {held.limit / 1000:.2f}"
     if held.mode is ControlMode.VALUE and held.bound_limit not in (None, held.limit):
         words += f", in force {(held.bound_limit or 0) / 1000:.2f}"
     return words
 
 
-def _mode_in_words(mode: ControlMode) -> str:
+def _format_mode(mode: ControlMode) -> str:
     return mode.key if mode in (ControlMode.VALUE, ControlMode.DEACTIVATED) else mode.name
 
 
 def measured_part(table: Sequence[Measured]) -> str:
-    """Return what stands between the marks in docs/RELIABILITY.md."""
+    """Return the part between the marks in docs/RELIABILITY.md."""
     wrong = sum(bool(judge(each)) for each in table)
-    unseen = Counter(why_unseen(each.cell) for each in table if _is_unseen(each))
+    unseen = Counter(undetectable_reason(each.cell) for each in table if _is_undetected(each))
     names = {each.cell.fault for each in table}
     version = json.loads((Path(integration.__file__).parent / "manifest.json").read_text())["version"]
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    warned = sum(each.told == UNACKNOWLEDGED and not _is_applied(each.held) for each in table)
+    warned = sum(each.result == UNACKNOWLEDGED and not _is_applied(each.held) for each in table)
     return "\n".join(
         (
             f"{len(table)} cells of {len(names)} faults; wrong: **{wrong}**.",
@@ -607,8 +608,8 @@ def measured_part(table: Sequence[Measured]) -> str:
     )
 
 
-def renewed(page: str, table: Sequence[Measured]) -> str:
-    """Return the page with what was measured now."""
+def updated(page: str, table: Sequence[Measured]) -> str:
+    """Return the page with the new measurements."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n\n{measured_part(table)}\n\n{END}{after}"

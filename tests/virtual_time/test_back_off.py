@@ -1,4 +1,4 @@
-"""A device that has had enough is asked less and less, and Repairs tells how to wake it."""
+"""An unresponsive device is polled less often, and Repairs has an issue about it."""
 
 import asyncio
 
@@ -22,9 +22,9 @@ async def test_unresponsive_device_is_polled_less_until_it_answers(
     await asyncio.sleep(170)
     assert issues.async_get_issue(*issue) is None
     await asyncio.sleep(300)
-    told = issues.async_get_issue(*issue)
-    assert told is not None
-    assert told.translation_placeholders == {"name": "SEC1000", "interval": "30"}
+    reported = issues.async_get_issue(*issue)
+    assert reported is not None
+    assert reported.translation_placeholders == {"name": "SEC1000", "interval": "30"}
     assert get_state(hass, "sensor.sec1000_export_limit").state == "unavailable"
     sim.requests.clear()
     await asyncio.sleep(3600)

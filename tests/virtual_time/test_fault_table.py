@@ -1,7 +1,7 @@
-"""No fault makes the integration show what is wrong, hang, or leave the export unlimited.
+"""No fault makes the integration show a wrong value, hang, or leave the export unlimited.
 
-Every cell of the fault table is measured and judged; docs/RELIABILITY.md shows the table. After a change of
-behaviour that is meant, scripts/fault-table writes that page anew.
+Every cell of the fault table is measured and judged; docs/RELIABILITY.md shows the table. After an intended
+change of behaviour, scripts/fault-table updates that page.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ from .fault_table import (
     cells,
     judge,
     measure,
-    renewed,
     set_up,
-    why_unseen,
+    undetectable_reason,
+    updated,
 )
 from .timewarp import TimeWarp
 
@@ -47,7 +47,7 @@ SOME_CELLS = [
 
 @pytest.fixture(scope="module")
 def table() -> list[Measured]:
-    """What was measured so far."""
+    """Cells measured so far."""
     return []
 
 
@@ -80,18 +80,18 @@ def test_page_shows_measured_table(table: list[Measured], request: pytest.Fixtur
     assert [each.cell for each in table] == ALL_CELLS, "a test failed, or another worker measured a part"
     page = PAGE.read_text(encoding="utf-8")
     if os.environ.get(WRITE_PAGE):
-        PAGE.write_text(renewed(page, table), encoding="utf-8")
+        PAGE.write_text(updated(page, table), encoding="utf-8")
     else:
         measured_on = re.compile(r"^Integration .*", re.MULTILINE)
-        now = measured_on.sub(measured_on.findall(page)[0], renewed(page, table))
+        now = measured_on.sub(measured_on.findall(page)[0], updated(page, table))
         assert page == now, "run scripts/fault-table and read what changed"
 
 
 @pytest.mark.parametrize("fault", ["disobedient", "ack-without-effect"])
 async def test_meter_reveals_limit_not_in_force(hass: HomeAssistant, warp: TimeWarp, fault: str) -> None:
-    """A limit that is acknowledged and read back, and not obeyed or not armed."""
+    """The limit is acknowledged and read back, but not obeyed or not armed."""
     cell = Cell(Operation.WRITE, fault, Strike(ARM, once=False))
-    assert fault == "disobedient" or why_unseen(cell)
+    assert fault == "disobedient" or undetectable_reason(cell)
     async with Simulator() as sim:
         await set_up(hass, sim)
         sim.inject(fault, commands=None if fault == "disobedient" else (ARM,))

@@ -1,4 +1,4 @@
-"""Too many wishes, callers that vanish and other programs: the device stays well and ends as it was told."""
+"""Many commands, cancelled callers and other programs neither overload the device nor lose a command."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -61,31 +61,31 @@ async def test_limit_every_second_does_not_overload_device(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.requests.clear()
-    wishes = [(number % 97) / 10 for number in range(600)]
+    limits = [(number % 97) / 10 for number in range(600)]
     calls = []
-    for wish in wishes:
-        calls.append(hass.async_create_task(set_limit(hass, wish)))
+    for limit in limits:
+        calls.append(hass.async_create_task(set_limit(hass, limit)))
         await asyncio.sleep(1)
     answers = await asyncio.gather(*calls, return_exceptions=True)
 
     assert not sim.overload.exhausted
     assert sim.overload.level < 12
     assert most_in_a_minute(sim) <= 3 * (60 / timing.STANDARD.limit_interval + 3)
-    assert sim.device.bound_limit == round(wishes[-1] * 1000)
-    assert get_state(hass, "sensor.sec1000_export_limit").state == str(wishes[-1])
+    assert sim.device.bound_limit == round(limits[-1] * 1000)
+    assert get_state(hass, "sensor.sec1000_export_limit").state == str(limits[-1])
     assert get_state(hass, FEEDBACK).state == "1"
     done = [answer for answer in answers if isinstance(answer, dict)]
     superseded = [answer for answer in answers if isinstance(answer, HomeAssistantError)]
     assert len(done) + len(superseded) == 600
     assert len(done) == pytest.approx(600 / timing.STANDARD.limit_interval, abs=4)
     assert all("newer limit" in str(answer) for answer in superseded)
-    for answer, wish in zip(answers, wishes, strict=True):
+    for answer, limit in zip(answers, limits, strict=True):
         if isinstance(answer, dict):
-            assert (answer["feedback"], answer["export_limit"]) == (1, wish)
+            assert (answer["feedback"], answer["export_limit"]) == (1, limit)
 
 
 def automation(mode: str, action: str, **data: Any) -> dict[str, Any]:
-    """Return an automation that does this whenever the event `now` is fired."""
+    """Return an automation that calls this action at every event `now`."""
     return {
         "id": "caller",
         "alias": "Caller",
@@ -100,7 +100,7 @@ async def start(hass: HomeAssistant, config: dict[str, Any]) -> None:
 
 
 async def turn_off(hass: HomeAssistant) -> None:
-    """Turn the automation off, which ends its running actions at once."""
+    """Turn the automation off, which cancels its running actions."""
     await hass.services.async_call(
         "automation", "turn_off", {"entity_id": "automation.caller"}, blocking=True
     )
@@ -163,7 +163,7 @@ async def test_reset_survives_automation_turned_off(
 async def test_restarting_automation_ends_with_last_limit(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, so_far: int
 ) -> None:
-    """Each run asks for one kW more; none but the last is waited for by anybody."""
+    """Each run sets one kW more and cancels the run before it."""
     config = automation("restart", "set_export_limit", limit="{{ trigger.event.data.limit }}")
     await start(hass, config)
     sim.requests.clear()
@@ -181,7 +181,7 @@ async def test_restarting_automation_ends_with_last_limit(
 async def test_restarting_automation_ends_with_last_mode(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
-    """Whatever moment the owner's choice changes at, the device ends in the mode chosen last."""
+    """The device ends in the mode chosen last, at whatever request the options change."""
     await start(hass, automation("restart", "set_export_limit", limit="{{ trigger.event.data.limit }}"))
     for number, mode in enumerate((ControlMode.RCR, ControlMode.VALUE, ControlMode.DRED, ControlMode.VALUE)):
         with_mode(hass, loaded, mode)
@@ -198,7 +198,7 @@ async def test_restarting_automation_ends_with_last_mode(
 async def test_restarting_automation_resets_only_once(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, so_far: int
 ) -> None:
-    """The second reset is refused while the first one runs, which nobody waits for any more."""
+    """The first reset continues without its caller, and the second one is refused meanwhile."""
     sim.device.limit = 4_320
     await start(hass, automation("restart", "reset_export_watchdog"))
     sim.requests.clear()
@@ -213,38 +213,38 @@ async def test_restarting_automation_resets_only_once(
 
 
 class OtherProgram:
-    """A second Home Assistant, or the vendor's tool: it knows nothing of our line and its pauses."""
+    """Another program at the same device, with a transport of its own."""
 
     def __init__(self, sim: Simulator, seed: int) -> None:
         self.random = Random(seed)  # noqa: S311 - a game of chance
         self.wrote_at: list[float] = []
-        """When it changed something, or may have."""
-        self._conversation = Transaction(Transport(sim.host, sim.port, timing.STANDARD))
+        """Times of its writes, successful or not."""
+        self._transaction = Transaction(Transport(sim.host, sim.port, timing.STANDARD))
 
     async def ask(self, *requests: Command[Any]) -> None:
-        """Send these, one after the other, whatever comes back."""
+        """Send requests in order, ignoring errors."""
         for request in requests:
             if request not in (READ_EXPORT_SETTINGS, READ_TELEMETRY):
                 self.wrote_at.append(asyncio.get_running_loop().time())
             try:
-                await self._conversation.ask(request)
+                await self._transaction.ask(request)
             except Sec1000Error:
                 continue
 
     async def set(self, limit: int) -> None:
-        """Set a limit the way other programs do."""
+        """Set a limit as other programs do."""
         await self.ask(
             write_export_limit(capacity=30_000, limit=limit, sum_of_phases=True),
             switch_mode(ControlMode.VALUE, on=True),
         )
 
     async def meddle(self) -> None:
-        """Read every few seconds and set another limit now and then, until cancelled."""
+        """Read every few seconds and sometimes set a limit, until cancelled."""
         while True:
             await asyncio.sleep(self.random.uniform(1, 20))
             await self.ask(READ_TELEMETRY, READ_EXPORT_SETTINGS)
             if self.random.random() < 0.6:
-                # Never so near to a limit of ours that it would pass for it.
+                # Never within the tolerance of a limit that the test sets.
                 await self.set(self.random.randrange(50, 10_000, 100))
 
 
@@ -268,7 +268,7 @@ async def test_other_reading_program_has_no_effect(
 async def test_other_writing_program_costs_only_retries(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
-    """A claim is true unless the other wrote later than the read-back, or while it was under way."""
+    """A reported result is true unless the other program wrote during or after the read-back."""
     loop = asyncio.get_running_loop()
     other = OtherProgram(sim, seed=2)
     meddling = asyncio.create_task(other.meddle())
@@ -300,14 +300,14 @@ async def test_other_writing_program_costs_only_retries(
 
 
 async def test_two_home_assistants_report_true_results(warp: TimeWarp, sim: Simulator) -> None:
-    """Two clients with a line each: whoever wrote last is the one whose limit holds, and says so."""
+    """Two clients with separate transports: each reports whether its own limit is in force."""
     timing_ = timing.STANDARD
     clients = [Sec1000Client(sim.host, sim.port) for _ in range(2)]
     clients[1].line = Transport(sim.host, sim.port, timing_)  # type: ignore[misc]
     random = Random(3)  # noqa: S311 - a game of chance
 
     async def command(client: Sec1000Client, limits: range) -> list[str]:
-        """Set one limit after the other and return what was claimed wrongly."""
+        """Set the limits in order and return the wrong reports."""
         wrong = []
         for limit in limits:
             target = ExportTarget(ControlMode.VALUE, 30_000, limit, sum_of_phases=True)
@@ -316,10 +316,10 @@ async def test_two_home_assistants_report_true_results(warp: TimeWarp, sim: Simu
             except NotAppliedError as error:
                 settings = error.held
                 if settings.limit == limit:
-                    wrong.append(f"{limit} W is held and said not to be")
+                    wrong.append(f"{limit} W is set and reported as not applied")
             else:
                 if settings.limit != limit:
-                    wrong.append(f"{settings.limit} W is held and said to be {limit} W")
+                    wrong.append(f"{settings.limit} W is set and reported as {limit} W")
             await client.read_telemetry()
             await asyncio.sleep(random.uniform(0, 15))
         return wrong

@@ -1,4 +1,4 @@
-"""Hours with a device that misbehaves, a day and a night in a long run: nothing grows, no claim is wrong."""
+"""Hours with a faulty device, 24 in a long run: no leak, and no wrong report."""
 
 import asyncio
 from collections import Counter, deque
@@ -36,17 +36,17 @@ from .timewarp import TimeWarp
 SEED: Final = 1000
 HOURS: Final = 6
 LONG_HOURS: Final = 24
-SETTLED_AFTER: Final = 2
-"""h, after which nothing has a reason to grow."""
+WARM_UP_HOURS: Final = 2
+"""After them nothing has a reason to grow."""
 FAULTY: Final = 0.05
-"""The share of requests that a fault befalls."""
+"""Share of requests with a fault."""
 MAX_GROWTH: Final = 128 * 1024
 """Bytes from hour 2 to hour 24: 26 for each request in between, less than any object has. Caches of Home
 Assistant and freezegun that are not full after two hours take 80 KiB, most of it within the next four."""
 
 TELEMETRY, READ, LIMIT, VALUE = 0x0B, 0x43, 0x42, 0x40
 MAX_LIMIT: Final = 10_000
-"""W; the entry's maximum export limit."""
+"""Maximum export limit of the entry, in W."""
 
 LOST: Final = (
     "silence",
@@ -57,15 +57,15 @@ LOST: Final = (
     "wrong-checksum",
     "stale-answer",
 )
-"""An answer that is missing or cannot be trusted, with and without effect."""
+"""The answer is missing or invalid, with or without an effect of the request."""
 LOST_WRITE: Final = (*LOST, "effect-without-ack", "effect-then-silence")
 MIX: Final = {
     TELEMETRY: (*LOST, "six-byte-answer", "nak"),
     READ: (*LOST, "six-byte-answer", "nak", "unknown-mode"),
     LIMIT: (*LOST_WRITE, "ack-without-effect", "late-effect", "nak", "nak-with-effect"),
-    # No arming that is acknowledged and takes no effect, or takes it late: where the mode stood before,
-    # every read-back is the same with and without it, so no client can know. Nor a bare NAK without effect:
-    # devices send it where nothing had to change.
+    # Without an arming that is acknowledged and has no effect, or a late one: if the mode was on before, the
+    # read-back is the same, so that no client can detect it. Also without a NAK without effect: devices send
+    # it if nothing had to change.
     VALUE: LOST_WRITE,
 }
 
@@ -75,7 +75,7 @@ AUTOMATION: Final = {
     "actions": [
         {
             "action": "goodwe_sec1000.set_export_limit",
-            # 0 to 10.8 kW, so that some are brought to the maximum; never twice the same in a row.
+            # 0 to 10.8 kW, so that some are corrected to the maximum; never the same twice in a row.
             "data": {"limit": "{{ (now().hour * 12 + now().minute // 5) * 47 % 109 / 10 }}"},
             "continue_on_error": True,
         }
@@ -90,9 +90,9 @@ def witness() -> Witness:
 
 @pytest.fixture
 async def sim(warp: TimeWarp, witness: Witness, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Simulator]:
-    """Run a device that a flood of requests overloads, as a real one, in a house that lives."""
+    """Run a device that a flood of requests overloads, in a simulated house."""
     async with Simulator(
-        house=House(start=0, seed=SEED), seed=SEED, keep_requests=100, on_exchange=witness.note_exchange
+        house=House(start=0, seed=SEED), seed=SEED, keep_requests=100, on_exchange=witness.record_exchange
     ) as simulator:
         random.seed(SEED)
         witness.sim = simulator
@@ -109,37 +109,37 @@ async def sim(warp: TimeWarp, witness: Witness, monkeypatch: pytest.MonkeyPatch)
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What the automation asked for."""
+    """The limit that the automation requested."""
 
     watts: int
-    """Within the range of the options."""
+    """After the correction to the range of the options."""
     corrected: bool
 
 
 class Witness:
-    """Compares whatever is claimed with what the device truly holds at that moment."""
+    """Compares every report with the state of the device at that moment."""
 
     sim: Simulator
 
     def __init__(self) -> None:
         self.wrong: list[str] = []
-        """Claims that were not true, with the requests that led to them."""
+        """Wrong reports, with the requests before them."""
         self.claims: Counter[str] = Counter()
         self.calls = 0
         self.requests = 0
         self.hit = 0
-        """Requests that a fault befell."""
+        """Requests with a fault."""
         self._exchanges: deque[str] = deque(maxlen=16)
         self._limit_when_read: int | None = None
         self._command: Command | None = None
 
     def watch(self, hass: HomeAssistant) -> None:
         self._hass = hass
-        hass.bus.async_listen(EVENT_CALL_SERVICE, self._note_call)
-        hass.bus.async_listen(EVENT_STATE_CHANGED, self._note_state)
+        hass.bus.async_listen(EVENT_CALL_SERVICE, self._record_call)
+        hass.bus.async_listen(EVENT_STATE_CHANGED, self._record_state)
 
-    def note_exchange(self, request: Request, answer: Answer) -> None:
-        """Take down a request, its answer, and what the device holds after it."""
+    def record_exchange(self, request: Request, answer: Answer) -> None:
+        """Record a request, its answer, and the state of the device after it."""
         self.requests += 1
         device = self.sim.device
         self._exchanges.append(
@@ -150,20 +150,20 @@ class Witness:
             self._limit_when_read = device.limit
 
     @callback
-    def _note_call(self, event: Event) -> None:
+    def _record_call(self, event: Event) -> None:
         if event.data["domain"] == DOMAIN:
             self.calls += 1
             asked = round(event.data["service_data"]["limit"] * 1000)
             self._command = Command(min(asked, MAX_LIMIT), corrected=asked > MAX_LIMIT)
 
     @callback
-    def _note_state(self, event: Event[EventStateChangedData]) -> None:
+    def _record_state(self, event: Event[EventStateChangedData]) -> None:
         if (state := event.data["new_state"]) is None:
             return
         if state.entity_id == "sensor.sec1000_export_limit":
             self.claims[f"limit {state.state}" if state.state == STATE_UNAVAILABLE else "limit shown"] += 1
             if state.state != STATE_UNAVAILABLE and float(state.state) * 1000 != self._limit_when_read:
-                self._object(f"{state.state} kW shown, {self._limit_when_read} W read")
+                self._add_wrong(f"{state.state} kW shown, {self._limit_when_read} W read")
         elif state.entity_id == "sensor.sec1000_set_export_limit_feedback" and state.state not in {
             "0",
             STATE_UNAVAILABLE,
@@ -189,14 +189,14 @@ class Witness:
                 claim, true = "unknown", "not known" in message
         self.claims[claim] += 1
         if not true:
-            self._object(f"{claim} ({message}); asked {command.watts} W")
+            self._add_wrong(f"{claim} ({message}); asked {command.watts} W")
 
-    def _object(self, claim: str) -> None:
+    def _add_wrong(self, claim: str) -> None:
         self.wrong.append("\n    ".join([claim, *self._exchanges]))
 
 
 class LogCounter(logging.Handler):
-    """Counts what is logged, since what pytest keeps of it would look like a leak."""
+    """Counts log records without keeping them, as pytest does, which would look like a leak."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -212,7 +212,7 @@ class LogCounter(logging.Handler):
 
 @contextmanager
 def counted_log() -> Iterator[LogCounter]:
-    """Count warnings and errors; let pass nothing less, and keep nothing."""
+    """Count warnings and errors, and drop all records."""
     root, counter = logging.getLogger(), LogCounter()
     handlers, level = root.handlers, root.level
     root.handlers = [counter]
@@ -226,7 +226,7 @@ def counted_log() -> Iterator[LogCounter]:
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """What the process holds in a quiet moment, when no task runs but the test's own."""
+    """Resources of the process while only the task of the test runs."""
 
     timers: int
     descriptors: int
@@ -236,7 +236,7 @@ class Footprint:
     def take(cls) -> Footprint:
         loop = asyncio.get_running_loop()
         for stand_in in vars(Store).values():
-            # What the tests' storage keeps of each call would look like a leak.
+            # The mocked storage keeps every call, which would look like a leak.
             if hasattr(stand_in, "reset_mock"):
                 stand_in.reset_mock()
         gc.collect()
@@ -248,14 +248,14 @@ class Footprint:
 
 
 async def quiet() -> None:
-    """Return when no task runs but the test's own; what never ends is a leak."""
+    """Wait until only the task of the test runs; a task that never ends is a leak."""
     async with asyncio.timeout(60):
         while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - the tasks are not known, nor what ends them
             await asyncio.sleep(1)
 
 
 def inject_mix(sim: Simulator, mix: dict[int, tuple[str, ...]], share: float) -> None:
-    """Let so many of the requests of each kind be hit by one of its faults."""
+    """Inject the faults of each command into this share of its requests."""
     for command, faults in mix.items():
         for fault in faults:
             sim.inject(fault, chance=share / len(faults), commands=(command,))
@@ -279,7 +279,7 @@ async def test_soak_with_faults_makes_no_wrong_claim_and_leaks_nothing(
         inject_mix(sim, MIX, FAULTY)
         footprints: dict[int, Footprint] = {}
         for hour in range(1, hours + 1):
-            # Two and a half minutes past, when no command is due.
+            # 150 s past the hour, when no command is due.
             await asyncio.sleep(hour * 3600 + 150 - warp.passed)
             if hour == 1:
                 tracemalloc.start()
@@ -302,14 +302,14 @@ async def test_soak_with_faults_makes_no_wrong_claim_and_leaks_nothing(
     for problem in ("limit_differs", "limit_exceeded"):
         assert get_state(hass, f"binary_sensor.sec1000_{problem}").state == "off"
 
-    early, late = footprints[SETTLED_AFTER], footprints[hours]
+    early, late = footprints[WARM_UP_HOURS], footprints[hours]
     assert late.timers <= early.timers
     assert late.descriptors <= early.descriptors
     assert late.memory - early.memory < MAX_GROWTH, footprints
 
 
 async def _set(hass: HomeAssistant, limit: float) -> str:
-    """Set a limit (kW) and return what is said about it."""
+    """Set a limit (kW) and return the message."""
     response = await hass.services.async_call(
         DOMAIN, "set_export_limit", {"limit": limit}, blocking=True, return_response=True
     )
@@ -321,7 +321,7 @@ async def _set(hass: HomeAssistant, limit: float) -> str:
 async def test_unacknowledged_limit_is_not_reported_in_force(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
 ) -> None:
-    """Found by the soak: the armings of two rounds were lost, and the old limit stayed in force."""
+    """The armings of two rounds are lost, so that the old limit stays in force."""
     for fault in ("close-before-answer", "reset", "silence"):
         sim.inject(fault, count=1, commands=(VALUE,))
     message = await _set(hass, 3.7)
@@ -332,7 +332,7 @@ async def test_unacknowledged_limit_is_not_reported_in_force(
 async def test_late_limit_behind_lost_read_back_is_armed_again(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry, fault: str
 ) -> None:
-    """Found by a fuzz of the client: stored 2 s after its write, 1.5 s after its arming, and unseen."""
+    """The limit is stored 2 s after its write, 1.5 s after its arming, and the read-back is lost."""
     sim.inject("late-effect", count=1, commands=(LIMIT,))
     sim.inject(fault, count=1, commands=(READ,))
     message = await _set(hass, 3.7)

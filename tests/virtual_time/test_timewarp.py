@@ -1,4 +1,4 @@
-"""Virtual time is one time for all, loses no order, and does not outrun sockets and threads."""
+"""Virtual time is the same for all clocks, keeps the order, and waits for sockets and threads."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,8 +18,8 @@ from simulator import Simulator
 
 from .timewarp import TimeWarp
 
-TICK = 5e-6
-"""s; the clocks count in microseconds."""
+TICK_S = 5e-6
+"""The clocks count in microseconds."""
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def test_timeout_passes_in_virtual_time_only(warp: TimeWarp, sim: Simulato
     real, virtual = _real_clock(), warp.passed
     with pytest.raises(AnswerTimeoutError):
         await client.read_telemetry(tries=1)
-    assert warp.passed - virtual == pytest.approx(10, abs=TICK)
+    assert warp.passed - virtual == pytest.approx(10, abs=TICK_S)
     assert _real_clock() - real < 1
 
 
@@ -48,7 +48,7 @@ async def test_answering_device_takes_no_virtual_time(warp: TimeWarp, sim: Simul
     await client.read_telemetry()
     assert warp.passed == 0
     await client.read_telemetry()
-    assert warp.passed == pytest.approx(0.5, abs=TICK)
+    assert warp.passed == pytest.approx(0.5, abs=TICK_S)
 
 
 async def test_all_clocks_agree(warp: TimeWarp) -> None:
@@ -56,10 +56,10 @@ async def test_all_clocks_agree(warp: TimeWarp) -> None:
     before = loop.time(), time.monotonic(), time.time(), dt_util.utcnow()
     await asyncio.sleep(3600)
     assert loop.time() == time.monotonic()
-    assert loop.time() - before[0] == pytest.approx(3600, abs=TICK)
-    assert time.monotonic() - before[1] == pytest.approx(3600, abs=TICK)
-    assert time.time() - before[2] == pytest.approx(3600, abs=TICK)
-    assert (dt_util.utcnow() - before[3]).total_seconds() == pytest.approx(3600, abs=TICK)
+    assert loop.time() - before[0] == pytest.approx(3600, abs=TICK_S)
+    assert time.monotonic() - before[1] == pytest.approx(3600, abs=TICK_S)
+    assert time.time() - before[2] == pytest.approx(3600, abs=TICK_S)
+    assert (dt_util.utcnow() - before[3]).total_seconds() == pytest.approx(3600, abs=TICK_S)
 
 
 async def test_timers_fire_in_order_and_on_time(warp: TimeWarp) -> None:
@@ -72,7 +72,7 @@ async def test_timers_fire_in_order_and_on_time(warp: TimeWarp) -> None:
     delays = [7, 86_400, 1, 30, 3, 3600]
     await asyncio.gather(*(fall_due_after(seconds) for seconds in delays))
     assert [seconds for seconds, _ in fell_due] == sorted(delays)
-    assert [at for _, at in fell_due] == pytest.approx(sorted(delays), abs=TICK)
+    assert [at for _, at in fell_due] == pytest.approx(sorted(delays), abs=TICK_S)
 
 
 async def test_home_assistant_timers_fire(hass: HomeAssistant, warp: TimeWarp) -> None:
@@ -111,8 +111,8 @@ async def test_day_of_sleeping_takes_seconds(warp: TimeWarp) -> None:
     assert _real_clock() - real < 5
 
 
-async def _story(seed: int) -> list[tuple[bytes, float]]:
-    """Return what a device with faults was sent, and when."""
+async def _run(seed: int) -> list[tuple[bytes, float]]:
+    """Return the requests to a device with faults, and their times."""
     began = asyncio.get_running_loop().time()
     async with Simulator(seed=seed) as sim:
         for fault in ("silence", "wrong-checksum", "late-effect", "six-byte-answer", "reset"):
@@ -125,7 +125,7 @@ async def _story(seed: int) -> list[tuple[bytes, float]]:
 
 
 async def test_same_seed_gives_same_requests(warp: TimeWarp) -> None:
-    first, again, other = await _story(1), await _story(1), await _story(2)
+    first, again, other = await _run(1), await _run(1), await _run(2)
     assert [raw for raw, _ in first] == [raw for raw, _ in again]
     assert [at for _, at in first] == pytest.approx([at for _, at in again], abs=1e-3)
     assert [raw for raw, _ in first] != [raw for raw, _ in other]

@@ -1,4 +1,4 @@
-"""Virtual time with real sockets: an hour of waiting costs nothing, and not a pause has to be shortened.
+"""Virtual time with real sockets, so that waiting takes no time and no pause has to be shortened.
 
 Every clock is frozen: the event loop's, time.monotonic, time.time, datetime.now. When the loop has nothing
 to do before its next timer, the clocks jump there. All agree, so that Home Assistant's timers,
@@ -22,30 +22,29 @@ import freezegun
 from freezegun.api import FrozenDateTimeFactory
 
 START: Final = "2026-06-21 00:00:00"
-"""UTC; midsummer, midnight."""
+"""Midnight at midsummer, in UTC."""
 RESOLUTION: Final = 1e-6
-"""s; the loop's own 1e-9 is lost in a clock that counts from 1970, and a timer never falls due on the dot."""
-GRACE: Final = 0.02
-"""Real s that bytes on their way are given while a connection is open; most take microseconds."""
-THREADS_CHECKED: Final = 0.1
-"""Real s between two looks at whether a thread that works for the loop has ended."""
+"""In seconds; the loop's own 1e-9 is below the precision of a clock that counts from 1970."""
+GRACE_S: Final = 0.02
+"""Real time for bytes in transit while a connection is open; most take microseconds."""
+THREAD_POLL_S: Final = 0.1
+"""Real time between two checks of whether an executor job has ended."""
 
 type _Ready = list[tuple[selectors.SelectorKey, int]]
 
 
 class TimeWarp:
-    """While the context lasts, a running event loop moves the time itself.
+    """Within this context, the running event loop advances the time.
 
-    Time stands still while anything can still happen now: while a callback is ready, a thread of
-    an executor works for the loop, or bytes are on the way through a socket of this loop. Sockets of
-    other loops, threads and processes are not known to it.
+    Time stands still while a callback is ready, an executor job of the loop runs, or bytes are in transit
+    through a socket of this loop. Sockets of other loops, threads and processes are not considered.
 
-    To be entered before timers are set and left after they are gone, since the loop's clock jumps at both
-    moments: before the fixture `hass`, that is, and after it.
+    Enter it before timers are set and leave it after they are gone, since the loop's clock jumps then:
+    before the fixture `hass` is set up, and after it is torn down.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, start: str = START) -> None:
-        """Prepare to take over the clock of this loop; `start` is in UTC."""
+        """Prepare the context for this loop; `start` is in UTC."""
         self._loop = cast(Any, loop)
         self._start = start
         self._selector: selectors.BaseSelector = self._loop._selector
@@ -82,7 +81,7 @@ class TimeWarp:
 
     @property
     def passed(self) -> float:
-        """Virtual s since it began."""
+        """Virtual seconds since the context was entered."""
         return self._now - self._began
 
     def _run_in_executor[*Ts, T](
@@ -94,14 +93,14 @@ class TimeWarp:
         return job
 
     def _select(self, timeout: float | None = None) -> _Ready:
-        """Return what is ready, as the selector would; instead of sleeping, let the time pass."""
+        """Return ready sockets as the selector would, but advance the time instead of sleeping."""
         ready = self._wait(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
         while self._jobs and not ready:
-            ready = self._wait(THREADS_CHECKED)
+            ready = self._wait(THREAD_POLL_S)
         if not ready and self._is_connected():
-            ready = self._wait(GRACE)
+            ready = self._wait(GRACE_S)
         if not ready and timeout is None:
             return self._wait(None)
         if not ready and timeout is not None:
@@ -109,13 +108,13 @@ class TimeWarp:
         return ready
 
     def _is_connected(self) -> bool:
-        """Tell whether the loop has a connection, or is making one: only there bytes can be on the way."""
+        """Return whether the loop has or makes a connection, through which bytes can be in transit."""
         return any(
             fd in self._loop._transports or key.events & selectors.EVENT_WRITE
             for fd, key in self._selector.get_map().items()
         )
 
     def _move_on(self, seconds: float) -> None:
-        # The clocks count in whole microseconds; rounded down to none, they would stand still for ever.
+        # The clocks count in whole microseconds; rounded down to 0, time would stand still for ever.
         self._factory.tick(timedelta(microseconds=ceil(seconds * 1e6)))
         self._now = time.monotonic()
