@@ -77,6 +77,7 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.usefixtures("warp")
 class TestLimitIsOff:
     """A limit that was taken off, and a device that is out of reach."""
 
@@ -615,6 +616,7 @@ class TestLimitKeepsDrifting:
         assert sim.device.limit == 8_000
 
 
+@pytest.mark.usefixtures("warp")
 class TestLimitWasLeftOff:
     """A removed entry whose limit is off."""
 
