@@ -1,4 +1,4 @@
-"""A process of the demo: it logs to a file, says when it dies, and never outlives the demo."""
+"""A child process of the demo, which logs to a file and never outlives the demo."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -9,24 +9,23 @@ from pathlib import Path
 import re
 import signal
 import sys
-from types import TracebackType
 from typing import Final, Self
 
 from .errors import DemoError
 
-_PATIENCE: Final = 60.0
-"""s that a process has to end by itself; Home Assistant writes its history then."""
+_STOP_TIMEOUT_S: Final = 60.0
+"""Before a process is killed; Home Assistant writes its history while it stops."""
 _LOG_LINES: Final = 25
-_LOOK_AGAIN: Final = 0.05
+_POLL_INTERVAL_S: Final = 0.05
 _PR_SET_PDEATHSIG: Final = 1
 
 
-class ChildEndedError(DemoError):
-    """A process ended although nobody had asked it to."""
+class ChildExitedError(DemoError):
+    """A process exited unexpectedly."""
 
 
 class Child:
-    """One process, for as long as the context lasts."""
+    """A process that runs inside its context."""
 
     def __init__(
         self,
@@ -38,9 +37,9 @@ class Child:
         environment: Mapping[str, str] | None = None,
         restarts_on: int | None = None,
     ) -> None:
-        """Run a command in a folder; it is started anew where it ends with the status `restarts_on`.
+        """Run a command in a folder, again whenever it exits with the status `restarts_on`.
 
-        `environment` is added to that of the demo.
+        `environment` extends that of the demo.
         """
         self.name = name
         self._command = command
@@ -55,48 +54,41 @@ class Child:
         await self._start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if (process := self._process) is None:
             return
         if process.returncode is None:
             process.terminate()
             try:
-                async with asyncio.timeout(_PATIENCE):
+                async with asyncio.timeout(_STOP_TIMEOUT_S):
                     await process.wait()
             except TimeoutError:
-                print(
-                    f"{self.name} did not end within {_PATIENCE:.0f} s and is stopped by force.", flush=True
-                )
+                print(f"{self.name} did not stop within {_STOP_TIMEOUT_S:.0f} s and is killed.", flush=True)
         self.kill()
         await process.wait()
 
     def kill(self) -> None:
-        """End the process, and what it has started, at once."""
+        """Kill the process and its own children."""
         if self._process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     async def watch(self) -> None:
-        """Raise ChildEndedError, with the end of the log, as soon as the process ends by itself."""
+        """Raise ChildExitedError, with the end of the log, once the process exits unexpectedly."""
         while self._process is not None:
             status = await self._process.wait()
             if status != self._restarts_on:
-                raise ChildEndedError(
-                    f"{self.name} ended by itself ({_describe_exit(status)}). {self.end_of_log()}"
+                raise ChildExitedError(
+                    f"{self.name} exited unexpectedly ({_describe_exit(status)}). {self.end_of_log()}"
                 )
             await self._start()
 
-    async def line(self, pattern: str) -> re.Match[str]:
-        """Return the first match in the log; the caller sets the time limit."""
+    async def wait_for_line(self, pattern: str) -> re.Match[str]:
+        """Return the first match in the log; the caller sets the timeout."""
         while True:
             if match := re.search(pattern, self._text(), re.MULTILINE):
                 return match
-            await asyncio.sleep(_LOOK_AGAIN)
+            await asyncio.sleep(_POLL_INTERVAL_S)
 
     async def _start(self) -> None:
         with self._log.open("ab") as log:
@@ -107,7 +99,7 @@ class Child:
                 stderr=log,
                 cwd=self._folder,
                 env=self._environment,
-                # Ctrl-C is for the demo alone, which ends its processes one after the other.
+                # Only the demo receives Ctrl-C; it stops its processes one after the other.
                 start_new_session=True,
                 preexec_fn=dies_with_parent(),
             )
@@ -116,7 +108,7 @@ class Child:
         return self._log.read_text(errors="replace")
 
     def end_of_log(self) -> str:
-        """Return the last lines of the log, and where the rest is."""
+        """Return the last lines of the log and its path."""
         lines = self._text().splitlines()[-_LOG_LINES:]
         if not lines:
             return f"Its log {self._log} is empty."
@@ -128,7 +120,7 @@ def _describe_exit(status: int) -> str:
 
 
 def dies_with_parent() -> Callable[[], None] | None:
-    """Return what makes Linux end a process where its parent is killed and can end nothing."""
+    """Return a function that makes Linux terminate a child process when its parent dies."""
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)

@@ -1,9 +1,9 @@
-"""Why the demo cannot start or go on, as a sentence for whoever started it."""
+"""Errors of the demo, each with a sentence for the user."""
 
 
 class DemoError(Exception):
-    """Something went wrong after the start; exit status 1."""
+    """The demo failed; exit status 1."""
 
 
 class RefusedError(DemoError):
-    """The demo was asked for something that cannot be, and has started nothing; exit status 2."""
+    """The demo cannot start as requested, and has started nothing; exit status 2."""

@@ -1,4 +1,4 @@
-"""The folder in which a demo lives: Home Assistant's configuration, its history and the logs."""
+"""The folder of a demo: Home Assistant's configuration, its history and the logs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,56 +20,56 @@ _LINKS: Final = {
     "packages/goodwe_sec1000.yaml": CHECKOUT / "docs" / "dashboards" / "goodwe_sec1000_package.yaml",
     "custom_components/goodwe_sec1000": CHECKOUT / "custom_components" / "goodwe_sec1000",
 }
-_LINKS_TO_THE_SIMULATED_HOUSE: Final = {
+_SIMULATOR_LINKS: Final = {
     "packages/simulated_house.yaml": CHECKOUT / "demo" / "simulated_house_package.yaml",
 }
 _EDITED_IN_THE_BROWSER: Final = ("automations.yaml", "scripts.yaml")
 
 
 class Folder:
-    """One demo's folder; simulator and real devices have one each, so that their histories do not mix."""
+    """The folder of one demo; each device has its own, so that their histories do not mix."""
 
     def __init__(self, root: Path, device: str | None) -> None:
-        """Name the folder of the device at an address, or of the simulator (None)."""
+        """Use the folder of the device at an address, or of the simulator (None)."""
         self._is_simulated = device is None
         name = "simulator" if device is None else "device-" + re.sub(r"[^\w.-]", "-", device)
         self.path = root / name
         self.config = self.path / "config"
         self._past_mark = self.path / "has-a-past"
-        # Beside the folder rather than in it: a fresh start removes the folder.
+        # Beside the folder, which a fresh start removes.
         self._lock = root / f"{name}.lock"
 
     @property
     def has_past(self) -> bool:
-        """Whether its history began with days that were simulated."""
+        """Whether its history began with simulated days."""
         return self._past_mark.exists()
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
-        """Keep it for this demo alone; raises RefusedError where another one has it."""
+    def locked(self) -> Iterator[None]:
+        """Lock the folder; raises RefusedError if another demo uses it."""
         self.path.mkdir(parents=True, exist_ok=True)
         with self._lock.open("a+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise RefusedError(f"The demo in {self.path} is running already. Stop it first.") from None
+                raise RefusedError(f"The demo in {self.path} is already running. Stop it first.") from None
             yield
 
     def prepare(self, port: int, *, fresh: bool, past: bool = False) -> None:
-        """Make what Home Assistant needs before it starts; what is there stays, unless `fresh`.
+        """Create the files that Home Assistant needs; existing ones are kept, unless `fresh`.
 
-        Raises RefusedError where it is to get a `past` and has a history already.
+        Raises RefusedError for a `past` in a folder that already has a history.
         """
         if fresh:
             shutil.rmtree(self.path)
         if past:
             if self.config.exists():
-                raise RefusedError("A past can only be given to a demo that has none: add --fresh.")
+                raise RefusedError("Only a new demo can be given a past: add --fresh.")
             self.config.mkdir(parents=True)
             self._past_mark.touch()
         storage = self.config / ".storage"
         storage.mkdir(parents=True, exist_ok=True)
-        links = _LINKS | (_LINKS_TO_THE_SIMULATED_HOUSE if self._is_simulated else {})
+        links = _LINKS | (_SIMULATOR_LINKS if self._is_simulated else {})
         for name, target in links.items():
             link = self.config / name
             link.parent.mkdir(exist_ok=True)
@@ -80,20 +80,20 @@ class Folder:
         shown = dashboard(simulated=self._is_simulated, has_past=self.has_past)
         (self.config / "dashboard.yaml").unlink(missing_ok=True)
         (self.config / "dashboard.yaml").write_text(json.dumps(shown, indent=2))
-        self._serve_on(port)
+        self._configure_http(port)
         if not (storage / "onboarding").exists():
-            # All but the login: these steps would add integrations that ask the Internet.
+            # All but the login: these steps would add integrations that use the Internet.
             _store(storage, "onboarding", 4, {"done": ["core_config", "analytics", "integration"]})
 
-    def _serve_on(self, port: int) -> None:
+    def _configure_http(self, port: int) -> None:
         address = {"server_host": [LOOPBACK], "server_port": port}
         packages = self.config / "packages"
         packages.mkdir(exist_ok=True)
         if find_spec("homeassistant.components.http.config"):
-            # Home Assistant ignores an address in its YAML once it has stored one, and tells so in Repairs.
+            # Once an address is stored, Home Assistant ignores one in YAML and raises a repair issue.
             _store(self.config / ".storage", "http", 1, address)
         else:
-            # An older one stores none. JSON is YAML.
+            # Older versions store none. JSON is YAML.
             (packages / "http.yaml").write_text(json.dumps({"http": address}))
 
 

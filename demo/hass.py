@@ -1,7 +1,7 @@
-"""Runs Home Assistant without what wants more than the locked packages: voice, cameras and radio.
+"""Run Home Assistant without voice, cameras and radio, which need more than the locked packages.
 
-Home Assistant sets every base platform up at its start, also those nobody uses, and imports most of them for
-the first browser that opens. Some need packages that have to be compiled, or programs of the system.
+Home Assistant sets up every base platform at startup, even unused ones, and imports most of them for the
+first browser that opens. Some need packages that have to be compiled, or programs of the system.
 """
 
 from importlib.util import find_spec
@@ -12,17 +12,17 @@ from typing import Final
 from homeassistant import bootstrap
 from homeassistant.__main__ import main
 
-LEFT_OUT: Final = frozenset(
+DISABLED_PLATFORMS: Final = frozenset(
     {"ai_task", "assist_satellite", "camera", "conversation", "image_processing", "radio_frequency", "tts"}
 )
-STOOD_IN_FOR: Final = {"pymicro_vad": "MicroVad", "pyspeex_noise": "AudioProcessor"}
-"""What the imports ask for; without voice, nobody calls it."""
+STUBBED_MODULES: Final = {"pymicro_vad": "MicroVad", "pyspeex_noise": "AudioProcessor"}
+"""Modules and the names imported from them, which are unused without voice."""
 
 
-def leave_out() -> None:
-    """Make Home Assistant start and open in a browser without these platforms."""
-    bootstrap.DEFAULT_INTEGRATIONS -= LEFT_OUT
-    for name, wanted in STOOD_IN_FOR.items():
+def disable_platforms() -> None:
+    """Let Home Assistant start and open in a browser without these platforms."""
+    bootstrap.DEFAULT_INTEGRATIONS -= DISABLED_PLATFORMS
+    for name, wanted in STUBBED_MODULES.items():
         if find_spec(name) is None:
             module = ModuleType(name)
             setattr(module, wanted, None)
@@ -30,5 +30,5 @@ def leave_out() -> None:
 
 
 if __name__ == "__main__":
-    leave_out()
+    disable_platforms()
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""Home Assistant from outside, as its own browser pages use it: login, flows, entries, dashboards."""
+"""Home Assistant's own API, as its frontend uses it: login, flows, entries, dashboards."""
 
 import asyncio
 from collections.abc import Mapping
@@ -12,38 +12,38 @@ from .errors import DemoError
 USER: Final = "demo"
 PASSWORD: Final = "demo"  # noqa: S105 - on loopback, and printed
 
-_LOOK_AGAIN: Final = 0.25
-_ANSWER_TIMEOUT: Final = aiohttp.ClientTimeout(total=90)
+_POLL_INTERVAL_S: Final = 0.25
+_RESPONSE_TIMEOUT: Final = aiohttp.ClientTimeout(total=90)
 _FLOWS: Final = "/api/config/config_entries/flow"
 _ENTRIES: Final = "/api/config/config_entries/entry"
-_MOST_WINDOWS: Final = 10
+_MAX_STEPS: Final = 10
 
 type Json = dict[str, Any]
 type Answers = Mapping[str, Mapping[str, object]]
-"""What to enter in the windows of a flow, by step and field; the rest stays as the window proposes it."""
+"""Values to enter in a flow, by step and field; other fields keep their suggested values."""
 
 
 class ApiError(DemoError):
-    """Home Assistant refused something."""
+    """Home Assistant refused a request."""
 
 
-class WindowError(ApiError):
-    """A window of a flow came back with errors."""
+class FormError(ApiError):
+    """A form of a flow was shown again with errors."""
 
-    def __init__(self, window: str, errors: Mapping[str, str]) -> None:
-        """Tell the window's step and its errors, by field."""
-        super().__init__(f"The window {window!r} came back with {dict(errors)}.")
+    def __init__(self, step_id: str, errors: Mapping[str, str]) -> None:
+        """Name the step, and its errors by field."""
+        super().__init__(f"The form {step_id!r} was shown again with {dict(errors)}.")
         self.errors = errors
 
 
 class HomeAssistantApi:
-    """A Home Assistant at an address, for as long as the context lasts."""
+    """A session with one Home Assistant inside its context."""
 
     def __init__(self, address: str) -> None:
-        """Talk to the Home Assistant at an address such as http://127.0.0.1:8123."""
+        """Connect to an address such as http://127.0.0.1:8123."""
         self._address = address
         self._client_id = f"{address}/"
-        self._session = aiohttp.ClientSession(address, timeout=_ANSWER_TIMEOUT)
+        self._session = aiohttp.ClientSession(address, timeout=_RESPONSE_TIMEOUT)
         self._token: Json = {}
 
     async def __aenter__(self) -> Self:
@@ -54,12 +54,12 @@ class HomeAssistantApi:
             if self._token:
                 await self.post("/auth/revoke", form={"token": self._token["refresh_token"]})
         except aiohttp.ClientError, TimeoutError, ApiError:
-            pass  # Home Assistant is gone, and a token in a demo's folder does no harm.
+            pass  # Home Assistant has stopped; a token in the folder of a demo does no harm.
         finally:
             await self._session.close()
 
-    async def wait_until_answering(self) -> None:
-        """Return once it answers; the caller sets the time limit."""
+    async def wait_until_responding(self) -> None:
+        """Return once it responds; the caller sets the timeout."""
         while True:
             try:
                 async with self._session.get("/manifest.json") as response:
@@ -67,22 +67,22 @@ class HomeAssistantApi:
                         return
             except aiohttp.ClientError:
                 pass
-            await asyncio.sleep(_LOOK_AGAIN)
+            await asyncio.sleep(_POLL_INTERVAL_S)
 
     async def wait_until_running(self) -> None:
-        """Return once all that is configured is set up; the caller sets the time limit."""
+        """Return once the startup is complete; the caller sets the timeout."""
         while True:
             config = await self.get("/api/config")
             if config["recovery_mode"]:
                 raise ApiError("Home Assistant started in recovery mode: its configuration is broken.")
             if config["state"] == "RUNNING":
                 return
-            await asyncio.sleep(_LOOK_AGAIN)
+            await asyncio.sleep(_POLL_INTERVAL_S)
 
     async def log_in(self) -> bool:
-        """Log in, with a new login where there is none yet; return whether it is new."""
-        created = await self._create_login()
-        code = created or await self._ask_for_code()
+        """Log in, after creating the user if there is none; return whether it is new."""
+        created = await self._create_user()
+        code = created or await self._request_code()
         self._token = await self.post(
             "/auth/token",
             form={"grant_type": "authorization_code", "code": code, "client_id": self._client_id},
@@ -91,12 +91,12 @@ class HomeAssistantApi:
         return created is not None
 
     async def get(self, path: str) -> Any:
-        """Return what a page of the REST API answers; raises ApiError where it refuses."""
+        """Return the response of the REST API; raises ApiError if it is refused."""
         async with self._session.get(path) as response:
             return await _content(response)
 
     async def post(self, path: str, json: Json | None = None, form: Json | None = None) -> Json:
-        """Return the answer to an object (or form) that is sent; raises ApiError where it is refused."""
+        """Return the response to an object (or form); raises ApiError if it is refused."""
         async with self._session.post(path, json=json, data=form) as response:
             content: Json = await _content(response)
             return content
@@ -107,22 +107,22 @@ class HomeAssistantApi:
         return [entry for entry in entries if entry["disabled_by"] is None]
 
     async def add_entry(self, domain: str, answers: Answers) -> None:
-        """Set an integration up through the windows of its config flow."""
+        """Set up an integration through its config flow."""
         step = await self._walk(await self.post(_FLOWS, {"handler": domain}), answers)
         if step["type"] != "create_entry":
             raise ApiError(f"The config flow ended with {step.get('reason', step['type'])!r}.")
 
     async def remove_entry(self, entry_id: str) -> None:
-        """Remove an entry, and what belongs to it; raises ApiError where that is refused."""
+        """Remove an entry; raises ApiError if it is refused."""
         async with self._session.delete(f"{_ENTRIES}/{entry_id}") as response:
             await _content(response)
 
-    async def move_entry(self, domain: str, entry_id: str, host: str, port: int) -> None:
-        """Let an entry use another address, through its reconfigure window; no change is none."""
+    async def reconfigure_entry(self, domain: str, entry_id: str, host: str, port: int) -> None:
+        """Change the address of an entry through its reconfigure flow, unless it is the same."""
         step = await self.post(_FLOWS, {"handler": domain, "entry_id": entry_id})
         if step["type"] == "form":
-            proposed = _proposed(step)
-            if (proposed["host"], int(proposed["port"])) == (host, port):
+            suggested = _suggested_values(step)
+            if (suggested["host"], int(suggested["port"])) == (host, port):
                 async with self._session.delete(f"{_FLOWS}/{step['flow_id']}"):
                     return
             step = await self._walk(step, {step["step_id"]: {"host": host, "port": port}})
@@ -130,15 +130,15 @@ class HomeAssistantApi:
             raise ApiError(f"The reconfigure flow ended with {step.get('reason', step['type'])!r}.")
 
     async def make_default(self, dashboard: str) -> None:
-        """Let a dashboard be what the browser opens, alone in the sidebar."""
+        """Make a dashboard the default, and the only one in the sidebar."""
         await self.command("frontend/set_system_data", key="core", value={"default_panel": dashboard})
-        # A map of a house that does not exist, with tiles from the Internet.
+        # It loads tiles from the Internet.
         for other in await self.command("lovelace/dashboards/list"):
             if other["url_path"] == "map":
                 await self.command("lovelace/dashboards/delete", dashboard_id=other["id"])
 
     async def command(self, command: str, **data: object) -> Any:
-        """Return the answer to a command of the WebSocket API; raises ApiError where it is refused."""
+        """Return the result of a command of the WebSocket API; raises ApiError if it is refused."""
         async with self._session.ws_connect("/api/websocket") as socket:
             await socket.receive_json()
             await socket.send_json({"type": "auth", "access_token": self._token["access_token"]})
@@ -149,10 +149,10 @@ class HomeAssistantApi:
             raise ApiError(f"{command} was refused: {answer}")
         return answer.get("result")
 
-    async def _create_login(self) -> str | None:
+    async def _create_user(self) -> str | None:
         async with self._session.get("/api/onboarding") as response:
             if response.status != HTTPStatus.OK:
-                return None  # The page is not served once all steps are done.
+                return None  # Not served once all steps are done.
             steps: list[Json] = await response.json()
         if any(step["step"] == "user" and step["done"] for step in steps):
             return None
@@ -168,7 +168,7 @@ class HomeAssistantApi:
         )
         return str(answer["auth_code"])
 
-    async def _ask_for_code(self) -> str:
+    async def _request_code(self) -> str:
         flow = await self.post(
             "/auth/login_flow",
             {
@@ -182,21 +182,21 @@ class HomeAssistantApi:
             {"client_id": self._client_id, "username": USER, "password": PASSWORD},
         )
         if step["type"] != "create_entry":
-            raise ApiError(f"The login {USER} / {PASSWORD} was changed. --fresh starts over.")
+            raise ApiError(f"The login {USER} / {PASSWORD} has been changed. --fresh starts over.")
         return str(step["result"])
 
     async def _walk(self, step: Json, answers: Answers) -> Json:
-        """Submit windows until there is none left and return the end of the flow."""
-        for _ in range(_MOST_WINDOWS):
+        """Submit the forms of a flow until it ends, and return its result."""
+        for _ in range(_MAX_STEPS):
             if step["type"] != "form":
                 return step
-            window = step["step_id"]
+            step_id = step["step_id"]
             if errors := step.get("errors"):
-                raise WindowError(window, errors)
+                raise FormError(step_id, errors)
             step = await self.post(
-                f"{_FLOWS}/{step['flow_id']}", {**_proposed(step), **answers.get(window, {})}
+                f"{_FLOWS}/{step['flow_id']}", {**_suggested_values(step), **answers.get(step_id, {})}
             )
-        raise ApiError(f"The config flow comes back to its window {window!r} again and again.")
+        raise ApiError(f"The config flow keeps returning to its step {step_id!r}.")
 
 
 async def _content(response: aiohttp.ClientResponse) -> Any:
@@ -205,11 +205,11 @@ async def _content(response: aiohttp.ClientResponse) -> Any:
     return await response.json() if response.content_type == "application/json" else {}
 
 
-def _proposed(step: Json) -> Json:
-    """Return what a window's fields are filled with when it opens."""
-    proposed: Json = {}
+def _suggested_values(step: Json) -> Json:
+    """Return the values that a form suggests."""
+    suggested: Json = {}
     for field in step["data_schema"]:
         value = (field.get("description") or {}).get("suggested_value", field.get("default"))
         if value is not None:
-            proposed[field["name"]] = value
-    return proposed
+            suggested[field["name"]] = value
+    return suggested

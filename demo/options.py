@@ -1,4 +1,4 @@
-"""The command line of scripts/demo, checked, with a sentence for each error."""
+"""The command line of scripts/demo."""
 
 import argparse
 from collections.abc import Sequence
@@ -11,34 +11,34 @@ from simulator.cli import hour_of_day, speed_factor
 CHECKOUT: Final = Path(__file__).resolve().parent.parent
 DEFAULT_PORT: Final = 8123
 DEFAULT_DEVICE_PORT: Final = 1234
-_MOST_DAYS: Final = 30
+_MAX_DAYS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was asked for."""
+    """The options; `start` as hour of the day."""
 
     port: int
-    """Home Assistant's."""
+    """Of Home Assistant."""
     host: str | None
-    """A real device's; None means the simulator."""
+    """Of a real device; None means the simulator."""
     device_port: int
     folder: Path
     fresh: bool
     speed: float
     """Of the simulated day."""
     start: float | None
-    """h of the simulated day at which it begins; None leaves it to the demo."""
+    """Of the simulated day; None leaves it to the demo."""
     past: int
-    """Days of the simulated house that the history begins with."""
+    """Simulated days at the beginning of the history."""
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
-    """Return what the arguments ask for; exits with 2 and a sentence where they make no sense."""
+    """Return the options; exits with status 2 and a sentence if the arguments are invalid."""
     parser = argparse.ArgumentParser(
         prog="scripts/demo",
         description="A simulated SEC1000/S and a real Home Assistant with the integration set up. "
-        "It says when it is ready; Ctrl-C ends both. The next start keeps the history.",
+        "It prints a message when it is ready; Ctrl-C stops it. The next start keeps the history.",
         allow_abbrev=False,
     )
     add = parser.add_argument
@@ -55,7 +55,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         default=DEFAULT_PORT,
         help="Home Assistant's port on this computer (default: %(default)s)",
     )
-    add("--fresh", action="store_true", help="start over: forget login, settings and history of the demo")
+    add("--fresh", action="store_true", help="start over: delete login, settings and history of the demo")
     add(
         "--speed",
         type=speed_factor,
@@ -66,22 +66,22 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         "--start-time",
         type=hour_of_day,
         metavar="HH:MM",
-        help="when the simulated day begins (default: shortly before the heater switches on; a faster day "
-        "begins in the morning)",
+        help="time at which the simulated day begins (default: shortly before the heater switches on; a "
+        "faster day begins in the morning)",
     )
     add(
         "--past",
         type=_days,
         default=0,
         metavar="DAYS",
-        help="give a fresh demo the history of the simulated house's last days, as the sensors would have "
-        "recorded it; the simulated day then follows the clock",
+        help="give a new demo a history of this many simulated days, as the sensors would have recorded it; "
+        "the simulated day then follows the clock",
     )
     add(
         "--folder",
         type=Path,
         default=CHECKOUT / ".demo",
-        help="where all that is kept (default: .demo in the checkout)",
+        help="where login, settings, history and logs are kept (default: .demo in the checkout)",
     )
     given = parser.parse_args(arguments)
     if given.device_port is not None and given.host is None:
@@ -106,17 +106,17 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 
 def _host(text: str) -> str:
     if not (host := text.strip()) or any(character.isspace() or character == "/" for character in host):
-        raise argparse.ArgumentTypeError(f"{text!r} is no address; give one such as 192.168.1.200")
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address; use one such as 192.168.1.200")
     return host
 
 
 def _days(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) not in range(_MOST_DAYS + 1):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of days; it has to be 0 to {_MOST_DAYS}")
+    if not text.isascii() or not text.isdigit() or int(text) not in range(_MAX_DAYS + 1):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days; it has to be 0 to {_MAX_DAYS}")
     return int(text)
 
 
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) not in range(1, 0x10000):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; it has to be 1 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; it has to be 1 to 65535")
     return int(text)

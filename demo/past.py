@@ -1,7 +1,7 @@
-"""A past for a fresh demo: what the sensors would have recorded of the simulated house in the last days.
+"""The past of a new demo: the statistics that the sensors would have recorded in the last days.
 
-The house is lived through as if the integration had polled it: its telemetry goes through the energy meter of
-the integration, and each full hour becomes a row of Home Assistant's long-term statistics.
+The simulated house is polled as by the integration: its telemetry goes through the integration's energy
+meter, and each full hour becomes a row of Home Assistant's long-term statistics.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +22,7 @@ from .device import SEED
 TIME_ZONE: Final = ZoneInfo(os.environ.get("DEMO_TIME_ZONE", "Europe/Prague"))
 """As in configuration.yaml."""
 
-_POLL: Final = 30.0
+_POLL_INTERVAL_S: Final = 30.0
 _HOUR: Final = timedelta(hours=1)
 _CONSTRAINT: Final = ExportConstraint(Restriction(DEFAULT_LIMIT, sum_of_phases=True), ControlMode.VALUE)
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -30,7 +30,7 @@ _ARITHMETIC: Final = 1
 
 _POWERS: Final[Mapping[str, Callable[[Telemetry], float]]] = {
     "meter_power": lambda telemetry: telemetry.meter_power,
-    # The one that the Energy dashboard makes for itself, since it counts import as positive.
+    # The Energy dashboard creates this one, because import is positive there.
     "meter_power_inverted": lambda telemetry: -telemetry.meter_power,
     "inverter_power": lambda telemetry: telemetry.inverter_power,
     "load_power": lambda telemetry: telemetry.load_power,
@@ -56,14 +56,14 @@ class _Hour:
     energy: Energy = field(default_factory=Energy)
 
 
-def hour_by_the_clock(now: datetime) -> float:
+def local_hour(now: datetime) -> float:
     """Return the hour of the day in the demo's time zone."""
     local = now.astimezone(TIME_ZONE)
     return local.hour + local.minute / 60 + local.second / 3600
 
 
-def past(days: int, now: datetime) -> list[Statistics]:
-    """Return the statistics of the full hours of the last days, with the sun where the clock has it."""
+def past_statistics(days: int, now: datetime) -> list[Statistics]:
+    """Return the statistics of the full hours of the last days, in the demo's time zone."""
     hours = list(_hours(days, now))
     return [
         *(_power(key, value, hours) for key, value in _POWERS.items()),
@@ -72,19 +72,19 @@ def past(days: int, now: datetime) -> list[Statistics]:
 
 
 def _hours(days: int, now: datetime) -> Iterator[_Hour]:
-    """Live through the days, hour by hour; yields each with the energy up to its end."""
+    """Simulate the days; yields each hour with its polls and the energy up to its end."""
     end = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     start = end - timedelta(days=days)
-    house, meter = House(start=hour_by_the_clock(start), seed=SEED), EnergyMeter()
+    house, meter = House(start=local_hour(start), seed=SEED), EnergyMeter()
     seconds = 0.0
     while start < end:
         hour = _Hour(start)
         start += _HOUR
-        while len(hour.polls) < _HOUR.total_seconds() / _POLL:
-            seconds += _POLL
+        while len(hour.polls) < _HOUR.total_seconds() / _POLL_INTERVAL_S:
+            seconds += _POLL_INTERVAL_S
             house.advance(seconds, _CONSTRAINT)
             hour.polls.append(house.telemetry())
-            hour.energy = meter.add(hour.polls[-1], seconds, _POLL)
+            hour.energy = meter.add(hour.polls[-1], seconds, _POLL_INTERVAL_S)
         yield hour
 
 
@@ -99,10 +99,10 @@ def _power(key: str, value: Callable[[Telemetry], float], hours: list[_Hour]) ->
 
 
 def _energy(kind: str, hours: list[_Hour]) -> Statistics:
-    """Return sums that end at 0, where those of the sensor begin once it is polled."""
+    """Return sums that end at 0, where those of the sensor begin with its first poll."""
     sums = [kilowatts(getattr(hour.energy, kind)) for hour in hours]
     total = sums[-1] if sums else 0.0
-    # What comes first counts as a rise from 0. It stands so long ago that nobody looks at its hour.
+    # The first row counts as a rise from 0, so it is dated to where no graph shows it.
     rows = [{"start": _LONG_AGO.isoformat(), "state": 0.0, "sum": -total}]
     rows += [
         {"start": hour.start.isoformat(), "state": kwh, "sum": kwh - total}

@@ -1,4 +1,4 @@
-"""Starts the demo: a simulated device (or a real one), a Home Assistant that has it, and the end of both."""
+"""Run the demo: a simulated (or real) device and a Home Assistant with the integration."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -10,34 +10,40 @@ from typing import Final
 import aiohttp
 
 from .child import Child
-from .device import Device, clock, environment, real_device, simulated_device, simulator_process
+from .device import (
+    Device,
+    format_time,
+    real_device,
+    simulated_device,
+    simulated_house_environment,
+    simulator_process,
+)
 from .errors import DemoError, RefusedError
 from .folder import Folder
 from .home_assistant_api import PASSWORD, USER, HomeAssistantApi
 from .options import CHECKOUT, Options, parse
-from .past import hour_by_the_clock, past
+from .past import local_hour, past_statistics
 from .ports import LOOPBACK, port_problem
 from .set_up import DASHBOARD, set_up
 
-_RESTART: Final = 100
-"""Home Assistant's exit status where it was told to restart."""
-_START_TIMEOUT: Final = 300.0
-"""s; a first start on a slow computer compiles a lot."""
-_SHORTLY_BEFORE_THE_HEATER: Final = 12 + 44 / 60
-"""h; with the start of Home Assistant in between, the load steps within a minute of opening the dashboard."""
-_MORNING: Final = 7.0
-"""h"""
-_EXIT_GRACE: Final = 3.0
-"""s in which a process that broke a connection by dying is found dead."""
+_RESTART_STATUS: Final = 100
+"""Exit status of a Home Assistant that requests a restart."""
+_START_TIMEOUT_S: Final = 300.0
+"""The first start on a slow computer compiles a lot."""
+_BEFORE_HEATER_HOUR: Final = 12 + 44 / 60
+"""Home Assistant starts meanwhile, so that the load steps within a minute of opening the dashboard."""
+_MORNING_HOUR: Final = 7.0
+_EXIT_GRACE_S: Final = 3.0
+"""After a lost connection, for the exit of the process to be noticed."""
 
 
 def main() -> int:
-    """Return the exit status: 0 ended as asked, 1 something failed, 2 nothing was started."""
+    """Return the exit status: 0 stopped by a signal, 1 failed, 2 not started."""
     options = parse()
     device = None if options.host is None else f"{options.host}-{options.device_port}"
     folder = Folder(options.folder, device)
     try:
-        with folder.kept():
+        with folder.locked():
             if reason := port_problem(options.port):
                 raise RefusedError(
                     f"Port {options.port} of this computer cannot be used: {reason}. "
@@ -52,18 +58,18 @@ def main() -> int:
 
 
 class Demo:
-    """The processes of one demo, from the first one's start to the last one's end."""
+    """The processes of one demo."""
 
     def __init__(self, options: Options, folder: Folder) -> None:
-        """Start nothing yet."""
+        """Create a demo; run() starts it."""
         self._options = options
         self._folder = folder
         self._children: list[Child] = []
         self._stopping = False
 
     async def run(self) -> None:
-        """Run until a signal ends it; raises DemoError where something fails."""
-        self._end_on_signals()
+        """Run until a signal stops it; raises DemoError if a process fails."""
+        self._stop_on_signals()
         try:
             async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
                 await self._start(stack, group)
@@ -71,80 +77,80 @@ class Demo:
         except asyncio.CancelledError:
             if not self._stopping:
                 raise
-            _say("The demo has ended.")
+            _print("The demo has ended.")
         except BaseExceptionGroup as errors:
             raise _first_demo_error(errors) from errors
 
-    def _end_on_signals(self) -> None:
+    def _stop_on_signals(self) -> None:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
-        def end() -> None:
+        def stop() -> None:
             if self._stopping:
                 for child in self._children:
                     child.kill()
             elif task is not None:
                 self._stopping = True
-                _say("Stopping. Home Assistant writes its history first; a second Ctrl-C stops it by force.")
+                _print("Stopping. Home Assistant writes its history first; a second Ctrl-C kills it.")
                 task.cancel()
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, end)
+            loop.add_signal_handler(number, stop)
 
     async def _start(self, stack: AsyncExitStack, group: asyncio.TaskGroup) -> None:
-        """Start the processes, the device's first: they end in the opposite order."""
+        """Start the processes, the simulator first; they stop in the opposite order."""
 
-        async def started(child: Child) -> Child:
+        async def start(child: Child) -> Child:
             await stack.enter_async_context(child)
             self._children.append(child)
             group.create_task(child.watch())
             return child
 
         if self._options.host is None:
-            simulator = simulator_process(self._folder, speed=self._options.speed, start=self._beginning())
-            device = await simulated_device(await started(simulator))
+            simulator = simulator_process(self._folder, speed=self._options.speed, start=self._start_hour())
+            device = await simulated_device(await start(simulator))
         else:
             device = real_device(self._options.host, self._options.device_port)
-            _say(f"{device.host}:{device.port} is a real device. Setting it up only reads from it.")
-        _say("Starting Home Assistant; the first time, this takes a minute.")
-        state = await self._set_up(await started(self._home_assistant(device)), device)
-        _say(self._ready(device, state))
+            _print(f"{device.host}:{device.port} is a real device. The setup only reads from it.")
+        _print("Starting Home Assistant; the first time, this takes a minute.")
+        state = await self._set_up(await start(self._home_assistant(device)), device)
+        _print(self._ready(device, state))
 
-    def _beginning(self) -> float:
+    def _start_hour(self) -> float:
         """Return the hour at which the simulated day begins."""
         if self._options.start is not None:
             return self._options.start
         if self._folder.has_past and self._options.speed == 1:
-            return hour_by_the_clock(datetime.now(UTC))
-        return _SHORTLY_BEFORE_THE_HEATER if self._options.speed <= 1 else _MORNING
+            return local_hour(datetime.now(UTC))
+        return _BEFORE_HEATER_HOUR if self._options.speed <= 1 else _MORNING_HOUR
 
     def _home_assistant(self, device: Device) -> Child:
         config = self._folder.config
         hass = str(CHECKOUT / "demo" / "hass.py")
         command = [sys.executable, hass, "--skip-pip", "--log-no-color", "--config", str(config)]
         log = self._folder.path / "home-assistant.log"
-        commands = None if device.control_port is None else environment(device.control_port)
+        variables = None if device.control_port is None else simulated_house_environment(device.control_port)
         return Child(
             "Home Assistant",
             command,
             log=log,
             folder=config,
-            environment=commands,
-            restarts_on=_RESTART,
+            environment=variables,
+            restarts_on=_RESTART_STATUS,
         )
 
     async def _set_up(self, home_assistant: Child, device: Device) -> str | None:
         try:
-            statistics = await asyncio.to_thread(past, self._options.past, datetime.now(UTC))
-            async with HomeAssistantApi(self._address) as api, asyncio.timeout(_START_TIMEOUT):
+            statistics = await asyncio.to_thread(past_statistics, self._options.past, datetime.now(UTC))
+            async with HomeAssistantApi(self._address) as api, asyncio.timeout(_START_TIMEOUT_S):
                 return await set_up(api, device, statistics)
         except (aiohttp.ClientError, TimeoutError) as error:
-            # Where Home Assistant died, watching it tells more and ends this wait.
-            await asyncio.sleep(_EXIT_GRACE)
+            # If Home Assistant has exited, watch() reports it and cancels this wait.
+            await asyncio.sleep(_EXIT_GRACE_S)
             raise DemoError(
-                f"Home Assistant does not answer: {error!r}. {home_assistant.end_of_log()}"
+                f"Home Assistant does not respond: {error!r}. {home_assistant.end_of_log()}"
             ) from error
 
-    def _ready(self, device: Device, trouble: str | None) -> str:
+    def _ready(self, device: Device, problem: str | None) -> str:
         return "\n".join(
             [
                 "",
@@ -155,7 +161,7 @@ class Demo:
                 f"  Password   {PASSWORD}",
                 f"  Dashboard  {self._address}/{DASHBOARD}",
                 f"  Device     {device.description}",
-                *([f"             {trouble}"] if trouble else []),
+                *([f"             {problem}"] if problem else []),
                 *([f"  Day        {self._day()}"] if device.is_simulated else []),
                 f"  Logs       {self._folder.path}",
                 "",
@@ -165,10 +171,10 @@ class Demo:
         )
 
     def _day(self) -> str:
-        text = f"began at {clock(self._beginning())}"
+        text = f"began at {format_time(self._start_hour())}"
         if (speed := self._options.speed) != 1:
             text += (
-                f" and passes {speed:g} times as fast. Energy is added up in real time all the same:\n"
+                f" and runs {speed:g} times as fast. Energy is still counted in real time:\n"
                 f"             a whole simulated day yields 1/{speed:g} of a day's energy"
             )
         return f"{text}."
@@ -178,12 +184,12 @@ class Demo:
         return f"http://{LOOPBACK}:{self._options.port}"
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(text, flush=True)
 
 
 def _first_demo_error(errors: BaseExceptionGroup) -> BaseException:
-    """Return the first error that is a sentence for the user, or all of them where none is."""
+    """Return the first error with a sentence for the user, or all of them if there is none."""
     return next((error for error in errors.exceptions if isinstance(error, DemoError)), errors)
 
 

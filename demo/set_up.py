@@ -1,4 +1,4 @@
-"""Sets the integration up in a Home Assistant that has just started, as a user would."""
+"""Set up the integration in a Home Assistant that has just started, as a user would."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Final
 
 from .device import Device
 from .errors import DemoError
-from .home_assistant_api import HomeAssistantApi, WindowError
+from .home_assistant_api import FormError, HomeAssistantApi
 from .options import CHECKOUT
 from .past import Statistics
 
@@ -16,13 +16,13 @@ DASHBOARD: Final = "energy-controller"
 
 _DOMAIN: Final = "goodwe_sec1000"
 _NAME: Final = "SEC1000"
-"""The dashboard's entity ids begin with it."""
+"""The entity ids on the dashboard begin with it."""
 _ENERGY_SOURCES: Final = [
     {
         "type": "grid",
         "stat_energy_from": "sensor.sec1000_energy_imported",
         "stat_energy_to": "sensor.sec1000_energy_exported",
-        # The Energy dashboard counts import as positive, the meter export.
+        # For the Energy dashboard import is positive, for the meter export.
         "power_config": {"stat_rate_inverted": "sensor.sec1000_meter_power"},
         "cost_adjustment_day": 0,
     },
@@ -33,16 +33,16 @@ _ENERGY_SOURCES: Final = [
         "config_entry_solar_forecast": None,
     },
 ]
-_LOADED_TIMEOUT: Final = 60.0
-_LOOK_AGAIN: Final = 0.25
+_LOAD_TIMEOUT_S: Final = 60.0
+_POLL_INTERVAL_S: Final = 0.25
 
 
 async def set_up(api: HomeAssistantApi, device: Device, past: Sequence[Statistics] = ()) -> str | None:
-    """Log in and have the device; return what is wrong with a real one that does not answer now.
+    """Log in and set up the device; return the problem with a real one that does not respond.
 
-    The `past` is what the history of a fresh demo begins with.
+    The history of a new demo begins with the statistics of its `past`.
     """
-    await api.wait_until_answering()
+    await api.wait_until_responding()
     is_new = await api.log_in()
     await api.wait_until_running()
     if is_new:
@@ -52,24 +52,24 @@ async def set_up(api: HomeAssistantApi, device: Device, past: Sequence[Statistic
                 "recorder/import_statistics", metadata=statistics.metadata, stats=statistics.rows
             )
     if entries := await api.entries(_DOMAIN):
-        await api.move_entry(_DOMAIN, entries[0]["entry_id"], device.host, device.port)
+        await api.reconfigure_entry(_DOMAIN, entries[0]["entry_id"], device.host, device.port)
     else:
         connection = {"name": _NAME, "host": device.host, "port": device.port}
         if device.scan_interval is not None:
             connection["scan_interval"] = device.scan_interval
         try:
             await api.add_entry(_DOMAIN, {"user": connection})
-        except WindowError as error:
-            raise DemoError(f"The device at {device.host}:{device.port}: {_in_words(error)}") from error
-    trouble = await _wait_until_loaded(api, device)
+        except FormError as error:
+            raise DemoError(f"The device at {device.host}:{device.port}: {_error_texts(error)}") from error
+    problem = await _wait_until_loaded(api, device)
     if is_new:
-        # An older Home Assistant takes the unit of what it inverts from the entity as it stands then.
+        # Older versions take the unit of the inverted power from the entity, which has to exist.
         await api.command("energy/save_prefs", energy_sources=_ENERGY_SOURCES)
-    return trouble
+    return problem
 
 
-def _in_words(error: WindowError) -> str:
-    """Return what the windows would show in red."""
+def _error_texts(error: FormError) -> str:
+    """Return the errors as the form shows them."""
     translations = CHECKOUT / "custom_components" / _DOMAIN / "translations" / "en.json"
     texts = json.loads(translations.read_text())["config"]["error"]
     return " ".join(texts.get(key, key) for key in error.errors.values())
@@ -77,14 +77,14 @@ def _in_words(error: WindowError) -> str:
 
 async def _wait_until_loaded(api: HomeAssistantApi, device: Device) -> str | None:
     try:
-        async with asyncio.timeout(_LOADED_TIMEOUT):
+        async with asyncio.timeout(_LOAD_TIMEOUT_S):
             while True:
                 entry = (await api.entries(_DOMAIN))[0]
                 if entry["state"] == "loaded":
                     return None
-                trouble = f"The device is not ready: {entry['reason'] or entry['state']}."
+                problem = f"The device is not ready: {entry['reason'] or entry['state']}."
                 if entry["state"] == "setup_retry" and not device.is_simulated:
-                    return f"{trouble} Home Assistant goes on trying."
-                await asyncio.sleep(_LOOK_AGAIN)
+                    return f"{problem} Home Assistant keeps retrying."
+                await asyncio.sleep(_POLL_INTERVAL_S)
     except TimeoutError:
-        raise DemoError(trouble) from None
+        raise DemoError(problem) from None

@@ -17,13 +17,13 @@ from homeassistant.util.yaml import load_yaml_dict
 import pytest
 
 from demo import run
-from demo.child import Child, ChildEndedError
+from demo.child import Child, ChildExitedError
 from demo.dashboard import dashboard
 from demo.errors import RefusedError
 from demo.folder import Folder
 from demo.home_assistant_api import HomeAssistantApi
 from demo.options import CHECKOUT, DEFAULT_DEVICE_PORT, parse
-from demo.past import TIME_ZONE, past
+from demo.past import TIME_ZONE, past_statistics
 from demo.ports import LOOPBACK, port_problem
 
 from .ports import reserved_port, withheld_port
@@ -59,17 +59,17 @@ class TestCommandLine:
         [
             (["--port", "0"], "it has to be 1 to 65535"),
             (["--port", "65536"], "it has to be 1 to 65535"),
-            (["--port", "http"], "'http' is no port"),
+            (["--port", "http"], "'http' is not a port"),
             (["--device-port", "1234"], "needs --host"),
             (["--host", "192.168.1.200", "--device-port", "-1"], "it has to be 1 to 65535"),
-            (["--host", ""], "is no address"),
-            (["--host", "http://192.168.1.200/"], "is no address"),
+            (["--host", ""], "is not an address"),
+            (["--host", "http://192.168.1.200/"], "is not an address"),
             (["--fres"], "unrecognized arguments"),
             (["now"], "unrecognized arguments"),
-            (["--speed", "fast"], "'fast' is no speed"),
-            (["--start-time", "24:00"], "'24:00' is no time"),
+            (["--speed", "fast"], "'fast' is not a speed"),
+            (["--start-time", "24:00"], "'24:00' is not a time"),
             (["--past", "31"], "it has to be 0 to 30"),
-            (["--past", "1.5"], "is no number of days"),
+            (["--past", "1.5"], "is not a number of days"),
             (["--past", "2", "--speed", "144"], "follows the clock"),
             (["--host", "192.168.1.200", "--speed", "2"], "has a day of its own"),
         ],
@@ -125,14 +125,14 @@ class TestBeforeTheStart:
 
     def test_two_demos_do_not_share_a_folder(self, tmp_path: Path) -> None:
         with (
-            Folder(tmp_path, None).kept(),
-            pytest.raises(RefusedError, match="running already"),
-            Folder(tmp_path, None).kept(),
+            Folder(tmp_path, None).locked(),
+            pytest.raises(RefusedError, match="already running"),
+            Folder(tmp_path, None).locked(),
         ):
             pass
 
     def test_a_device_and_the_simulator_may_be_shown_at_once(self, tmp_path: Path) -> None:
-        with Folder(tmp_path, None).kept(), Folder(tmp_path, "192.168.1.200-1234").kept():
+        with Folder(tmp_path, None).locked(), Folder(tmp_path, "192.168.1.200-1234").locked():
             pass
 
     def test_a_port_is_free_until_somebody_listens(self, taken: int, free: int) -> None:
@@ -170,15 +170,17 @@ class TestChild:
     async def test_one_that_dies_is_named_with_the_end_of_its_log(self, tmp_path: Path) -> None:
         program = "print('out of fuel'); raise SystemExit(3)"
         async with self.child(tmp_path, program) as child:
-            with pytest.raises(ChildEndedError, match=r"The child ended by itself \(exit status 3\)") as told:
+            with pytest.raises(
+                ChildExitedError, match=r"The child exited unexpectedly \(exit status 3\)"
+            ) as told:
                 await child.watch()
         assert "out of fuel" in str(told.value)
 
     async def test_one_that_is_killed_is_told_by_the_signal(self, tmp_path: Path) -> None:
         async with self.child(tmp_path, "import time; print('up'); time.sleep(60)") as child:
-            await child.line("up")
+            await child.wait_for_line("up")
             child.kill()
-            with pytest.raises(ChildEndedError, match="signal SIGKILL"):
+            with pytest.raises(ChildExitedError, match="signal SIGKILL"):
                 await child.watch()
 
     async def test_one_that_asks_for_a_restart_gets_it(self, tmp_path: Path) -> None:
@@ -187,7 +189,7 @@ class TestChild:
             "sys.exit(100 if first else 4)"
         )
         async with self.child(tmp_path, program, restarts_on=100) as child:
-            with pytest.raises(ChildEndedError, match="exit status 4"):
+            with pytest.raises(ChildExitedError, match="exit status 4"):
                 await child.watch()
 
     async def test_its_end_is_the_end_of_what_it_started(self, tmp_path: Path) -> None:
@@ -197,7 +199,7 @@ class TestChild:
             "print('grandchild', child.pid); time.sleep(60)"
         )
         async with self.child(tmp_path, program) as child:
-            grandchild = int((await child.line(r"^grandchild (\d+)$"))[1])
+            grandchild = int((await child.wait_for_line(r"^grandchild (\d+)$"))[1])
         assert await _is_gone(grandchild)
 
 
@@ -238,7 +240,10 @@ class TestPast:
     @pytest.fixture(scope="class")
     def statistics(self) -> dict[str, list[dict[str, Any]]]:
         """Return the rows of a day by the sensor."""
-        return {statistics.metadata["statistic_id"]: statistics.rows for statistics in past(1, self.NOW)}
+        return {
+            statistics.metadata["statistic_id"]: statistics.rows
+            for statistics in past_statistics(1, self.NOW)
+        }
 
     def test_each_full_hour_of_the_day_has_a_row_and_the_present_one_has_none(
         self, statistics: dict[str, list[dict[str, Any]]]
