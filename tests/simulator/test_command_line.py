@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 import json
 from pathlib import Path
 import signal
+import socket
 import sys
 
 import pytest
 
+from simulator.__main__ import main
 from simulator.faults import FAULTS
 from simulator.protocol import CAPTURED_BYTES
 
@@ -23,14 +25,6 @@ async def start(*arguments: str) -> Process:
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "simulator", *arguments, cwd=CHECKOUT, stdout=PIPE, stderr=PIPE
     )
-
-
-async def run(*arguments: str) -> tuple[int, str, str]:
-    async with asyncio.timeout(60):
-        process = await start(*arguments)
-        out, err = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
 
 
 async def port_of(process: Process, what: str) -> int:
@@ -80,6 +74,7 @@ async def test_it_says_when_it_is_ready_serves_and_logs() -> None:
     assert CAPTURED_BYTES.hex(" ") in err.decode()
 
 
+@pytest.mark.slow
 async def test_settings_and_faults_from_the_arguments() -> None:
     async with running(
         *("--mode", "dred", "--limit", "1.15", "--capacity", "20"),
@@ -93,6 +88,7 @@ async def test_settings_and_faults_from_the_arguments() -> None:
         assert sum(answer[7:-2]) != int.from_bytes(answer[-2:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "exhausted"), [((), False), (("--overload", "on"), True), (("--patience", "on"), True)]
 )
@@ -111,6 +107,7 @@ async def test_only_a_device_of_little_patience_is_exhausted_by_haste(
         assert (len(answers) < 60 or set(answers) != {CAPTURED_BYTES}) is exhausted
 
 
+@pytest.mark.slow
 async def test_a_hanging_connection_does_not_keep_it_from_ending() -> None:
     async with running("--fault", "silence") as process:
         port = await port_of(process, "listening")
@@ -120,13 +117,15 @@ async def test_a_hanging_connection_does_not_keep_it_from_ending() -> None:
     writer.close()
 
 
-async def test_help_and_list_of_faults() -> None:
-    status, out, _ = await run("--help")
-    assert status == 0
-    assert '{"do": "state"}' in out
-    status, out, _ = await run("--list-faults")
-    assert status == 0
-    assert [line.split()[0] for line in out.splitlines()] == list(FAULTS)
+def test_help_and_list_of_faults(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["simulator", "--help"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 0
+    assert '{"do": "state"}' in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["simulator", "--list-faults"])
+    assert main() == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(FAULTS)
 
 
 @pytest.mark.parametrize(
@@ -156,15 +155,16 @@ def test_arguments_that_make_no_sense(
     assert sentence in capsys.readouterr().err
 
 
-async def test_a_port_that_is_taken() -> None:
-    async with running() as process:
-        port = await port_of(process, "listening")
-        status, _, err = await run("--port", str(port))
-        assert status == 1
-        assert "cannot listen" in err
-        assert "Traceback" not in err
+def test_a_port_that_is_taken(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(sys, "argv", ["simulator", "--port", str(server.getsockname()[1])])
+        assert main() == 1
+    error = capsys.readouterr().err
+    assert "cannot listen" in error
+    assert "Traceback" not in error
 
 
+@pytest.mark.slow
 async def test_the_control_port_of_a_running_simulator() -> None:
     async with running("--control-port", "0") as process:
         control = await port_of(process, "control")
