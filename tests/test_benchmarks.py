@@ -10,12 +10,12 @@ from tests.benchmarks.__main__ import SUBJECTS, page
 from tests.benchmarks.report import Figure, Goal, Table
 
 CHEAPEST = ["read", "change"]
-"""Those that are tried where the run is not a long one."""
+"""The benchmarks of a run without --long."""
 
 
 @pytest.fixture(scope="module")
 def printed(long_run: bool) -> dict[str, str]:
-    """Return what each benchmark prints that measures as little as it can; they run side by side."""
+    """Return the output of each benchmark at its smallest size; they run side by side."""
     runs = {
         subject: subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "tests.benchmarks", "--once", subject],

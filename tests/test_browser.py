@@ -1,4 +1,4 @@
-"""Without a browser, the tests that need one are named, and left out only where that may be."""
+"""Without a browser, the tests that need one are named, and skipped only where that is allowed."""
 
 import asyncio
 import os
@@ -13,14 +13,16 @@ _TEST = "tests/e2e/test_removal.py::test_removal_does_not_change_device"
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("settings", "status", "told"),
+    ("settings", "status", "expected"),
     [
         ({}, pytest.ExitCode.OK, "SKIPPED"),
         ({"CI": "true"}, pytest.ExitCode.TESTS_FAILED, "ERROR"),
         ({"E2E": "required"}, pytest.ExitCode.TESTS_FAILED, "ERROR"),
     ],
 )
-async def test_tests_that_lack_a_browser_are_named(settings: dict[str, str], status: int, told: str) -> None:
+async def test_tests_that_lack_a_browser_are_named(
+    settings: dict[str, str], status: int, expected: str
+) -> None:
     others = {name: value for name, value in os.environ.items() if name not in {"CI", "E2E"}}
     tests = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", _TEST),
@@ -29,7 +31,7 @@ async def test_tests_that_lack_a_browser_are_named(settings: dict[str, str], sta
         stdout=asyncio.subprocess.PIPE,
     )
     output, _ = await tests.communicate()
-    [line] = [line for line in output.decode().splitlines() if line.startswith(told)]
+    [line] = [line for line in output.decode().splitlines() if line.startswith(expected)]
     assert _TEST in line
     assert tests.returncode == status
 

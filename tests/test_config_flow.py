@@ -1,4 +1,4 @@
-"""Setting up a device in three windows, and finding it again at another address."""
+"""The config flow: setting up a device, and changing its address."""
 
 import socket
 from typing import Any
@@ -21,7 +21,7 @@ READS = {0x0B, 0x43}
 
 
 async def connected(hass: HomeAssistant, sim: Simulator) -> UserFlow:
-    """Return a setup whose first window is done."""
+    """Return a setup flow whose first step is done."""
     walk = await start_setup(hass)
     await walk.submit(host=sim.host, port=sim.port)
     assert walk.step == "export_limits"
@@ -110,12 +110,12 @@ async def test_setup_flow_retries_malformed_answers(hass: HomeAssistant, sim: Si
 async def test_unknown_host_name_has_its_error(
     hass: HomeAssistant, sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def nobody(*_arguments: Any, **_more: Any) -> None:
+    def resolve_nothing(*_arguments: Any, **_more: Any) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     walk = await start_setup(hass)
     with monkeypatch.context() as patch:
-        patch.setattr(socket, "getaddrinfo", nobody)
+        patch.setattr(socket, "getaddrinfo", resolve_nothing)
         await walk.submit(host="sec1000.invalid", port=sim.port)
     assert walk.errors == {"host": "host_not_found"}
     await walk.submit(host=sim.host)

@@ -1,4 +1,4 @@
-"""Switch, numbers, select and buttons: each goes the way of the actions and shows what was read back."""
+"""Switch, numbers, select and buttons: each runs an action and shows what was read back."""
 
 from dataclasses import replace
 from typing import Any
@@ -201,7 +201,7 @@ async def test_each_button_runs_its_action(
 async def wanted(
     hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, entity_registry: er.EntityRegistry
 ) -> MockConfigEntry:
-    """Return the entry, not set up, of an owner who wants to see whether the meter stands at the limit."""
+    """Return the entry, not set up, with `export_limited` enabled."""
     entity_registry.async_get_or_create(
         "binary_sensor",
         DOMAIN,

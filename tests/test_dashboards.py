@@ -1,4 +1,4 @@
-"""The dashboards to copy: all that they show exists, and their buttons tell how the command went."""
+"""The dashboards to copy: all that they show exists, and their buttons show the outcome of a command."""
 
 import asyncio
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ async def set_up_package(hass: HomeAssistant, config: dict[str, Any]) -> None:
 
 
 def cards(node: object) -> Iterator[dict[str, Any]]:
-    """Yield whatever has a type in a dashboard, however deep."""
+    """Yield everything that has a type in a dashboard, at any depth."""
     if isinstance(node, list):
         for item in node:
             yield from cards(item)

@@ -1,4 +1,4 @@
-"""README, CONTRIBUTING and docs: links lead somewhere, what they name exists, what they give to copy runs."""
+"""README, CONTRIBUTING and docs: links have targets, what they name exists, examples run."""
 
 from collections.abc import Iterator
 import json
@@ -41,7 +41,7 @@ each_document: Final = pytest.mark.parametrize(
 
 
 def prose(document: Path) -> str:
-    """Return a document without what it shows as code."""
+    """Return a document without its code."""
     return _CODE.sub("", document.read_text())
 
 
@@ -55,7 +55,7 @@ def links(text: str) -> Iterator[tuple[bool, str, str]]:
 
 
 def anchors(document: Path) -> set[str]:
-    """Return the anchors that GitHub makes of the headings."""
+    """Return the anchors that GitHub gives the headings."""
     found: set[str] = set()
     for heading in re.findall(r"^#+ (.+)$", prose(document), re.MULTILINE):
         anchor = re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
@@ -65,7 +65,7 @@ def anchors(document: Path) -> set[str]:
 
 
 def examples(document: Path) -> list[Any]:
-    """Return what the blocks of YAML in a document mean."""
+    """Return the parsed blocks of YAML in a document."""
     blocks = [dedent(code) for language, code in _CODE.findall(document.read_text()) if language == "yaml"]
     return [parse_yaml(block) for block in blocks]
 
@@ -186,8 +186,8 @@ def test_readme_has_every_option_of_the_demo(capsys: pytest.CaptureFixture[str])
         parse(["--help"])
     options = set(re.findall(r"^ +(--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
     assert options >= {"--port", "--speed"}
-    told = README_TEXT.partition("## Try it without a device")[2].partition("\n## ")[0]
-    assert options <= set(re.findall(r"--[a-z-]+", told))
+    demo = README_TEXT.partition("## Try it without a device")[2].partition("\n## ")[0]
+    assert options <= set(re.findall(r"--[a-z-]+", demo))
 
 
 @each_document
@@ -238,8 +238,8 @@ async def test_every_example_is_valid_for_home_assistant(
     assert {state.state for state in hass.states.async_all("automation")} == {"on"}
     for script in named:
         await hass.services.async_call("script", script, blocking=True)
-    told = hass.states.get("script.copied_0")
-    assert told
-    assert told.attributes["last_triggered"]
+    copied = hass.states.get("script.copied_0")
+    assert copied
+    assert copied.attributes["last_triggered"]
     # Their triggers would outlive the test.
     await hass.services.async_call("automation", "turn_off", {"entity_id": "all"}, blocking=True)

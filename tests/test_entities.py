@@ -1,4 +1,4 @@
-"""Entities are what statistics, cards and people expect: units, classes, ids, names."""
+"""Units, classes, ids and names of entities, on which statistics and cards rely."""
 
 from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, EntityCategory
 from homeassistant.core import HomeAssistant

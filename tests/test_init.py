@@ -1,4 +1,4 @@
-"""Setup asks and never writes, waits for a device that is away, and leaves nothing behind."""
+"""Setup reads and never writes, waits for an unreachable device, and unload leaves nothing behind."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

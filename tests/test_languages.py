@@ -1,4 +1,4 @@
-"""Each language says all that English says, and entity ids are the same in all of them."""
+"""Each language has every text of English, and entity ids are the same in all of them."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -103,7 +103,7 @@ def test_entity_names_are_distinct(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_home_assistant_loads_every_text(hass: HomeAssistant, language: str) -> None:
-    """It falls back to English where it finds a text wanting."""
+    """It falls back to English where a text is invalid."""
     translated = read(language)
     categories = {key.partition(".")[0] for key in translated} - {"common"}
     served = dict(

@@ -1,4 +1,4 @@
-"""Why something failed is told in Home Assistant's language, and logged in English."""
+"""Reasons of errors are in Home Assistant's language, and logged in English."""
 
 from collections.abc import Awaitable, Callable
 import socket
@@ -36,29 +36,29 @@ async def failing(hass: HomeAssistant, action: str, **data: object) -> HomeAssis
 
 
 @pytest.mark.usefixtures("warp")
-@pytest.mark.parametrize(("fault", "told"), FAULTS.items())
+@pytest.mark.parametrize(("fault", "expected"), FAULTS.items())
 async def test_each_fault_has_its_own_text(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, fault: str, told: str
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, fault: str, expected: str
 ) -> None:
     sim.inject(fault)
     error = await failing(hass, "get_export_limit")
     assert error.translation_key == "action_failed"
     assert error.translation_placeholders
-    assert error.translation_placeholders["reason"] == told
+    assert error.translation_placeholders["reason"] == expected
 
 
 async def test_unknown_host_is_reason_of_setup_retry(
     hass: HomeAssistant, loaded: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def nobody(*_arguments: Any, **_more: Any) -> None:
+    def resolve_nothing(*_arguments: Any, **_more: Any) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     hass.config_entries.async_update_entry(loaded, data={**loaded.data, "host": "sec1000.invalid"})
-    monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_nothing)
     assert not await hass.config_entries.async_reload(loaded.entry_id)
     assert loaded.state is ConfigEntryState.SETUP_RETRY
     assert loaded.reason
-    # An older Home Assistant tells it as the log does.
+    # An older Home Assistant shows it in English, as in the log.
     assert loaded.reason.startswith("No telemetry: no address is known for ")
 
 
@@ -88,7 +88,7 @@ async def test_error_shows_device_setting_instead(
 
 
 @pytest.mark.parametrize(
-    ("action", "limit", "told"),
+    ("action", "limit", "expected"),
     [
         ("set_export_limit", "much", "'much' is not a number of kW"),
         ("set_export_limit", True, "True is not a number of kW"),
@@ -97,12 +97,12 @@ async def test_error_shows_device_setting_instead(
     ],
 )
 async def test_refused_limit_has_its_reason(
-    hass: HomeAssistant, loaded: MockConfigEntry, action: str, limit: object, told: str
+    hass: HomeAssistant, loaded: MockConfigEntry, action: str, limit: object, expected: str
 ) -> None:
     error = await failing(hass, action, limit=limit)
     assert isinstance(error, ServiceValidationError)
     assert error.translation_placeholders
-    assert error.translation_placeholders["reason"] == told
+    assert error.translation_placeholders["reason"] == expected
 
 
 async def test_reason_is_translated_and_logged_in_english(

@@ -1,4 +1,4 @@
-"""The options: what the device takes is saved, what it does not take is not."""
+"""The options flow: options are saved where the device has taken them."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -23,7 +23,7 @@ WRITES = {0x42, 0x40, 0x33, 0x28}
 
 
 async def changing(hass: HomeAssistant, entry: MockConfigEntry, **general: Any) -> UserFlow:
-    """Return the options with the first window done."""
+    """Return an options flow whose first step is done."""
     walk = UserFlow(hass.config_entries.options, "options")
     await walk.start(entry.entry_id)
     assert walk.step == "init"
@@ -111,7 +111,7 @@ async def test_limit_follows_minimum_and_maximum(
     minimum, maximum = new
     hass.config_entries.async_update_entry(entry, options={**entry.options, "min_export_limit": 1.0})
     assert await hass.config_entries.async_setup(entry.entry_id)
-    # Changed by somebody else after it was last read: what counts is what the device holds.
+    # Changed elsewhere after the last read: the device's current limit counts.
     sim.device.limit = held
     walk = await changing(hass, entry)
     await walk.submit(min_export_limit=minimum, max_export_limit=maximum)
@@ -254,7 +254,7 @@ async def test_options_show_device_settings_and_differences(
     sim.device.mode, sim.device.limit, sim.device.capacity = ControlMode.DRED, 15_000, 12_000
     await loaded.runtime_data.coordinator.read_settings()
     walk = await changing(hass, loaded)
-    for _window in range(2):
+    for _step in range(2):
         assert "control mode *DRED: Australia and New Zealand*, export limit 15.00 kW" in walk.text
         assert "control mode differs from the one set here (*Value: Central Europe*)" in walk.text
         assert "export limit is outside the limits set here (0.00 to 10.00 kW)" in walk.text

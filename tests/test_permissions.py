@@ -1,4 +1,4 @@
-"""Who may control the device may act on it, and nobody else; what leaves Home Assistant is redacted."""
+"""Actions need permission for the device; what leaves Home Assistant is redacted."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -70,17 +70,17 @@ async def test_diagnostics_redact_host_and_name_only(
     hass.config_entries.async_update_entry(
         loaded, data={**loaded.data, "host": "secret.example", "name": "Villa"}
     )
-    told = await async_get_config_entry_diagnostics(hass, loaded)
-    text = json.dumps(told)
+    diagnostics = await async_get_config_entry_diagnostics(hass, loaded)
+    text = json.dumps(diagnostics)
     assert "secret.example" not in text
     assert "Villa" not in text
     assert sim.host not in text
-    assert told["snapshot"]["settings"]["limit"] == 10_000
-    assert told["entry"]["options"]["scan_interval"] == 30
-    assert told["answered_at"]
-    assert (told["serves_telemetry"], told["left_alone"]) == (True, False)
-    assert [exchange["outcome"] for exchange in told["exchanges"]] == ["ok", "ok"]
-    assert told["exchanges"][0]["request"] == "00050101430045"
+    assert diagnostics["snapshot"]["settings"]["limit"] == 10_000
+    assert diagnostics["entry"]["options"]["scan_interval"] == 30
+    assert diagnostics["answered_at"]
+    assert (diagnostics["serves_telemetry"], diagnostics["left_alone"]) == (True, False)
+    assert [exchange["outcome"] for exchange in diagnostics["exchanges"]] == ["ok", "ok"]
+    assert diagnostics["exchanges"][0]["request"] == "00050101430045"
 
 
 async def test_diagnostics_of_failed_entry_have_frames(
@@ -89,11 +89,11 @@ async def test_diagnostics_of_failed_entry_have_frames(
     sim.inject("wrong-checksum")
     await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_RETRY
-    told = await async_get_config_entry_diagnostics(hass, entry)
-    assert told["entry"]["state"] == "setup_retry"
-    assert told["exchanges"][0]["answer"]
-    assert told["outcomes"] == {"ChecksumError": len(told["exchanges"])}
-    assert sim.host not in json.dumps(told)
+    diagnostics = await async_get_config_entry_diagnostics(hass, entry)
+    assert diagnostics["entry"]["state"] == "setup_retry"
+    assert diagnostics["exchanges"][0]["answer"]
+    assert diagnostics["outcomes"] == {"ChecksumError": len(diagnostics["exchanges"])}
+    assert sim.host not in json.dumps(diagnostics)
 
 
 async def test_diagnostics_count_outcomes_of_all_requests(
@@ -103,9 +103,9 @@ async def test_diagnostics_count_outcomes_of_all_requests(
         await loaded.runtime_data.coordinator.read_settings()
     await sim.stop()
     await loaded.runtime_data.coordinator.read_settings()
-    told = await async_get_config_entry_diagnostics(hass, loaded)
-    assert len(told["exchanges"]) == EXCHANGES_KEPT
-    assert told["outcomes"] == {"ok": 2 + EXCHANGES_KEPT, "ConnectionFailedError": 3}
+    diagnostics = await async_get_config_entry_diagnostics(hass, loaded)
+    assert len(diagnostics["exchanges"]) == EXCHANGES_KEPT
+    assert diagnostics["outcomes"] == {"ok": 2 + EXCHANGES_KEPT, "ConnectionFailedError": 3}
 
 
 async def test_integration_connects_to_device_only(
@@ -115,7 +115,7 @@ async def test_integration_connects_to_device_only(
     real: Any = hass.loop.create_connection
 
     async def connect(factory: Any, host: Any = None, port: Any = None, **more: Any) -> Any:
-        # The simulator takes what it accepts by the same way, as a socket and without an address.
+        # The simulator accepts connections by the same call, with a socket instead of an address.
         if more.get("sock") is None:
             talked_to.add((host, port))
         return await real(factory, host, port, **more)

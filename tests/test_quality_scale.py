@@ -1,4 +1,4 @@
-"""Every rule of Home Assistant's quality scale is kept or does not apply, and can be pointed at."""
+"""Every rule of Home Assistant's quality scale is done or exempt, and its evidence exists."""
 
 from pathlib import Path
 import re
@@ -75,17 +75,17 @@ RULES: Final = {
     },
     "Platinum": {"async-dependency", "inject-websession", "strict-typing"},
 }
-"""By the tier that asks for it."""
+"""By tier."""
 
 
 def rules_of(folder: Path) -> dict[str, Any]:
-    """Return what an integration says of each rule."""
+    """Return the status of each rule."""
     rules: dict[str, Any] = load_yaml_dict(str(folder / "quality_scale.yaml"))["rules"]
     return rules
 
 
 def pointed_at() -> dict[str, dict[str, str]]:
-    """Return by tier where the document says that each rule can be seen."""
+    """Return the evidence of each rule in the document, by tier."""
     _, *sections = re.split(r"^## ", DOCUMENT.read_text("utf-8"), flags=re.MULTILINE)
     return {
         section.splitlines()[0]: dict(
@@ -96,7 +96,7 @@ def pointed_at() -> dict[str, dict[str, str]]:
 
 
 def anchors(document: Path) -> set[str]:
-    """Return what links can lead to in a document."""
+    """Return the anchors of a document."""
     headings = re.findall(r"^#+ (.+)$", document.read_text("utf-8"), re.MULTILINE)
     return {slugify(heading, separator="-") for heading in headings}
 

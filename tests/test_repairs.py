@@ -1,4 +1,4 @@
-"""What a click in Repairs does: it mends what can be mended, and says why where it could not."""
+"""Repair flows: each fixes its issue, and shows the reason where that failed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -38,13 +38,13 @@ type Client = TestClient[Any, Any]
 
 @pytest.fixture(autouse=True)
 async def _repairs(hass: HomeAssistant) -> None:
-    """Have Repairs in place before anything happens."""
+    """Set Repairs up first."""
     assert await async_setup_component(hass, REPAIRS, {})
 
 
 @pytest.fixture
 async def client(hass_client: Callable[[], Awaitable[Client]]) -> Client:
-    """Return a browser in which an administrator is logged in."""
+    """Return the client of an administrator."""
     return await hass_client()
 
 
@@ -53,17 +53,17 @@ def issue_of(hass: HomeAssistant, name: str, entry: MockConfigEntry) -> ir.Issue
 
 
 async def open_repair(hass: HomeAssistant, client: Client, name: str, entry: MockConfigEntry) -> Repair:
-    """Open the first window of the repair of an issue that stands."""
+    """Open the repair flow of an issue."""
     return await Repair(hass, client, f"{name}_{entry.entry_id}").start()
 
 
 def commands(sim: Simulator) -> list[int]:
-    """Return what the device was asked and told."""
+    """Return the commands of all requests."""
     return [request.frame.command for request in sim.requests if request.frame]
 
 
 async def submit_twice(repair: Repair) -> None:
-    """Submit a second time before the first one is answered; what ends first ends the flow."""
+    """Submit a second time before the first response; the one that ends first ends the flow."""
     submits = await asyncio.gather(repair.submit(), repair.submit(), return_exceptions=True)
     assert repair.success_text
     assert any(submit is repair for submit in submits)
@@ -79,7 +79,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 @pytest.mark.usefixtures("warp")
 class TestLimitIsOff:
-    """A limit that was taken off, and a device that is out of reach."""
+    """A suspended limit of an unreachable device."""
 
     @pytest.fixture
     async def off(
@@ -89,7 +89,7 @@ class TestLimitIsOff:
         sim: Simulator,
         hass_storage: dict[str, Any],
     ) -> MockConfigEntry:
-        """Return the entry, loaded, of a silent device whose limit a killed Home Assistant left off."""
+        """Return the loaded entry of a silent device whose limit was off when Home Assistant was killed."""
         sim.device.mode = ControlMode.DEACTIVATED
         sim.inject("silence")
         store_pending(hass_storage, entry, sim)
@@ -119,7 +119,7 @@ class TestLimitIsOff:
         assert get_state(hass, "binary_sensor.sec1000_limit_differs").state == "off"
 
     @pytest.mark.parametrize(
-        ("fault", "told"),
+        ("fault", "expected"),
         [
             ("silence", "no whole answer came in time"),
             ("refused", "no connection could be made"),
@@ -134,7 +134,7 @@ class TestLimitIsOff:
         sim: Simulator,
         client: Client,
         fault: str,
-        told: str,
+        expected: str,
     ) -> None:
         repair = await open_repair(hass, client, "limit_is_off", off)
         sim.clear_faults()
@@ -142,7 +142,7 @@ class TestLimitIsOff:
         await repair.submit()
         assert repair.step == "put_back"
         assert repair.error
-        assert told in repair.error
+        assert expected in repair.error
         assert issue_of(hass, "limit_is_off", off)
         sim.clear_faults()
         await repair.submit()
@@ -244,7 +244,7 @@ class TestLimitIsOff:
 
 
 class TestDeviceSilent:
-    """A device that had enough."""
+    """A device in back-off."""
 
     @pytest.fixture
     async def silent(
@@ -254,7 +254,7 @@ class TestDeviceSilent:
         loaded: MockConfigEntry,
         sim: Simulator,
     ) -> MockConfigEntry:
-        """Return the loaded entry of a device that hangs up whatever it is asked, and is left alone."""
+        """Return the loaded entry of a device whose every answer is wrong, in back-off."""
         sim.inject("wrong-checksum")
         for _ in range(5):
             await pass_time(61)
@@ -350,7 +350,9 @@ class TestDeviceSilent:
         assert repair.abort_reason == "solved"
         assert commands(sim) == []
 
-    @pytest.mark.parametrize(("end", "told"), [("disable", "entry_not_loaded"), ("remove", "entry_removed")])
+    @pytest.mark.parametrize(
+        ("end", "expected"), [("disable", "entry_not_loaded"), ("remove", "entry_removed")]
+    )
     async def test_device_of_unloaded_entry_is_not_asked(
         self,
         hass: HomeAssistant,
@@ -358,23 +360,23 @@ class TestDeviceSilent:
         sim: Simulator,
         client: Client,
         end: str,
-        told: str,
+        expected: str,
     ) -> None:
         repair = await open_repair(hass, client, "device_silent", silent)
         if end == "remove":
             await hass.config_entries.async_remove(silent.entry_id)
         else:
             await hass.config_entries.async_set_disabled_by(silent.entry_id, ConfigEntryDisabler.USER)
-        # Nobody is told that a device is silent which is not to be asked.
+        # A device that is not polled raises no such issue.
         assert issue_of(hass, "device_silent", silent) is None
         sim.requests.clear()
         await repair.submit()
-        assert repair.abort_reason == told
+        assert repair.abort_reason == expected
         assert commands(sim) == []
 
 
 class TestDeviceSilentAtSetup:
-    """A device that never answered since the start."""
+    """A device that has not answered since the start."""
 
     @pytest.fixture
     async def waiting(
@@ -384,7 +386,7 @@ class TestDeviceSilentAtSetup:
         entry: MockConfigEntry,
         sim: Simulator,
     ) -> MockConfigEntry:
-        """Return the entry that Home Assistant tries to set up again and again."""
+        """Return the entry, in setup retry."""
         sim.inject("wrong-checksum")
         assert not await hass.config_entries.async_setup(entry.entry_id)
         for _ in range(4):
@@ -449,7 +451,7 @@ class TestDeviceSilentAtSetup:
 
 
 class TestLimitKeepsDrifting:
-    """A device that somebody else writes to."""
+    """A device that another program writes to."""
 
     @pytest.fixture
     async def drifting(
@@ -459,7 +461,7 @@ class TestLimitKeepsDrifting:
         loaded: MockConfigEntry,
         sim: Simulator,
     ) -> MockConfigEntry:
-        """Return the entry of a device that should hold 3 kW, and holds 8 kW after three put-backs."""
+        """Return the entry of a device with a target of 3 kW that is at 8 kW after three corrections."""
         hass.config_entries.async_update_entry(loaded, options={**loaded.options, CONF_PUT_BACK: True})
         await hass.services.async_call(DOMAIN, "set_export_limit", {"limit": 3}, blocking=True)
         for _ in range(4):
@@ -590,7 +592,7 @@ class TestLimitKeepsDrifting:
         assert commands(sim).count(WRITE) == 1
 
     @pytest.mark.parametrize(
-        ("end", "told"),
+        ("end", "expected"),
         [("disable", "entry_not_loaded"), ("unload", "entry_not_loaded"), ("remove", "entry_removed")],
     )
     async def test_device_of_unloaded_entry_is_not_written(
@@ -600,7 +602,7 @@ class TestLimitKeepsDrifting:
         sim: Simulator,
         client: Client,
         end: str,
-        told: str,
+        expected: str,
     ) -> None:
         repair = await open_repair(hass, client, "limit_keeps_drifting", drifting)
         await repair.choose("put_back")
@@ -612,7 +614,7 @@ class TestLimitKeepsDrifting:
             await hass.config_entries.async_set_disabled_by(drifting.entry_id, ConfigEntryDisabler.USER)
         assert issue_of(hass, "limit_keeps_drifting", drifting) is None
         await repair.submit()
-        assert repair.abort_reason == told
+        assert repair.abort_reason == expected
         assert sim.device.limit == 8_000
 
 

@@ -1,4 +1,4 @@
-"""The oldest Home Assistant that is promised is the oldest one that is tested."""
+"""The minimum Home Assistant that is promised is the oldest one that is tested."""
 
 import json
 from pathlib import Path

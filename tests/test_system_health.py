@@ -1,4 +1,4 @@
-"""System information tells how the devices are, and asks none of them for it."""
+"""System information shows the state of the devices without a request to any of them."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -27,7 +27,7 @@ type PassTime = Callable[[float], Awaitable[None]]
 
 
 async def information(hass: HomeAssistant) -> dict[str, Any]:
-    """Return what System information shows, and see to it that each line has a name."""
+    """Return what System information shows; each line has a name."""
     assert await async_setup_component(hass, SYSTEM_HEALTH, {})
     shown: dict[str, Any] = await get_system_health_info(hass, DOMAIN)
     assert shown.keys() == TEXTS["system_health"]["info"].keys()
@@ -123,6 +123,6 @@ async def test_health_page_gets_a_date(
     client = await hass_ws_client()
     await client.send_json_auto_id({"type": "system_health/info"})
     assert (await client.receive_json())["success"]
-    told = (await client.receive_json())["event"]["data"][DOMAIN]["info"]
-    assert told["oldest_answer"]["type"] == "date"
-    assert told["answering"] == 1
+    info = (await client.receive_json())["event"]["data"][DOMAIN]["info"]
+    assert info["oldest_answer"]["type"] == "date"
+    assert info["answering"] == 1

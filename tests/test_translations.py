@@ -1,4 +1,4 @@
-"""Whatever a user meets has a name and a picture, in words that Home Assistant can show."""
+"""Everything that a user sees has a name and an icon, in texts that Home Assistant can show."""
 
 from collections.abc import Iterator
 import json
@@ -48,11 +48,11 @@ async def test_every_action_and_field_is_described(hass: HomeAssistant, loaded: 
     assert set(ACTIONS) == set(hass.services.async_services_for_domain(DOMAIN))
     assert set(ACTIONS) == set(ENGLISH["services"]) == set(ICONS["services"])
     for action, described in ACTIONS.items():
-        told = ENGLISH["services"][action]
-        assert told["name"]
-        assert told["description"]
-        assert set(described["fields"]) == set(told["fields"])
-        for field in told["fields"].values():
+        text = ENGLISH["services"][action]
+        assert text["name"]
+        assert text["description"]
+        assert set(described["fields"]) == set(text["fields"])
+        for field in text["fields"].values():
             assert field["name"]
             assert field["description"]
 
@@ -70,10 +70,10 @@ async def test_every_entity_has_a_translated_name_and_an_icon(
         assert (
             entity.translation_key in ICONS["entity"].get(entity.domain, {}) or entity.original_device_class
         )
-    # These are met only where an installation of the older integration has moved in.
+    # Only migrated installations have these.
     met["sensor"].update(sensor.key for sensor in LEGACY_SENSORS)
     named = {
-        platform: {key for key, told in entities.items() if told["name"]}
+        platform: {key for key, text in entities.items() if text["name"]}
         for platform, entities in ENGLISH["entity"].items()
     }
     assert named == met

@@ -1,1 +1,1 @@
-"""An installation of the older integration moves in."""
+"""Migration of installations of the older integration."""

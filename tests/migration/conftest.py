@@ -1,4 +1,4 @@
-"""A device where the older integration had it."""
+"""A device at the address of the older integration."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from simulator import CAPTURED, Simulator
 
 @pytest.fixture
 def device(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator:
-    """Return a device at the one port that the older integration knew, which here is any free one."""
+    """Return a device at the default port, which for the test is any free one."""
     for module in (address, migrated_settings):
         monkeypatch.setattr(module, "DEFAULT_PORT", sim.port)
     sim.hold(CAPTURED)

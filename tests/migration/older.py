@@ -1,4 +1,4 @@
-"""What the older integration leaves behind: an entry, registered entities, states, a file of limits."""
+"""An installation of the older integration: an entry, registered entities, states, stored limits."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -29,7 +29,7 @@ DATA: Final[Mapping[str, Any]] = {
 
 
 def older_entry(options: Mapping[str, Any] | None = None, **data: Any) -> MockConfigEntry:
-    """Return an entry as the older integration keeps it; what is given differs from DATA."""
+    """Return an entry of the older integration; the arguments override DATA."""
     values = {**DATA, **data}
     name = values["device_name"]
     return MockConfigEntry(
@@ -43,7 +43,7 @@ def older_entry(options: Mapping[str, Any] | None = None, **data: Any) -> MockCo
 
 
 def older_unique_id(entry: MockConfigEntry, key: str) -> str:
-    """Return the unique id that the older integration gave."""
+    """Return the unique id of an entity in the older integration."""
     return f"sec1000_{entry.entry_id}_{key}"
 
 
@@ -84,12 +84,12 @@ def register(hass: HomeAssistant, entry: MockConfigEntry, prefix: str = "sec1000
 
 
 def stored(**limits: Any) -> dict[str, Any]:
-    """Return the file of limits as Home Assistant's Store writes it."""
+    """Return the file of stored limits as Home Assistant's Store writes it."""
     return {"version": 1, "minor_version": 1, "key": STATE_FILE, "data": limits}
 
 
-async def move_in(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """Let Home Assistant set up, with this integration in its place, what the older one left."""
+async def migrate(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Set up an entry of the older integration with this one."""
     if hass.config_entries.async_get_entry(entry.entry_id) is None:
         entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)

@@ -1,4 +1,4 @@
-"""The entities of the older integration, and which of ours each becomes."""
+"""The entities of the older integration, and the entity of this one that each becomes."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 @dataclass(frozen=True, slots=True)
 class OlderEntity:
-    """An entity of the older integration, and which of ours it becomes."""
+    """An entity of the older integration, and the entity of this one that it becomes."""
 
     platform: str
     key: str

@@ -1,4 +1,4 @@
-"""Automations that name a device as the older integration wanted it go on working."""
+"""Automations that give the name of a device, as the older integration wanted it, keep working."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,7 +13,7 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from simulator import Simulator
 from tests.entries import entry_of
 
-from .older import move_in, older_entry
+from .older import migrate, older_entry
 
 ACTIONS = [
     *("export_disable", "export_enable", "export_toggle", "get_export_limit", "set_datetime"),
@@ -43,7 +43,7 @@ async def named(hass: HomeAssistant, sim: Simulator, name: str) -> MockConfigEnt
 
 @pytest.mark.parametrize("action", ACTIONS)
 async def test_each_action_accepts_device_name(hass: HomeAssistant, device: Simulator, action: str) -> None:
-    await move_in(hass, older_entry())
+    await migrate(hass, older_entry())
     data = {"limit": 5} if action.startswith("set_") and action != "set_datetime" else {}
     await act(hass, action, device="device_1", **data)
 
@@ -77,7 +77,7 @@ async def test_device_is_found_by_name_and_by_its_slug(
 
 
 async def test_empty_device_name_is_ignored(hass: HomeAssistant, device: Simulator) -> None:
-    await move_in(hass, older_entry())
+    await migrate(hass, older_entry())
     await act(hass, "export_disable", device="")
     assert device.device.limit == 0
 
@@ -130,7 +130,7 @@ async def test_device_name_and_entry_id_must_agree(
 
 
 async def test_script_of_older_integration_runs(hass: HomeAssistant, device: Simulator) -> None:
-    await move_in(hass, older_entry())
+    await migrate(hass, older_entry())
     seven = {
         "service": "goodwe_sec1000.set_export_limit",
         "data": {"limit": "{{ 14 / 2 }}", "device": "device_1"},
@@ -142,7 +142,7 @@ async def test_script_of_older_integration_runs(hass: HomeAssistant, device: Sim
 
 async def test_limit_from_card_may_be_template(hass: HomeAssistant, device: Simulator) -> None:
     """Home Assistant renders no templates in the actions of cards; the older integration did it itself."""
-    await move_in(hass, older_entry())
+    await migrate(hass, older_entry())
     hass.states.async_set("input_number.export_limit", "6.5")
     await act(hass, "set_export_limit", limit="{{ states('input_number.export_limit') | float }}")
     assert device.device.limit == 6_500
@@ -155,12 +155,12 @@ async def test_limit_from_card_may_be_template(hass: HomeAssistant, device: Simu
 async def test_template_that_renders_no_number_is_refused(
     hass: HomeAssistant, device: Simulator, limit: str
 ) -> None:
-    await move_in(hass, older_entry())
+    await migrate(hass, older_entry())
     with pytest.raises(ServiceValidationError, match="128"):
         await act(hass, "set_export_limit", limit=limit)
     assert device.device.limit == 10_000
 
 
 async def test_action_system_started_is_gone(hass: HomeAssistant, device: Simulator) -> None:
-    await move_in(hass, older_entry())
+    await migrate(hass, older_entry())
     assert sorted(hass.services.async_services_for_domain(DOMAIN)) == sorted(ACTIONS)

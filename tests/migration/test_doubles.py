@@ -1,4 +1,4 @@
-"""A device that moved in, or is still to, is not set up a second time."""
+"""A device whose entry is migrated, or is to be, is not set up a second time."""
 
 from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.core import HomeAssistant
@@ -6,11 +6,11 @@ from homeassistant.core import HomeAssistant
 from simulator import Simulator
 from tests.flow_steps import start_setup
 
-from .older import move_in, older_entry
+from .older import migrate, older_entry
 
 
 async def test_migrated_device_is_not_set_up_twice(hass: HomeAssistant, device: Simulator) -> None:
-    await move_in(hass, older_entry())
+    await migrate(hass, older_entry())
     walk = await start_setup(hass)
     await walk.submit(name="Again", host=" 127.0.0.1 ", port=device.port)
     assert walk.outcome == "already_configured"
@@ -37,7 +37,7 @@ async def test_entry_without_host_blocks_no_address(hass: HomeAssistant, sim: Si
 async def test_another_device_can_be_set_up_beside_migrated_one(
     hass: HomeAssistant, device: Simulator
 ) -> None:
-    await move_in(hass, older_entry())
+    await migrate(hass, older_entry())
     walk = await start_setup(hass)
     await walk.submit(name="Other", host="localhost", port=device.port)
     assert walk.step == "export_limits"

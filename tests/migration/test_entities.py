@@ -1,4 +1,4 @@
-"""No entity is lost: ids, names, units, what the user changed, and what automations compare with stay."""
+"""Migration keeps entities: ids, names, units, the user's changes, and the values automations rely on."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -17,7 +17,7 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from simulator import CAPTURED, Simulator
 from tests.states import get_state
 
-from .older import move_in, older_entry, older_unique_id, register
+from .older import migrate, older_entry, older_unique_id, register
 from .older_entities import ENTITIES, FEEDBACKS, POWERS
 
 type PassTime = Callable[[float], Awaitable[None]]
@@ -45,7 +45,7 @@ def devices_of(hass: HomeAssistant, entry: MockConfigEntry) -> list[dr.DeviceEnt
 
 
 def older(hass: HomeAssistant, prefix: str = "sec1000_device_1", **data: Any) -> MockConfigEntry:
-    """Return an entry as the older integration leaves it, its entities registered under this prefix."""
+    """Return an entry of the older integration, its entities registered under this prefix."""
     entry = older_entry(**data)
     entry.add_to_hass(hass)
     register(hass, entry, prefix)
@@ -61,7 +61,7 @@ async def test_every_entity_keeps_its_id_and_is_updated(
 ) -> None:
     entry = older(hass, prefix, include_device_name_in_entity=with_name)
     before = registered(hass, entry)
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     after = registered(hass, entry)
     assert before.keys() <= after.keys()
     for entity in ENTITIES:
@@ -77,7 +77,7 @@ async def test_every_entity_keeps_its_id_and_is_updated(
 
 async def test_measured_values_are_unchanged(hass: HomeAssistant, device: Simulator) -> None:
     entry = older(hass)
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     for entity in ENTITIES:
         if entity.state_class and entity not in FEEDBACKS:
             state = get_state(hass, entity.entity_id())
@@ -87,7 +87,7 @@ async def test_measured_values_are_unchanged(hass: HomeAssistant, device: Simula
 
 async def test_powers_stay_in_kilowatts_with_three_decimals(hass: HomeAssistant, device: Simulator) -> None:
     entry = older(hass)
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     for power in POWERS:
         assert get_state(hass, power.entity_id()).state == power.state
         options = registered(hass, entry)[power.entity_id()].options["sensor"]
@@ -108,7 +108,7 @@ async def test_unit_chosen_by_user_is_kept(
         "sensor",
         {"unit_of_measurement": unit, "display_precision": 1},
     )
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     after = get_state(hass, "sensor.sec1000_device_1_meters_power")
     assert float(after.state) == float(state)
     assert after.attributes["unit_of_measurement"] == unit
@@ -118,7 +118,7 @@ async def test_unit_chosen_by_user_is_kept(
 
 async def test_user_can_choose_watts_afterwards(hass: HomeAssistant, device: Simulator) -> None:
     entry = older(hass)
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     er.async_get(hass).async_update_entity_options(
         "sensor.sec1000_device_1_p1", "sensor", {"unit_of_measurement": "W"}
     )
@@ -129,7 +129,7 @@ async def test_user_can_choose_watts_afterwards(hass: HomeAssistant, device: Sim
 
 
 async def test_threshold_in_kilowatts_still_works(hass: HomeAssistant, device: Simulator) -> None:
-    await move_in(hass, older(hass))
+    await migrate(hass, older(hass))
     automation = {
         "triggers": [
             {
@@ -168,7 +168,7 @@ async def test_threshold_in_kilowatts_still_works(hass: HomeAssistant, device: S
 async def test_legacy_sensors_stay_beside_binary_sensors(hass: HomeAssistant, device: Simulator) -> None:
     entry = older(hass)
     device.device.limit = 0
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     assert get_state(hass, "sensor.sec1000_device_1_export_state").state == "off"
     assert get_state(hass, "binary_sensor.device_1_export_state").state == "off"
     assert get_state(hass, "sensor.sec1000_device_1_modul_started").state == "on"
@@ -181,7 +181,7 @@ async def test_legacy_sensors_are_not_added_anew(
     assert hass.states.get("sensor.sec1000_export_state") is None
     entry = older(hass, device_name="Barn", host="localhost")
     er.async_get(hass).async_remove("sensor.sec1000_device_1_modul_started")
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     assert get_state(hass, "sensor.sec1000_device_1_export_state")
     unique_ids = {
         entity.unique_id for entity in registered(hass, entry).values() if entity.domain == "sensor"
@@ -197,7 +197,7 @@ async def test_legacy_sensors_are_not_added_anew(
 async def test_legacy_sensors_are_unavailable_with_binary_ones(
     pass_time: PassTime, hass: HomeAssistant, device: Simulator
 ) -> None:
-    await move_in(hass, older(hass))
+    await migrate(hass, older(hass))
     await device.stop()
     for _ in range(4):
         await pass_time(61)
@@ -236,7 +236,7 @@ async def test_user_changes_on_entities_and_device_are_kept(hass: HomeAssistant,
     )
     registry.async_update_entity("sensor.sec1000_device_1_p2", disabled_by=er.RegistryEntryDisabler.USER)
     registry.async_update_entity("sensor.sec1000_device_1_v3", hidden_by=er.RegistryEntryHider.USER)
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     entities = registered(hass, entry)
     grid = entities["sensor.grid"]
     assert (grid.name, grid.icon, grid.area_id) == ("Grid", "mdi:home", "cellar")
@@ -254,7 +254,7 @@ async def test_user_changes_on_entities_and_device_are_kept(hass: HomeAssistant,
 
 async def test_device_loses_version_of_older_integration(hass: HomeAssistant, device: Simulator) -> None:
     entry = older(hass)
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     [after] = devices_of(hass, entry)
     assert after.identifiers == {(DOMAIN, entry.entry_id)}
     assert (after.name, after.manufacturer, after.model) == ("Device 1", "GoodWe", "SEC1000/S")
@@ -265,7 +265,7 @@ async def test_two_entries_migrate_side_by_side(hass: HomeAssistant, device: Sim
     first = older(hass)
     second = older(hass, "sec1000_barn", device_name="Barn", host="localhost")
     before = {**registered(hass, first), **registered(hass, second)}
-    await move_in(hass, first)
+    await migrate(hass, first)
     assert second.state is ConfigEntryState.LOADED
     after = {**registered(hass, first), **registered(hass, second)}
     assert before.keys() <= after.keys()
@@ -281,7 +281,7 @@ async def test_unknown_entity_keeps_its_unique_id(hass: HomeAssistant, device: S
         "sensor", DOMAIN, older_unique_id(entry, "something"), config_entry=entry
     )
     foreign = er.async_get(hass).async_get_or_create("light", DOMAIN, "v1", config_entry=entry)
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     after = registered(hass, entry)
     assert after[unknown.entity_id].unique_id == older_unique_id(entry, "something")
     assert after[foreign.entity_id].unique_id == "v1"
@@ -290,14 +290,14 @@ async def test_unknown_entity_keeps_its_unique_id(hass: HomeAssistant, device: S
 async def test_kill_before_registry_is_written_loses_nothing(hass: HomeAssistant, device: Simulator) -> None:
     """The entry is on disk as version 2 a second later, the registry as it was for three more minutes."""
     entry = older_entry()
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     assert await hass.config_entries.async_unload(entry.entry_id)
     registry = er.async_get(hass)
     for entity_id in registered(hass, entry):
         registry.async_remove(entity_id)
     register(hass, entry)
     before = registered(hass, entry)
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     assert before.keys() <= registered(hass, entry).keys()
     for power in POWERS:
         assert get_state(hass, power.entity_id()).state == power.state
@@ -306,7 +306,7 @@ async def test_kill_before_registry_is_written_loses_nothing(hass: HomeAssistant
 
 async def test_kill_before_entry_is_written_repeats_migration(hass: HomeAssistant, device: Simulator) -> None:
     entry = older(hass, max_export_limit=50.0)
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     options, entities = dict(entry.options), registered(hass, entry)
     assert await hass.config_entries.async_unload(entry.entry_id)
     hass.config_entries.async_update_entry(
@@ -316,7 +316,7 @@ async def test_kill_before_entry_is_written_repeats_migration(hass: HomeAssistan
         unique_id="goodwe_sec1000_device_1",
         version=1,
     )
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     assert (entry.version, entry.unique_id, dict(entry.options)) == (2, None, options)
     assert registered(hass, entry).keys() == entities.keys()
 
@@ -325,7 +325,7 @@ async def test_kill_before_entry_is_written_repeats_migration(hass: HomeAssistan
 async def test_duplicate_entity_with_history_is_kept(
     hass: HomeAssistant, device: Simulator, freezer: FrozenDateTimeFactory, older_first: bool
 ) -> None:
-    """Files of the older integration were put back for a while, and it registered everything anew."""
+    """The older integration was installed again for a while, and registered its entities anew."""
     entry = older_entry()
     entry.add_to_hass(hass)
     registry = er.async_get(hass)
@@ -338,7 +338,7 @@ async def test_duplicate_entity_with_history_is_kept(
 
     create(older_unique_id(entry, "p1"), "by_the_older", 2025 if older_first else 2026)
     create(f"{entry.entry_id}_power_l1", "by_this", 2026 if older_first else 2025)
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     after = registered(hass, entry)
     kept, gone = ("by_the_older", "by_this") if older_first else ("by_this", "by_the_older")
     assert after[f"sensor.{kept}"].unique_id == f"{entry.entry_id}_power_l1"

@@ -1,4 +1,4 @@
-"""Whatever an older installation holds: its settings end up allowed, and nothing is changed silently."""
+"""For any settings of an older entry, the migrated ones are valid and every change is reported."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -57,10 +57,10 @@ def test_migrated_settings_are_always_valid(
 @given(OLDER, st.booleans())
 def test_settings_without_correction_are_unchanged(older: Mapping[str, Any], shared_store: bool) -> None:
     settings = settings_from(older, {}, shared_store=shared_store)
-    told = {correction.setting for correction in settings.corrections}
+    reported = {correction.setting for correction in settings.corrections}
     values = {"device_name": settings.data["name"], "host": settings.data["host"], **settings.options}
     for key in DEFAULTS:
-        if ("name" if key == "device_name" else key) not in told:
+        if ("name" if key == "device_name" else key) not in reported:
             mode = key == "export_limit_control_mode"
             assert (_MODES[older[key]] if mode else older[key]) == values[key]
 

@@ -1,4 +1,4 @@
-"""What was corrected is told in Repairs until its owner has read it, killed in between or not."""
+"""The report of a migration is in Repairs until the user confirms it."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ from custom_components.goodwe_sec1000.issues import Issue
 from custom_components.goodwe_sec1000.migration.follow_up import MigrationFollowUp
 from simulator import Simulator
 
-from .older import move_in, older_entry
+from .older import migrate, older_entry
 
 
 def issue_of(hass: HomeAssistant, entry: MockConfigEntry) -> ir.IssueEntry | None:
-    """Return what Repairs shows about an entry that moved in."""
+    """Return the issue with the report on a migrated entry."""
     return ir.async_get(hass).async_get_issue(DOMAIN, Issue.MOVED_IN.issue_id(entry.entry_id))
 
 
@@ -30,7 +30,7 @@ async def test_confirmed_report_is_gone_for_good(
 ) -> None:
     assert await async_setup_component(hass, "repairs", {})
     entry = older_entry(min_export_limit=-5.0, scan_interval=1)
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     client = await hass_client()
     body = {"handler": DOMAIN, "issue_id": Issue.MOVED_IN.issue_id(entry.entry_id)}
     window = await (await client.post("/api/repairs/issues/fix", json=body)).json()
@@ -88,7 +88,7 @@ async def test_failed_migration_leaves_entry_unchanged(
 async def test_report_is_logged(
     hass: HomeAssistant, device: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await move_in(hass, older_entry(max_export_limit=50.0))
+    await migrate(hass, older_entry(max_export_limit=50.0))
     assert "Maximum export limit: `50.0` → 30.00 kW" in caplog.text
 
 

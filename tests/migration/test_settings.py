@@ -1,4 +1,4 @@
-"""Every setting moves in; what cannot be taken over as it is, is corrected and named, never silently."""
+"""Every setting is migrated; an invalid one is corrected and reported."""
 
 import math
 from pathlib import Path
@@ -16,7 +16,7 @@ from custom_components.goodwe_sec1000.migration.report import async_format_repor
 from custom_components.goodwe_sec1000.migration.settings import settings_from
 from simulator import Simulator
 
-from .older import STATE_FILE, move_in, older_entry, stored
+from .older import STATE_FILE, migrate, older_entry, stored
 
 READS = {0x0B, 0x43}
 LANGUAGES = sorted(
@@ -24,8 +24,8 @@ LANGUAGES = sorted(
 )
 
 
-def told(hass: HomeAssistant, entry_id: str) -> list[str]:
-    """Return what Repairs tells about an entry that moved in, sentence by sentence."""
+def report(hass: HomeAssistant, entry_id: str) -> list[str]:
+    """Return the sentences of the report on a migrated entry."""
     issue = ir.async_get(hass).async_get_issue(DOMAIN, f"moved_in_{entry_id}")
     if issue is None:
         return []
@@ -39,7 +39,7 @@ def told(hass: HomeAssistant, entry_id: str) -> list[str]:
 
 async def test_valid_entry_migrates_without_report(hass: HomeAssistant, device: Simulator) -> None:
     entry = older_entry()
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     assert (entry.version, entry.minor_version, entry.unique_id) == (2, 1, None)
     assert entry.title == "GoodWe SEC1000 - Device 1 - host:127.0.0.1"
     assert entry.data == {"name": "Device 1", "host": "127.0.0.1", "port": device.port}
@@ -53,7 +53,7 @@ async def test_valid_entry_migrates_without_report(hass: HomeAssistant, device: 
         "put_back": False,
         "allow_deactivating": False,
     }
-    assert told(hass, entry.entry_id) == []
+    assert report(hass, entry.entry_id) == []
 
 
 async def test_entry_of_later_version_is_refused(hass: HomeAssistant, device: Simulator) -> None:
@@ -65,7 +65,7 @@ async def test_entry_of_later_version_is_refused(hass: HomeAssistant, device: Si
 
 
 async def test_migration_writes_nothing_to_device(hass: HomeAssistant, device: Simulator) -> None:
-    await move_in(hass, older_entry(max_export_limit=5.0))
+    await migrate(hass, older_entry(max_export_limit=5.0))
     assert {request.frame.command for request in device.requests if request.frame} == READS
 
 
@@ -92,7 +92,7 @@ async def test_older_options_override_data(hass: HomeAssistant, device: Simulato
         },
         host="192.0.2.1",
     )
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     assert entry.data["host"] == "127.0.0.1"
     assert dict(entry.options) == {
         "scan_interval": 60,
@@ -104,23 +104,23 @@ async def test_older_options_override_data(hass: HomeAssistant, device: Simulato
         "put_back": False,
         "allow_deactivating": False,
     }
-    assert told(hass, entry.entry_id) == []
+    assert report(hass, entry.entry_id) == []
 
 
 @pytest.mark.parametrize(("number", "key"), [(1, "dred"), (2, "rcr"), (3, "value")])
 async def test_control_mode_is_kept(hass: HomeAssistant, device: Simulator, number: int, key: str) -> None:
     entry = older_entry(export_limit_control_mode=number)
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     assert entry.options["export_limit_control_mode"] == key
-    assert told(hass, entry.entry_id) == []
+    assert report(hass, entry.entry_id) == []
 
 
 async def test_deactivated_is_kept_and_reported(hass: HomeAssistant, device: Simulator) -> None:
     entry = older_entry(export_limit_control_mode=0)
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     assert entry.options["export_limit_control_mode"] == "deactivated"
     assert entry.options["allow_deactivating"] is False
-    [sentence] = told(hass, entry.entry_id)
+    [sentence] = report(hass, entry.entry_id)
     assert "nothing limits the export" in sentence
 
 
@@ -225,9 +225,9 @@ async def test_invalid_setting_is_corrected_and_reported(
     sentences: list[str],
 ) -> None:
     entry = older_entry(**older)
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     assert {key: entry.options[key] for key in options} == options
-    assert told(hass, entry.entry_id) == sentences
+    assert report(hass, entry.entry_id) == sentences
 
 
 @pytest.mark.parametrize(
@@ -245,9 +245,9 @@ async def test_invalid_name_is_corrected_and_reported(
     hass: HomeAssistant, device: Simulator, older: Any, name: str, sentences: list[str]
 ) -> None:
     entry = older_entry(device_name=older)
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     assert entry.data["name"] == name
-    assert told(hass, entry.entry_id) == sentences
+    assert report(hass, entry.entry_id) == sentences
 
 
 @pytest.mark.parametrize("host", [None, "", 7])
@@ -256,13 +256,13 @@ async def test_missing_host_becomes_default(hass: HomeAssistant, host: Any) -> N
     entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entry.entry_id)
     assert entry.data["host"] == "192.168.1.200"
-    [sentence] = told(hass, entry.entry_id)
+    [sentence] = report(hass, entry.entry_id)
     assert sentence.startswith("Host: ")
 
 
 async def test_host_that_form_refuses_is_kept(hass: HomeAssistant, device: Simulator) -> None:
     entry = older_entry(host="127.0.0.1 ")
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     assert entry.data["host"] == "127.0.0.1"
     odd = older_entry(device_name="Device 2", host="sec_1000..invalid")
     odd.add_to_hass(hass)
@@ -275,13 +275,13 @@ async def test_missing_settings_become_older_defaults(hass: HomeAssistant, devic
     entry = older_entry()
     entry.add_to_hass(hass)
     hass.config_entries.async_update_entry(entry, data={"host": "127.0.0.1"})
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     assert entry.data["name"] == "Device 1"
     assert entry.options["scan_interval"] == 10
     assert entry.options["max_export_limit"] == 10.0
     assert entry.options["total_capacity"] == 20.0
     assert entry.options["export_limit_control_mode"] == "value"
-    assert len(told(hass, entry.entry_id)) == 7
+    assert len(report(hass, entry.entry_id)) == 7
 
 
 @pytest.mark.parametrize(
@@ -309,9 +309,9 @@ async def test_stored_limits_override_those_of_entry(
 ) -> None:
     hass_storage[STATE_FILE] = stored(**limits)
     entry = older_entry(min_export_limit=0.5)
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     assert (entry.options["min_export_limit"], entry.options["max_export_limit"]) == expected
-    assert told(hass, entry.entry_id) == sentences
+    assert report(hass, entry.entry_id) == sentences
 
 
 @pytest.mark.parametrize(
@@ -329,9 +329,9 @@ async def test_damaged_stored_limits_do_not_block_migration(
 ) -> None:
     hass_storage[STATE_FILE] = content
     entry = older_entry()
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     assert (entry.options["min_export_limit"], entry.options["max_export_limit"]) == (0.0, 10.0)
-    assert len(told(hass, entry.entry_id)) == (0 if content["data"] is None else 1)
+    assert len(report(hass, entry.entry_id)) == (0 if content["data"] is None else 1)
     assert hass_storage[STATE_FILE] == content
 
 
@@ -342,15 +342,15 @@ async def test_two_entries_take_lower_of_stored_and_own_limit(
     house = older_entry()
     barn = older_entry(device_name="Barn", host="192.0.2.7", min_export_limit=1, max_export_limit=5.0)
     barn.add_to_hass(hass)
-    await move_in(hass, house)
+    await migrate(hass, house)
     assert (house.options["min_export_limit"], house.options["max_export_limit"]) == (0.0, 8.0)
     assert (barn.options["min_export_limit"], barn.options["max_export_limit"]) == (0.5, 5.0)
-    assert told(hass, house.entry_id)[:2] == [
+    assert report(hass, house.entry_id)[:2] == [
         "Maximum export limit: `10.0` → 8.00 kW",
         "Minimum export limit: `0.5` → 0.00 kW",
     ]
-    assert "once for all devices" in told(hass, house.entry_id)[2]
-    assert told(hass, barn.entry_id)[:2] == [
+    assert "once for all devices" in report(hass, house.entry_id)[2]
+    assert report(hass, barn.entry_id)[:2] == [
         "Maximum export limit: `8.0` → 5.00 kW",
         "Minimum export limit: `1.0` → 0.50 kW",
     ]
@@ -362,8 +362,8 @@ async def test_two_entries_equal_to_stored_limits_have_no_report(
     hass_storage[STATE_FILE] = stored(min_export_limit=0, max_export_limit=10, export_state=True)
     entry, other = older_entry(), older_entry(device_name="Device 2", host="192.0.2.7")
     other.add_to_hass(hass)
-    await move_in(hass, entry)
-    assert told(hass, entry.entry_id) == []
+    await migrate(hass, entry)
+    assert report(hass, entry.entry_id) == []
 
 
 async def test_stored_limits_are_kept_for_disabled_entry(
@@ -374,7 +374,7 @@ async def test_stored_limits_are_kept_for_disabled_entry(
     later = older_entry(device_name="Later", host="127.0.0.1")
     later.add_to_hass(hass)
     await hass.config_entries.async_set_disabled_by(later.entry_id, ConfigEntryDisabler.USER)
-    await move_in(hass, entry)
+    await migrate(hass, entry)
     assert STATE_FILE in hass_storage
     assert later.version == 1
     await hass.config_entries.async_set_disabled_by(later.entry_id, None)
@@ -388,11 +388,11 @@ async def test_stored_limits_are_removed_with_last_entry(
 ) -> None:
     hass_storage[STATE_FILE] = stored(max_export_limit=8.0)
     first, last = older_entry(), older_entry(device_name="Device 2")
-    await move_in(hass, first)
-    await move_in(hass, last)
+    await migrate(hass, first)
+    await migrate(hass, last)
     await hass.config_entries.async_remove(first.entry_id)
     assert STATE_FILE in hass_storage
-    assert told(hass, first.entry_id) == []
+    assert report(hass, first.entry_id) == []
     await hass.config_entries.async_remove(last.entry_id)
     await hass.async_block_till_done()
     assert [key for key in hass_storage if key.startswith(DOMAIN)] == []
@@ -402,9 +402,9 @@ async def test_stored_limits_are_removed_with_last_entry(
 async def test_two_entries_for_one_device_are_reported(hass: HomeAssistant, device: Simulator) -> None:
     one, other = older_entry(), older_entry(device_name="Twin", host="127.0.0.1")
     other.add_to_hass(hass)
-    await move_in(hass, one)
+    await migrate(hass, one)
     assert other.version == 2
-    [of_one], [of_other] = told(hass, one.entry_id), told(hass, other.entry_id)
+    [of_one], [of_other] = report(hass, one.entry_id), report(hass, other.entry_id)
     assert of_one.startswith("Twin has the same host and port.")
     assert of_other.startswith("Device 1 has the same host and port.")
 
@@ -412,8 +412,8 @@ async def test_two_entries_for_one_device_are_reported(hass: HomeAssistant, devi
 async def test_report_is_translated(hass: HomeAssistant, device: Simulator) -> None:
     hass.config.language = "de"
     entry = older_entry(scan_three_phases="off")
-    await move_in(hass, entry)
-    [sentence] = told(hass, entry.entry_id)
+    await migrate(hass, entry)
+    [sentence] = report(hass, entry.entry_id)
     assert sentence.endswith("`off` → Aus")
 
 

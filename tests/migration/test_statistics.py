@@ -1,4 +1,4 @@
-"""History and long-term statistics go on where they were, and Repairs has nothing to ask about them."""
+"""Migration continues history and long-term statistics, and Repairs has no question about them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ from custom_components.goodwe_sec1000.migration.follow_up import MigrationFollow
 from simulator import Simulator
 from tests.states import get_state
 
-from .older import move_in, older_entry, register
+from .older import migrate, older_entry, register
 from .older_entities import ENTITIES, FEEDBACKS, OTHER_MEASURED, POWERS
 
 BEFORE: Final = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
@@ -38,25 +38,25 @@ FEEDBACK_IDS: Final = {feedback.entity_id() for feedback in FEEDBACKS}
 
 
 async def in_recorder[T](hass: HomeAssistant, function: Callable[..., T], *arguments: Any) -> T:
-    """Ask the database as Home Assistant does, once all is written."""
+    """Query the database as Home Assistant does, once all is written."""
     await async_wait_recording_done(hass)
     return await get_instance(hass).async_add_executor_job(function, *arguments)
 
 
 async def compiled(hass: HomeAssistant, start: datetime) -> None:
-    """Let the recorder sum up the five minutes from then on."""
+    """Let the recorder compile the five minutes from then on."""
     await async_wait_recording_done(hass)
     do_adhoc_statistics(hass, start=start)
     await async_wait_recording_done(hass)
 
 
 async def validated(hass: HomeAssistant) -> dict[str, list[Any]]:
-    """Return what the page on statistics finds wrong."""
+    """Return the problems on the page on statistics."""
     return await in_recorder(hass, validate_statistics, hass)
 
 
 async def asked_by_repairs(hass: HomeAssistant) -> list[str]:
-    """Return what Repairs asks about statistics."""
+    """Return the issues about statistics."""
     await in_recorder(hass, update_statistics_issues, hass)
     await hass.async_block_till_done()
     return [issue.issue_id for issue in ir.async_get(hass).issues.values() if issue.domain == "sensor"]
@@ -66,7 +66,7 @@ async def asked_by_repairs(hass: HomeAssistant) -> list[str]:
 async def older(
     recorder_mock: Recorder, hass: HomeAssistant, freezer: FrozenDateTimeFactory, device: Simulator
 ) -> MockConfigEntry:
-    """Return an entry whose entities the older integration has measured, and has just been stopped."""
+    """Return an entry with statistics of the older integration, which was just stopped."""
     freezer.move_to(BEFORE + timedelta(seconds=1))
     assert await async_setup_component(hass, "sensor", {})
     entry = older_entry()
@@ -88,7 +88,7 @@ async def older(
 async def test_statistics_of_measurements_continue_in_their_unit(
     older: MockConfigEntry, hass: HomeAssistant
 ) -> None:
-    await move_in(hass, older)
+    await migrate(hass, older)
     await compiled(hass, AFTER)
     measured = {entity.entity_id(): entity for entity in (*POWERS, *OTHER_MEASURED)}
     rows = await in_recorder(
@@ -104,7 +104,7 @@ async def test_statistics_of_measurements_continue_in_their_unit(
 
 
 async def test_repairs_has_no_question_about_statistics(older: MockConfigEntry, hass: HomeAssistant) -> None:
-    await move_in(hass, older)
+    await migrate(hass, older)
     await compiled(hass, AFTER)
     known = await in_recorder(hass, get_metadata, hass)
     assert not FEEDBACK_IDS & known.keys()
@@ -116,14 +116,14 @@ async def test_repairs_asks_where_feedback_statistics_are_kept(
     older: MockConfigEntry, hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(MigrationFollowUp, "async_schedule_cleanup", lambda _follow_up: None)
-    await move_in(hass, older)
+    await migrate(hass, older)
     await compiled(hass, AFTER)
     assert (await validated(hass)).keys() == FEEDBACK_IDS
     assert len(await asked_by_repairs(hass)) == len(FEEDBACKS)
 
 
-async def test_history_of_feedback_is_kept(older: MockConfigEntry, hass: HomeAssistant) -> None:
-    await move_in(hass, older)
+async def test_history_of_feedback_stays(older: MockConfigEntry, hass: HomeAssistant) -> None:
+    await migrate(hass, older)
     entity_ids = ["sensor.sec1000_device_1_set_export_limit_feedback", "sensor.sec1000_device_1_p1"]
     states = await in_recorder(
         hass, history.get_significant_states, hass, BEFORE, None, entity_ids, None, True, False
@@ -143,7 +143,7 @@ async def test_statistics_continue_where_user_chose_watts(
     er.async_get(hass).async_update_entity_options(
         "sensor.sec1000_device_1_p1", "sensor", {"unit_of_measurement": "W"}
     )
-    await move_in(hass, older)
+    await migrate(hass, older)
     assert float(get_state(hass, "sensor.sec1000_device_1_p1").state) == 295
     await compiled(hass, AFTER)
     rows = await in_recorder(
@@ -169,7 +169,7 @@ async def test_statistics_of_renamed_feedback_are_cleared(
     )
     await async_wait_recording_done(hass)
     assert "sensor.clock_outcome" in await in_recorder(hass, get_metadata, hass)
-    await move_in(hass, older)
+    await migrate(hass, older)
     known = await in_recorder(hass, get_metadata, hass)
     assert not (FEEDBACK_IDS | {"sensor.clock_outcome"}) & known.keys()
 
@@ -177,7 +177,7 @@ async def test_statistics_of_renamed_feedback_are_cleared(
 async def test_statistics_are_cleared_after_outage_at_first_start(
     older: MockConfigEntry, hass: HomeAssistant, device: Simulator
 ) -> None:
-    """Entities that wait for their device still bear the state class of before, and would be compiled."""
+    """Entities that wait for their device still have their former state class, and would be compiled."""
     await device.stop()
     await hass.config_entries.async_setup(older.entry_id)
     assert (await in_recorder(hass, get_metadata, hass)).keys() >= FEEDBACK_IDS
@@ -193,23 +193,23 @@ async def test_kill_before_cleanup_repeats_it_at_next_start(
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(MigrationFollowUp, "async_schedule_cleanup", lambda _follow_up: None)
-        await move_in(hass, older)
+        await migrate(hass, older)
     assert (await in_recorder(hass, get_metadata, hass)).keys() >= FEEDBACK_IDS
     assert await hass.config_entries.async_reload(older.entry_id)
     await hass.async_block_till_done()
     assert not FEEDBACK_IDS & (await in_recorder(hass, get_metadata, hass)).keys()
 
 
-@pytest.mark.parametrize(("minimum", "is_kept"), [(-5.0, True), (0.0, False)])
+@pytest.mark.parametrize(("minimum", "stays"), [(-5.0, True), (0.0, False)])
 async def test_file_is_removed_unless_report_needs_confirmation(
     older: MockConfigEntry,
     hass: HomeAssistant,
     hass_storage: dict[str, Any],
     minimum: float,
-    is_kept: bool,
+    stays: bool,
 ) -> None:
     hass.config_entries.async_update_entry(older, data={**older.data, "min_export_limit": minimum})
-    await move_in(hass, older)
+    await migrate(hass, older)
     await async_wait_recording_done(hass)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert (f"{DOMAIN}.{older.entry_id}.moved_in" in hass_storage) is is_kept
+    assert (f"{DOMAIN}.{older.entry_id}.moved_in" in hass_storage) is stays

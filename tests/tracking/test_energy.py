@@ -1,4 +1,4 @@
-"""Energy that the Energy dashboard can use without a helper: right, split by direction, never lost."""
+"""Energy for the Energy dashboard without a helper: accurate, split by direction, never lost."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -110,7 +110,7 @@ async def test_energy_sensors_suit_energy_dashboard(hass: HomeAssistant, loaded:
 
 
 def test_energy_of_a_day_is_accurate_to_half_a_percent() -> None:
-    """Polled every 30 s, with clouds, a heater, and inverters whose power the device tells 30 s late."""
+    """Polled every 30 s, with clouds, a heater, and inverters whose power the device reports 30 s late."""
     house = House(start=0, seed=4)
     constraint = ExportConstraint(Restriction(12_000, sum_of_phases=True), ControlMode.VALUE)
     meter = EnergyMeter()
@@ -162,7 +162,7 @@ async def test_energy_is_saved_within_five_minutes(
 async def test_energy_is_greater_of_file_and_restored_state(
     hass: HomeAssistant, hass_storage: dict[str, Any], entry: MockConfigEntry, on_disk: float, expected: float
 ) -> None:
-    """The file of 0.1.0 is up to a day old where Home Assistant was killed."""
+    """The file of 0.1.0 may be a day old where Home Assistant was killed."""
     entity_id = "sensor.sec1000_energy_exported"
     hass_storage[f"{DOMAIN}.{entry.entry_id}.energy"] = {
         "version": 1,

@@ -1,4 +1,4 @@
-"""The meter is the proof that counts, and a device that has had enough is left alone."""
+"""The cross-check of the limit by the meter."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
