@@ -1,4 +1,4 @@
-"""What tells devices apart: host and port."""
+"""The address of a device, host and port, by which devices are distinguished."""
 
 from collections.abc import Mapping
 from typing import Any

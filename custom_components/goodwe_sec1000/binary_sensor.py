@@ -1,4 +1,4 @@
-"""Binary sensors: whether export is on, whether its limit holds, and whether the integration is ready."""
+"""Binary sensors: export on or off, problems with its limit, and whether the integration is ready."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -245,7 +245,7 @@ class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
         except Sec1000Error as error:
             LOGGER.debug("No SEC1000/S was found at %s: %s", values[CONF_HOST], error)
             return None, next(errors for kind, errors in _ERRORS if isinstance(error, kind))
-        except Exception:  # noqa: BLE001 - whatever it is, the form has to be shown again
+        except Exception:  # noqa: BLE001 - on any error the form has to be shown again
             LOGGER.exception("Reading the device failed")
             return None, {"base": "unknown"}
 

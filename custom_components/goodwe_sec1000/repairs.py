@@ -92,7 +92,7 @@ class RepairFlowBase(RepairsFlow, ABC):
         except (Sec1000Error, HomeAssistantError) as error:
             LOGGER.debug("%s: %s", self.issue_id, error)
             return self._show(step, error="failed", reason=reason(self.hass, error))
-        except Exception:  # noqa: BLE001 - whatever it is, the step has to be shown again
+        except Exception:  # noqa: BLE001 - on any error the step has to be shown again
             LOGGER.exception("%s: fix failed", self.issue_id)
             return self._show(step, error="unknown")
 

@@ -30,7 +30,7 @@ STORED: Final = st.fixed_dictionaries(
 patiently: Final = hypothesis_settings(
     deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
-# Home Assistant's tests freeze the garbage collector, and Hypothesis then does not see who holds its
+# Home Assistant's tests freeze the garbage collector, and Hypothesis then does not see what refers to its
 # random numbers.
 pytestmark = pytest.mark.filterwarnings("ignore:It looks like `register_random`")
 _MODES: Final = {0: "deactivated", 1: "dred", 2: "rcr", 3: "value"}

@@ -33,16 +33,16 @@ async def test_confirmed_report_is_gone_for_good(
     await migrate(hass, entry)
     client = await hass_client()
     body = {"handler": DOMAIN, "issue_id": Issue.MOVED_IN.issue_id(entry.entry_id)}
-    window = await (await client.post("/api/repairs/issues/fix", json=body)).json()
-    assert window["step_id"] == "confirm"
+    step = await (await client.post("/api/repairs/issues/fix", json=body)).json()
+    assert step["step_id"] == "confirm"
     texts = await async_get_translations(hass, "en", "issues", {DOMAIN})
     read = texts[f"component.{DOMAIN}.issues.moved_in.fix_flow.step.confirm.description"].format(
-        **window["description_placeholders"]
+        **step["description_placeholders"]
     )
     assert "Device 1" in read
     assert "127.0.0.1" not in read
     assert "- Refresh interval: `1` → 5 s\n- Minimum export limit: `-5.0` → 0.00 kW" in read
-    url = f"/api/repairs/issues/fix/{window['flow_id']}"
+    url = f"/api/repairs/issues/fix/{step['flow_id']}"
     assert (await (await client.post(url, json={})).json())["type"] == "create_entry"
     assert issue_of(hass, entry) is None
     assert await hass.config_entries.async_reload(entry.entry_id)

@@ -85,7 +85,7 @@ class FeedbackRecord:
 
     @classmethod
     def begun(cls) -> FeedbackRecord:
-        """Return the record of an action that is running; its message tells it from one that never ran."""
+        """Return the record of a running action; its message differs from that of one that never ran."""
         return cls(message="Under way.")
 
     @classmethod
