@@ -547,10 +547,10 @@ class TestOutage:
         with pytest.raises(HomeAssistantError):
             await act(hass, "export_disable")
         await asyncio.sleep(60)
-        told = issue(hass, "limit_is_off", loaded)
-        assert told
-        assert told.translation_placeholders
-        assert told.translation_placeholders["limit"] == "0.00"
+        reported = issue(hass, "limit_is_off", loaded)
+        assert reported
+        assert reported.translation_placeholders
+        assert reported.translation_placeholders["limit"] == "0.00"
         sim.clear_faults()
 
     async def test_limit_sent_during_outage_is_no_difference(
