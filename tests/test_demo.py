@@ -1,4 +1,4 @@
-"""The demo: its command line, its processes, its dashboard, and once the whole of it."""
+"""The demo: its command line, processes, dashboard and past, and once as a whole."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -28,27 +28,27 @@ from demo.ports import LOOPBACK, port_problem
 
 from .ports import reserved_port, withheld_port
 
-HAS_ENDED = 30
+EXIT_TIMEOUT = 30
 
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """Return a port on which somebody else listens."""
+    """Return a port that is in use."""
     with socket.create_server((LOOPBACK, 0)) as server:
         yield server.getsockname()[1]
 
 
 @pytest.fixture
 def free(taken: int) -> Iterator[int]:
-    """Return a port on which nobody listens."""
+    """Return a free port."""
     with reserved_port() as port:
         assert port != taken
         yield port
 
 
 @pytest.fixture
-def moving_device() -> Iterator[None]:
-    """Let the simulator have another port at every start; that of a device may be another demo's."""
+def changing_device_port() -> Iterator[None]:
+    """Keep the default port of a device in use, so that the simulator has another one at every start."""
     with withheld_port(DEFAULT_DEVICE_PORT):
         yield
 
@@ -74,18 +74,18 @@ class TestCommandLine:
             (["--host", "192.168.1.200", "--speed", "2"], "has a day of its own"),
         ],
     )
-    def test_nonsense_is_refused_with_a_sentence(
+    def test_invalid_option_is_refused_with_a_sentence(
         self, arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as exited:
             parse(arguments)
-        assert ended.value.code == 2
+        assert exited.value.code == 2
         assert sentence in capsys.readouterr().err
 
     def test_help_names_every_option(self, capsys: pytest.CaptureFixture[str]) -> None:
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as exited:
             parse(["--help"])
-        assert ended.value.code == 0
+        assert exited.value.code == 0
         text = capsys.readouterr().out
         for option in (
             "--host",
@@ -99,7 +99,7 @@ class TestCommandLine:
         ):
             assert option in text
 
-    def test_a_real_device_has_its_own_folder(self, tmp_path: Path) -> None:
+    def test_each_device_has_its_own_folder(self, tmp_path: Path) -> None:
         folders = {
             Folder(tmp_path, None).path.name,
             Folder(tmp_path, "192.168.1.200-1234").path.name,
@@ -108,8 +108,8 @@ class TestCommandLine:
         assert folders == {"simulator", "device-192.168.1.200-1234", "device-192.168.1.201-1234"}
 
 
-class TestBeforeTheStart:
-    def test_a_taken_port_is_told_and_nothing_is_started(
+class TestPreparation:
+    def test_taken_port_prevents_the_start(
         self,
         taken: int,
         tmp_path: Path,
@@ -123,7 +123,7 @@ class TestBeforeTheStart:
         assert "--port" in message
         assert not (tmp_path / "simulator" / "config").exists()
 
-    def test_two_demos_do_not_share_a_folder(self, tmp_path: Path) -> None:
+    def test_second_demo_in_the_same_folder_is_refused(self, tmp_path: Path) -> None:
         with (
             Folder(tmp_path, None).locked(),
             pytest.raises(RefusedError, match="already running"),
@@ -131,15 +131,15 @@ class TestBeforeTheStart:
         ):
             pass
 
-    def test_a_device_and_the_simulator_may_be_shown_at_once(self, tmp_path: Path) -> None:
+    def test_demos_of_device_and_simulator_run_at_once(self, tmp_path: Path) -> None:
         with Folder(tmp_path, None).locked(), Folder(tmp_path, "192.168.1.200-1234").locked():
             pass
 
-    def test_a_port_is_free_until_somebody_listens(self, taken: int, free: int) -> None:
+    def test_port_has_a_problem_only_while_in_use(self, taken: int, free: int) -> None:
         assert port_problem(free) is None
         assert port_problem(taken)
 
-    def test_what_is_there_is_kept_unless_a_fresh_start_is_asked_for(self, tmp_path: Path) -> None:
+    def test_existing_files_are_kept_unless_fresh(self, tmp_path: Path) -> None:
         folder = Folder(tmp_path, None)
         folder.prepare(8123, fresh=False)
         automations = folder.config / "automations.yaml"
@@ -167,23 +167,23 @@ class TestChild:
             restarts_on=restarts_on,
         )
 
-    async def test_one_that_dies_is_named_with_the_end_of_its_log(self, tmp_path: Path) -> None:
+    async def test_unexpected_exit_reports_status_and_end_of_log(self, tmp_path: Path) -> None:
         program = "print('out of fuel'); raise SystemExit(3)"
         async with self.child(tmp_path, program) as child:
             with pytest.raises(
                 ChildExitedError, match=r"The child exited unexpectedly \(exit status 3\)"
-            ) as told:
+            ) as raised:
                 await child.watch()
-        assert "out of fuel" in str(told.value)
+        assert "out of fuel" in str(raised.value)
 
-    async def test_one_that_is_killed_is_told_by_the_signal(self, tmp_path: Path) -> None:
+    async def test_killed_child_is_reported_with_the_signal(self, tmp_path: Path) -> None:
         async with self.child(tmp_path, "import time; print('up'); time.sleep(60)") as child:
             await child.wait_for_line("up")
             child.kill()
             with pytest.raises(ChildExitedError, match="signal SIGKILL"):
                 await child.watch()
 
-    async def test_one_that_asks_for_a_restart_gets_it(self, tmp_path: Path) -> None:
+    async def test_child_with_restart_status_is_restarted(self, tmp_path: Path) -> None:
         program = (
             "import pathlib, sys; mark = pathlib.Path('started'); first = not mark.exists(); mark.touch();"
             "sys.exit(100 if first else 4)"
@@ -192,7 +192,7 @@ class TestChild:
             with pytest.raises(ChildExitedError, match="exit status 4"):
                 await child.watch()
 
-    async def test_its_end_is_the_end_of_what_it_started(self, tmp_path: Path) -> None:
+    async def test_grandchild_ends_with_the_child(self, tmp_path: Path) -> None:
         program = (
             "import subprocess, sys, time;"
             "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
@@ -204,15 +204,15 @@ class TestChild:
 
 
 class TestDashboard:
-    TO_COPY = load_yaml_dict(CHECKOUT / "docs" / "dashboards" / "goodwe_sec1000.yaml")
+    DOCUMENTED = load_yaml_dict(CHECKOUT / "docs" / "dashboards" / "goodwe_sec1000.yaml")
 
-    def test_a_new_demo_looks_back_so_far_that_its_first_minute_fills_some_of_the_graphs(self) -> None:
+    def test_new_demo_has_short_graphs_and_no_statistics(self) -> None:
         parts = list(_parts(dashboard(simulated=True, has_past=False)))
         assert {part["hours_to_show"] for part in parts if "hours_to_show" in part} == {0.25}
         assert not [part for part in parts if part.get("type") == "statistics-graph"]
         assert not [part for part in parts if "24 hours" in str(part.get("heading"))]
 
-    def test_a_demo_with_a_past_has_the_dashboard_to_copy_and_the_house(self) -> None:
+    def test_demo_with_past_shows_documented_dashboard_and_house(self) -> None:
         shown = dashboard(simulated=True, has_past=True)
         [commands] = [
             section["cards"]
@@ -224,12 +224,12 @@ class TestDashboard:
         )
         assert len(commands[house:]) > 3
         del commands[house:]
-        assert shown == self.TO_COPY
+        assert shown == self.DOCUMENTED
 
-    def test_a_real_device_has_the_dashboard_to_copy_and_no_house(self, tmp_path: Path) -> None:
+    def test_real_device_shows_documented_dashboard_without_house(self, tmp_path: Path) -> None:
         folder = Folder(tmp_path, "192.168.1.200-1234")
         folder.prepare(8123, fresh=False)
-        assert json.loads((folder.config / "dashboard.yaml").read_text()) == self.TO_COPY
+        assert json.loads((folder.config / "dashboard.yaml").read_text()) == self.DOCUMENTED
         packages = {file.name for file in (folder.config / "packages").iterdir()}
         assert packages - {"http.yaml"} == {"goodwe_sec1000.yaml"}
 
@@ -239,13 +239,13 @@ class TestPast:
 
     @pytest.fixture(scope="class")
     def statistics(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the rows of a day by the sensor."""
+        """Return the rows of one day by sensor."""
         return {
             statistics.metadata["statistic_id"]: statistics.rows
             for statistics in past_statistics(1, self.NOW)
         }
 
-    def test_each_full_hour_of_the_day_has_a_row_and_the_present_one_has_none(
+    def test_each_full_hour_has_a_row_but_not_the_current_one(
         self, statistics: dict[str, list[dict[str, Any]]]
     ) -> None:
         for rows in statistics.values():
@@ -254,9 +254,7 @@ class TestPast:
                 datetime(2026, 7, 2, 12, tzinfo=UTC) - timedelta(hours=n) for n in range(23, -1, -1)
             ]
 
-    def test_energy_ends_where_the_sensors_begin_and_adds_up(
-        self, statistics: dict[str, list[dict[str, Any]]]
-    ) -> None:
+    def test_energy_sums_end_at_0_and_add_up(self, statistics: dict[str, list[dict[str, Any]]]) -> None:
         flows = {
             kind: statistics[f"sensor.sec1000_energy_{kind}"]
             for kind in ("produced", "exported", "imported", "consumed")
@@ -268,7 +266,7 @@ class TestPast:
         for rows in flows.values():
             assert [row["sum"] for row in rows] == sorted(row["sum"] for row in rows)
 
-    def test_the_sun_stands_where_the_clock_has_it(self, statistics: dict[str, list[dict[str, Any]]]) -> None:
+    def test_sun_follows_the_time_zone_of_the_demo(self, statistics: dict[str, list[dict[str, Any]]]) -> None:
         configured = (CHECKOUT / "demo" / "configuration.yaml").read_text()
         assert f"time_zone: !env_var DEMO_TIME_ZONE {TIME_ZONE}\n" in configured
         rows = statistics["sensor.sec1000_inverter_power"]
@@ -276,26 +274,26 @@ class TestPast:
         assert watts[2] == 0
         assert watts[13] > 5_000
 
-    def test_the_export_stays_within_its_limit(self, statistics: dict[str, list[dict[str, Any]]]) -> None:
+    def test_export_stays_within_its_limit(self, statistics: dict[str, list[dict[str, Any]]]) -> None:
         rows = statistics["sensor.sec1000_meter_power"]
         assert 9_000 < max(row["mean"] for row in rows) <= 10_010
         inverted = statistics["sensor.sec1000_meter_power_inverted"]
         assert [row["mean"] for row in inverted] == [-row["mean"] for row in rows]
 
-    def test_a_demo_that_has_a_history_gets_no_past(self, tmp_path: Path) -> None:
+    def test_demo_with_history_is_refused_a_past(self, tmp_path: Path) -> None:
         folder = Folder(tmp_path, None)
         folder.prepare(8123, fresh=False)
         with pytest.raises(RefusedError, match="--fresh"):
             folder.prepare(8123, fresh=False, past=True)
         folder.prepare(8123, fresh=True, past=True)
-        # The next start, which asks for no past, keeps it.
+        # The next start, without the option, keeps it.
         folder.prepare(8123, fresh=False)
         assert folder.has_past
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_the_whole_demo(tmp_path: Path, free: int, moving_device: None) -> None:
+async def test_demo_runs_sets_up_and_restarts(tmp_path: Path, free: int, changing_device_port: None) -> None:
     beginning = datetime.now(UTC)
     async with _demo(tmp_path, free) as (first, api, control):
         entry = (await api.entries("goodwe_sec1000"))[0]["entry_id"]
@@ -317,7 +315,7 @@ async def test_the_whole_demo(tmp_path: Path, free: int, moving_device: None) ->
         await asyncio.open_connection(LOOPBACK, control)
 
     between = datetime.now(UTC)
-    # The simulator has moved, and its entry has to follow.
+    # The simulator has another port, and the entry has to follow.
     async with _demo(tmp_path, free) as (second, api, control):
         assert [item["entry_id"] for item in await api.entries("goodwe_sec1000")] == [entry]
         await _numeric(api, "sensor.sec1000_meter_power")
@@ -341,7 +339,7 @@ async def test_the_whole_demo(tmp_path: Path, free: int, moving_device: None) ->
 async def _demo(
     folder: Path, port: int
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, HomeAssistantApi, int]]:
-    """Run the demo until the block ends; yields it, its Home Assistant, and the simulator's control port."""
+    """Run the demo; yields its process, its Home Assistant and the simulator's control port."""
     demo = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "demo.run", "--folder", str(folder), "--port", str(port)),
         cwd=CHECKOUT,
@@ -350,15 +348,15 @@ async def _demo(
     )
     assert demo.stdout is not None
     try:
-        said = ""
+        output = ""
         async with asyncio.timeout(240):
-            while "Ctrl-C ends it" not in said:
+            while "Ctrl-C ends it" not in output:
                 line = await demo.stdout.readline()
-                assert line, said
-                said += line.decode()
-        assert "The demo is ready." in said
-        assert f"http://{LOOPBACK}:{port}" in said
-        control = re.search(r"control port (\d+)", said)
+                assert line, output
+                output += line.decode()
+        assert "The demo is ready." in output
+        assert f"http://{LOOPBACK}:{port}" in output
+        control = re.search(r"control port (\d+)", output)
         assert control
         async with HomeAssistantApi(f"http://{LOOPBACK}:{port}") as api:
             assert not await api.log_in()
@@ -366,7 +364,7 @@ async def _demo(
     finally:
         with suppress(ProcessLookupError):
             demo.terminate()
-        async with asyncio.timeout(HAS_ENDED * 3):
+        async with asyncio.timeout(EXIT_TIMEOUT * 3):
             await demo.communicate()
 
 
@@ -390,8 +388,8 @@ async def _true_state(control: int) -> dict[str, Any]:
 
 
 async def _is_gone(pid: int) -> bool:
-    """Return whether a process that was ended is gone soon, or waits only to be reaped by its parent."""
-    deadline = time.monotonic() + HAS_ENDED
+    """Return whether a process exits soon; it may still have to be reaped by its parent."""
+    deadline = time.monotonic() + EXIT_TIMEOUT
     while time.monotonic() < deadline:
         if _process_state(pid) in {None, "Z"}:
             return True

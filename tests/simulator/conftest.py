@@ -1,4 +1,4 @@
-"""A running simulator, and sockets to 127.0.0.1, which the Home Assistant test plugin forbids."""
+"""A running simulator, and sockets to 127.0.0.1, which Home Assistant's test plugin forbids."""
 
 from collections.abc import AsyncIterator
 
@@ -9,7 +9,7 @@ from simulator import Simulator
 
 @pytest.fixture(autouse=True)
 def _sockets(socket_enabled: None) -> None:
-    """Allow sockets; connections stay limited to 127.0.0.1 by the plugin."""
+    """Allow sockets; the plugin still limits connections to 127.0.0.1."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`python -m simulator` as a process of its own, and the control port it offers."""
+"""The command line of `python -m simulator`, and its control port."""
 
 import asyncio
 from asyncio.subprocess import PIPE, Process
@@ -37,7 +37,7 @@ async def port_of(process: Process, what: str) -> int:
 
 @asynccontextmanager
 async def running(*arguments: str) -> AsyncIterator[Process]:
-    """A simulator that is ended as Ctrl-C does, and ends cleanly."""
+    """Run a simulator, and check that it stops cleanly on Ctrl-C."""
     process = await start("--port", "0", *arguments)
     try:
         yield process
@@ -62,7 +62,7 @@ async def ask(port: int, request: bytes) -> bytes:
             writer.close()
 
 
-async def test_it_says_when_it_is_ready_serves_and_logs() -> None:
+async def test_simulator_announces_port_serves_and_logs() -> None:
     process = await start("--port", "0", "--captured", "-v")
     port = await port_of(process, "listening")
     assert await ask(port, wire.TELEMETRY) == CAPTURED_BYTES
@@ -75,7 +75,7 @@ async def test_it_says_when_it_is_ready_serves_and_logs() -> None:
 
 
 @pytest.mark.slow
-async def test_settings_and_faults_from_the_arguments() -> None:
+async def test_arguments_set_settings_and_faults() -> None:
     async with running(
         *("--mode", "dred", "--limit", "1.15", "--capacity", "20"),
         *("--fault", "nak:count=1:command=0x43", "--fault", "wrong-checksum:chance=1:command=0x0b"),
@@ -92,9 +92,7 @@ async def test_settings_and_faults_from_the_arguments() -> None:
 @pytest.mark.parametrize(
     ("option", "exhausted"), [((), False), (("--overload", "on"), True), (("--patience", "on"), True)]
 )
-async def test_only_a_device_of_little_patience_is_exhausted_by_haste(
-    option: tuple[str, ...], exhausted: bool
-) -> None:
+async def test_flood_exhausts_device_only_with_overload_on(option: tuple[str, ...], exhausted: bool) -> None:
     async with running("--captured", *option) as process:
         port = await port_of(process, "listening")
         answers = []
@@ -108,7 +106,7 @@ async def test_only_a_device_of_little_patience_is_exhausted_by_haste(
 
 
 @pytest.mark.slow
-async def test_a_hanging_connection_does_not_keep_it_from_ending() -> None:
+async def test_simulator_stops_despite_a_hanging_connection() -> None:
     async with running("--fault", "silence") as process:
         port = await port_of(process, "listening")
         _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -117,7 +115,9 @@ async def test_a_hanging_connection_does_not_keep_it_from_ending() -> None:
     writer.close()
 
 
-def test_help_and_list_of_faults(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_and_fault_list_are_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "argv", ["simulator", "--help"])
     with pytest.raises(SystemExit) as end:
         main()
@@ -144,7 +144,7 @@ def test_help_and_list_of_faults(monkeypatch: pytest.MonkeyPatch, capsys: pytest
         (("--fault", "disobedient:count=1"), "until it is cleared"),
     ],
 )
-def test_arguments_that_make_no_sense(
+def test_invalid_argument_exits_with_a_sentence(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], sentence: str
 ) -> None:
     from simulator.cli import parse  # noqa: PLC0415
@@ -155,7 +155,9 @@ def test_arguments_that_make_no_sense(
     assert sentence in capsys.readouterr().err
 
 
-def test_a_port_that_is_taken(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_taken_port_exits_with_status_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setattr(sys, "argv", ["simulator", "--port", str(server.getsockname()[1])])
         assert main() == 1
@@ -165,7 +167,7 @@ def test_a_port_that_is_taken(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 
 
 @pytest.mark.slow
-async def test_the_control_port_of_a_running_simulator() -> None:
+async def test_control_port_injects_fault_into_running_simulator() -> None:
     async with running("--control-port", "0") as process:
         control = await port_of(process, "control")
         port = await port_of(process, "listening")

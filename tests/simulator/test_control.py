@@ -1,4 +1,4 @@
-"""The control port: what another process can do, and that nonsense is answered with a sentence."""
+"""The control port: its commands, and the answers to invalid ones."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,44 +15,44 @@ from simulator.control import Control
 from . import wire
 from .wire import ask, status
 
-type Tell = Callable[[object], Awaitable[dict[str, Any]]]
+type Send = Callable[[object], Awaitable[dict[str, Any]]]
 
 
 @pytest.fixture
-async def tell(sim: Simulator) -> AsyncIterator[Tell]:
-    """Send an order, or raw bytes, and return the answer."""
+async def send(sim: Simulator) -> AsyncIterator[Send]:
+    """Return a function that sends a command, or raw bytes, and returns the answer."""
     control = Control(sim)
     reader, writer = await asyncio.open_connection("127.0.0.1", await control.start(0))
 
-    async def send(order: object) -> dict[str, Any]:
-        writer.write(order if isinstance(order, bytes) else json.dumps(order).encode() + b"\n")
+    async def send_and_receive(command: object) -> dict[str, Any]:
+        writer.write(command if isinstance(command, bytes) else json.dumps(command).encode() + b"\n")
         async with asyncio.timeout(5):
             answer: dict[str, Any] = json.loads(await reader.readline())
         return answer
 
-    yield send
+    yield send_and_receive
     await control.stop()
     writer.close()
 
 
-async def test_faults(sim: Simulator, tell: Tell) -> None:
-    assert await tell({"do": "fault", "name": "close-before-answer", "count": 1, "commands": [0x43]}) == {
+async def test_fault_command_injects_and_clear_command_ends_faults(sim: Simulator, send: Send) -> None:
+    assert await send({"do": "fault", "name": "close-before-answer", "count": 1, "commands": [0x43]}) == {
         "ok": True
     }
     assert await ask(sim, wire.TELEMETRY)
     assert await ask(sim, wire.READ_LIMIT) == b""
-    await tell({"do": "fault", "name": "nak"})
-    await tell({"do": "fault", "name": "http", "chance": 0.5})
-    await tell({"do": "clear", "name": "nak"})
+    await send({"do": "fault", "name": "nak"})
+    await send({"do": "fault", "name": "http", "chance": 0.5})
+    await send({"do": "clear", "name": "nak"})
     assert sim.faults == ("http",)
-    await tell({"do": "clear"})
+    await send({"do": "clear"})
     assert not sim.faults
 
 
-async def test_state_is_the_true_one(sim: Simulator, tell: Tell) -> None:
+async def test_state_command_returns_the_true_state(sim: Simulator, send: Send) -> None:
     await status(sim, wire.WRITE_5_KW)
     await status(sim, wire.SET_CLOCK)
-    state = await tell({"do": "state"})
+    state = await send({"do": "state"})
     assert state["ok"] is True
     assert (state["mode"], state["limit"], state["bound_limit"]) == ("value", 5_000, 10_000)
     assert (state["capacity"], state["ct_ratio"], state["sum_of_phases"]) == (30_000, 200, True)
@@ -63,29 +63,29 @@ async def test_state_is_the_true_one(sim: Simulator, tell: Tell) -> None:
     assert state["house"]["heater"] is False
     assert state["telemetry"]["meter_power"] == sum(state["telemetry"]["power"])
     await status(sim, wire.VALUE_OFF)
-    assert (await tell({"do": "state"}))["bound_limit"] is None
+    assert (await send({"do": "state"}))["bound_limit"] is None
 
 
-async def test_requests(sim: Simulator, tell: Tell) -> None:
+async def test_requests_command_returns_received_requests(sim: Simulator, send: Send) -> None:
     await ask(sim, wire.TELEMETRY)
-    answer = await tell({"do": "requests"})
+    answer = await send({"do": "requests"})
     assert [request["raw"] for request in answer["requests"]] == [wire.TELEMETRY.hex()]
 
 
-async def test_events(sim: Simulator, tell: Tell) -> None:
-    assert await tell({"do": "event", "name": "heater-on"}) == {"ok": True}
+async def test_event_command_triggers_house_event(sim: Simulator, send: Send) -> None:
+    assert await send({"do": "event", "name": "heater-on"}) == {"ok": True}
     assert sim.house.heater
 
 
-async def test_setting_the_scene(sim: Simulator, tell: Tell) -> None:
-    assert await tell({"do": "set", "mode": "deactivated", "capacity": 9_000}) == {"ok": True}
+async def test_set_command_changes_settings_in_force(sim: Simulator, send: Send) -> None:
+    assert await send({"do": "set", "mode": "deactivated", "capacity": 9_000}) == {"ok": True}
     assert (sim.device.mode, sim.device.capacity) == (ControlMode.DEACTIVATED, 9_000)
-    await tell({"do": "set", "mode": "value", "limit": 1_230, "sum_of_phases": False, "ct_ratio": 3})
+    await send({"do": "set", "mode": "value", "limit": 1_230, "sum_of_phases": False, "ct_ratio": 3})
     assert (sim.device.bound_limit, sim.device.sum_of_phases, sim.device.ct_ratio) == (1_230, False, 3)
 
 
-async def test_measurements(sim: Simulator, tell: Tell) -> None:
-    await tell({"do": "hold"})
+async def test_hold_command_fixes_telemetry_until_release(sim: Simulator, send: Send) -> None:
+    await send({"do": "hold"})
     assert sim.telemetry() == CAPTURED
     fixed = {
         "voltage": [1, 2, 3],
@@ -94,25 +94,25 @@ async def test_measurements(sim: Simulator, tell: Tell) -> None:
         "meter_power": 24,
         "inverter_power": 0,
     }
-    assert await tell({"do": "hold", **fixed}) == {"ok": True}
+    assert await send({"do": "hold", **fixed}) == {"ok": True}
     assert sim.telemetry().power == (7, 8, 9)
-    await tell({"do": "release"})
+    await send({"do": "release"})
     assert sim.telemetry().power != (7, 8, 9)
 
 
-async def test_stop_start_and_restart(sim: Simulator, tell: Tell) -> None:
-    assert await tell({"do": "stop"}) == {"ok": True}
+async def test_stop_start_and_restart_commands(sim: Simulator, send: Send) -> None:
+    assert await send({"do": "stop"}) == {"ok": True}
     with pytest.raises(ConnectionRefusedError):
         await ask(sim, wire.TELEMETRY)
-    assert await tell({"do": "start"}) == {"ok": True}
+    assert await send({"do": "start"}) == {"ok": True}
     assert await ask(sim, wire.TELEMETRY)
     sim.overload.exhaust()
-    await tell({"do": "restart"})
+    await send({"do": "restart"})
     assert not sim.overload.exhausted
 
 
 @pytest.mark.parametrize(
-    ("order", "sentence"),
+    ("command", "sentence"),
     [
         (b"nonsense\n", "one JSON object"),
         (b"\xff\xfe\n", "one JSON object"),
@@ -135,17 +135,17 @@ async def test_stop_start_and_restart(sim: Simulator, tell: Tell) -> None:
         ({"do": "hold", "voltage": [1, 2, float("inf")]}, "within 10000000 of 0"),
     ],
 )
-async def test_nonsense_is_answered_with_a_sentence(
-    sim: Simulator, tell: Tell, order: object, sentence: str
+async def test_invalid_command_is_answered_with_a_sentence(
+    sim: Simulator, send: Send, command: object, sentence: str
 ) -> None:
-    answer = await tell(order)
+    answer = await send(command)
     assert answer["ok"] is False
     assert sentence in answer["error"]
     assert sim.device.mode is ControlMode.VALUE
-    assert (await tell({"do": "state"}))["ok"] is True
+    assert (await send({"do": "state"}))["ok"] is True
 
 
-async def test_a_line_without_end_is_hung_up_on(sim: Simulator) -> None:
+async def test_endless_line_closes_the_connection(sim: Simulator) -> None:
     control = Control(sim)
     reader, writer = await asyncio.open_connection("127.0.0.1", await control.start(0))
     writer.write(b"x" * 100_000)

@@ -1,4 +1,4 @@
-"""Each fault: the bytes that come, the effect on the device, and on whom it falls."""
+"""Each fault: the bytes of the answer, the effect on the device, and the requests it affects."""
 
 import asyncio
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def _checksum_is_right(answer: bytes) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("name", "is_as_told"),
+    ("name", "is_expected"),
     [
         ("close-before-answer", lambda got: got == b""),
         ("close-inside-answer", lambda got: got == RIGHT[:28]),
@@ -53,13 +53,15 @@ def _checksum_is_right(answer: bytes) -> bool:
         ("no-telemetry", lambda got: got == RIGHT[:5]),
     ],
 )
-async def test_bytes(captured: Simulator, name: str, is_as_told: Callable[[bytes], bool]) -> None:
+async def test_fault_changes_the_bytes_of_one_answer(
+    captured: Simulator, name: str, is_expected: Callable[[bytes], bool]
+) -> None:
     captured.inject(name, count=1)
-    assert is_as_told(await ask(captured, wire.TELEMETRY))
+    assert is_expected(await ask(captured, wire.TELEMETRY))
     assert await ask(captured, wire.TELEMETRY) == RIGHT
 
 
-async def test_silence_until_cleared(captured: Simulator) -> None:
+async def test_silence_lasts_until_cleared(captured: Simulator) -> None:
     captured.inject("silence")
     for _ in range(2):
         waiting = asyncio.create_task(ask(captured, wire.TELEMETRY))
@@ -71,14 +73,14 @@ async def test_silence_until_cleared(captured: Simulator) -> None:
     assert await ask(captured, wire.TELEMETRY) == RIGHT
 
 
-async def test_reset(captured: Simulator) -> None:
+async def test_reset_fault_resets_the_connection(captured: Simulator) -> None:
     captured.inject("reset", count=1)
     with pytest.raises(ConnectionResetError):
         await ask(captured, wire.TELEMETRY)
     assert await ask(captured, wire.TELEMETRY) == RIGHT
 
 
-async def test_oversized_length_announces_much_and_stays_open(captured: Simulator) -> None:
+async def test_oversized_length_keeps_the_connection_open(captured: Simulator) -> None:
     captured.inject("oversized-length", count=1)
     reader, writer = await asyncio.open_connection(captured.host, captured.port)
     writer.write(wire.TELEMETRY)
@@ -88,7 +90,7 @@ async def test_oversized_length_announces_much_and_stays_open(captured: Simulato
     await captured.wait_until_idle()
 
 
-async def test_refused_until_cleared(sim: Simulator) -> None:
+async def test_refused_closes_port_until_cleared(sim: Simulator) -> None:
     port = sim.port
     sim.inject("refused")
     assert not sim.is_listening
@@ -99,7 +101,7 @@ async def test_refused_until_cleared(sim: Simulator) -> None:
     assert await ask(sim, wire.TELEMETRY)
 
 
-async def test_refused_by_count_ends_by_itself(sim: Simulator) -> None:
+async def test_counted_refused_reopens_port_by_itself(sim: Simulator) -> None:
     sim.inject("refused", count=1)
     with pytest.raises(ConnectionRefusedError):
         await ask(sim, wire.TELEMETRY)
@@ -108,7 +110,7 @@ async def test_refused_by_count_ends_by_itself(sim: Simulator) -> None:
     assert await ask(sim, wire.TELEMETRY)
 
 
-async def test_refused_after_a_command(sim: Simulator) -> None:
+async def test_refused_for_one_command_follows_its_answer(sim: Simulator) -> None:
     sim.inject("refused", count=1, commands=(0x42,))
     await ask(sim, wire.TELEMETRY)
     assert await status(sim, wire.WRITE_5_KW) == wire.ACK
@@ -116,13 +118,13 @@ async def test_refused_after_a_command(sim: Simulator) -> None:
         await ask(sim, wire.VALUE_ON)
 
 
-async def test_stopped_while_refusing_leaves_no_timer(sim: Simulator) -> None:
+async def test_stop_while_refused_leaves_no_timer(sim: Simulator) -> None:
     sim.inject("refused", count=1)
     await sim.stop()
     assert not sim.is_listening
 
 
-async def test_stale_answer_is_the_last_one_to_another_command(captured: Simulator) -> None:
+async def test_stale_answer_repeats_last_answer_to_other_command(captured: Simulator) -> None:
     settings = await ask(captured, wire.READ_LIMIT)
     await ask(captured, wire.TELEMETRY)
     captured.inject("stale-answer", count=1)
@@ -130,7 +132,7 @@ async def test_stale_answer_is_the_last_one_to_another_command(captured: Simulat
 
 
 @pytest.mark.parametrize(("request_", "command"), [(wire.TELEMETRY, 0x43), (wire.READ_LIMIT, 0x0B)])
-async def test_a_stale_answer_comes_from_long_ago_where_there_was_none(
+async def test_stale_answer_without_history_is_an_old_one(
     sim: Simulator, request_: bytes, command: int
 ) -> None:
     sim.inject("stale-answer", count=1)
@@ -139,7 +141,7 @@ async def test_a_stale_answer_comes_from_long_ago_where_there_was_none(
     assert _checksum_is_right(answer)
 
 
-async def test_stale_value_is_the_last_different_one(sim: Simulator) -> None:
+async def test_stale_value_repeats_last_different_answer(sim: Simulator) -> None:
     before = await ask(sim, wire.READ_LIMIT)
     await status(sim, wire.WRITE_5_KW)
     sim.inject("stale-value", count=1)
@@ -147,14 +149,14 @@ async def test_stale_value_is_the_last_different_one(sim: Simulator) -> None:
     assert await ask(sim, wire.READ_LIMIT) != before
 
 
-async def test_unknown_mode(sim: Simulator) -> None:
+async def test_unknown_mode_reports_mode_9(sim: Simulator) -> None:
     sim.inject("unknown-mode", count=1)
     answer = await ask(sim, wire.READ_LIMIT)
     assert answer[10] == 9
     assert _checksum_is_right(answer)
 
 
-async def test_values_rounded_to_ten_watts(captured: Simulator) -> None:
+async def test_rounded_reports_powers_rounded_to_10_w(captured: Simulator) -> None:
     captured.device.limit = 1_234
     captured.inject("rounded")
     assert int.from_bytes((await ask(captured, wire.READ_LIMIT))[19:23]) == 1_230
@@ -194,7 +196,7 @@ WITH_EFFECT = (
     ("name", "effect"),
     [*((name, False) for name in WITHOUT_EFFECT), *((name, True) for name in WITH_EFFECT)],
 )
-async def test_effect_of_a_write(sim: Simulator, name: str, effect: bool) -> None:
+async def test_fault_decides_whether_a_write_takes_effect(sim: Simulator, name: str, effect: bool) -> None:
     sim.inject(name, count=1)
     _, writer = await asyncio.open_connection(sim.host, sim.port)
     writer.write(wire.WRITE_5_KW)
@@ -203,25 +205,25 @@ async def test_effect_of_a_write(sim: Simulator, name: str, effect: bool) -> Non
     assert sim.device.limit == (5_000 if effect else 10_000)
 
 
-async def test_ack_without_effect_acknowledges(sim: Simulator) -> None:
+async def test_ack_without_effect_acknowledges_but_keeps_mode(sim: Simulator) -> None:
     sim.inject("ack-without-effect", count=1)
     assert await status(sim, wire.VALUE_OFF) == wire.ACK
     assert sim.device.mode is ControlMode.VALUE
 
 
-async def test_nak_with_effect(sim: Simulator) -> None:
+async def test_nak_with_effect_refuses_but_changes_mode(sim: Simulator) -> None:
     sim.inject("nak-with-effect", count=1)
     assert await status(sim, wire.VALUE_OFF) == wire.NAK
     assert sim.device.mode is ControlMode.DEACTIVATED
 
 
-async def test_effect_without_ack(sim: Simulator) -> None:
+async def test_effect_without_ack_changes_mode_without_answer(sim: Simulator) -> None:
     sim.inject("effect-without-ack", count=1)
     assert await ask(sim, wire.VALUE_OFF) == b""
     assert sim.device.mode is ControlMode.DEACTIVATED
 
 
-async def test_late_effect_comes_after_two_seconds() -> None:
+async def test_late_effect_comes_after_2_s() -> None:
     now = 0.0
     async with Simulator(clock=lambda: now) as sim:
         sim.inject("late-effect", count=1)
@@ -232,7 +234,7 @@ async def test_late_effect_comes_after_two_seconds() -> None:
         assert (early, sim.device.mode) == (ControlMode.VALUE, ControlMode.DEACTIVATED)
 
 
-async def test_a_restart_forgets_a_late_effect() -> None:
+async def test_restart_cancels_late_effect() -> None:
     now = 0.0
     async with Simulator(clock=lambda: now) as sim:
         sim.inject("late-effect", count=1)
@@ -242,7 +244,7 @@ async def test_a_restart_forgets_a_late_effect() -> None:
         assert sim.device.mode is ControlMode.VALUE
 
 
-async def test_only_the_given_commands_are_befallen_and_counted(captured: Simulator) -> None:
+async def test_fault_for_one_command_ignores_and_skips_others(captured: Simulator) -> None:
     captured.inject("close-before-answer", count=1, commands=(0x43,))
     assert await ask(captured, wire.TELEMETRY) == RIGHT
     assert "close-before-answer" in captured.faults
@@ -251,13 +253,13 @@ async def test_only_the_given_commands_are_befallen_and_counted(captured: Simula
     assert len(await ask(captured, wire.READ_LIMIT)) == SETTINGS_LENGTH
 
 
-async def test_a_fault_leaves_alone_where_it_means_nothing(captured: Simulator) -> None:
+async def test_write_fault_does_not_affect_a_read(captured: Simulator) -> None:
     captured.inject("ack-without-effect", count=1)
     assert await ask(captured, wire.TELEMETRY) == RIGHT
     assert captured.faults == ("ack-without-effect",)
 
 
-async def test_chance_is_kept_and_repeats_with_the_seed() -> None:
+async def test_chance_is_met_and_repeats_with_the_seed() -> None:
     async def closed(seed: int) -> list[bool]:
         async with Simulator(seed=seed, overload=False) as sim:
             sim.inject("close-before-answer", chance=0.25)
@@ -269,7 +271,7 @@ async def test_chance_is_kept_and_repeats_with_the_seed() -> None:
     assert await closed(2) != first
 
 
-async def test_faults_add_up(captured: Simulator) -> None:
+async def test_several_faults_combine(captured: Simulator) -> None:
     captured.inject("rounded")
     captured.inject("zero-inverters", count=1)
     captured.inject("wrong-checksum", count=1)
@@ -281,7 +283,7 @@ async def test_faults_add_up(captured: Simulator) -> None:
     assert await status(captured, wire.READ_LIMIT) == wire.NAK
 
 
-async def test_one_fault_can_be_cleared(captured: Simulator) -> None:
+async def test_clearing_one_fault_keeps_the_others(captured: Simulator) -> None:
     captured.inject("nak")
     captured.inject("other-prefix")
     captured.clear_faults("nak")
@@ -301,13 +303,15 @@ async def test_one_fault_can_be_cleared(captured: Simulator) -> None:
         (lambda sim: sim.event("heater-onn"), "did you mean heater-on"),
     ],
 )
-async def test_nonsense_is_refused(sim: Simulator, call: Callable[[Simulator], None], sentence: str) -> None:
+async def test_invalid_fault_or_event_raises_value_error(
+    sim: Simulator, call: Callable[[Simulator], None], sentence: str
+) -> None:
     with pytest.raises(ValueError, match=sentence):
         call(sim)
     assert sim.faults == ()
 
 
-async def test_exhausted_by_order(sim: Simulator) -> None:
+async def test_exhausted_fault_lasts_until_restart(sim: Simulator) -> None:
     sim.inject("exhausted")
     for _ in range(3):
         answer = await ask(sim, wire.TELEMETRY)
@@ -326,7 +330,7 @@ async def test_exhausted_by_order(sim: Simulator) -> None:
     assert len(await ask(sim, wire.READ_LIMIT)) == SETTINGS_LENGTH
 
 
-async def test_exhausted_from_a_command_on_even_where_patience_is_off() -> None:
+async def test_exhausted_fault_works_without_overload() -> None:
     async with Simulator(overload=False) as sim:
         sim.inject("exhausted", commands=(0x42,))
         assert len(await ask(sim, wire.READ_LIMIT)) == SETTINGS_LENGTH
@@ -335,7 +339,7 @@ async def test_exhausted_from_a_command_on_even_where_patience_is_off() -> None:
         assert sim.overload.exhausted
 
 
-async def test_every_request_fault_can_befall_every_command_and_the_device_lives(captured: Simulator) -> None:
+async def test_device_survives_every_fault_on_every_command(captured: Simulator) -> None:
     requests = (wire.TELEMETRY, wire.READ_LIMIT, wire.WRITE_5_KW, wire.VALUE_ON, wire.SET_CLOCK)
     for name, fault in FAULTS.items():
         if fault.reach is not Reach.REQUEST:

@@ -1,4 +1,4 @@
-"""The house: the sun, who obeys the limit, what the meter and the device tell, and the watchdog."""
+"""The house: sun, load, limited inverters, reported telemetry, and the watchdog."""
 
 from math import sqrt
 from typing import Final
@@ -16,7 +16,7 @@ from .wire import ask, status
 QUIET: Final = Load(appliances=())
 
 
-def held_to(watts: int, *, sum_of_phases: bool = True) -> ExportConstraint:
+def limited_to(watts: int, *, sum_of_phases: bool = True) -> ExportConstraint:
     return ExportConstraint(Restriction(watts, sum_of_phases), ControlMode.VALUE)
 
 
@@ -26,7 +26,7 @@ def noon_house(load: Load = QUIET) -> House:
     return house
 
 
-def test_the_sun_rises_culminates_and_sets() -> None:
+def test_sun_rises_culminates_and_sets() -> None:
     sun = Sun(clouds=False)
     shares = [sun.share(hour * 3600) for hour in range(24)]
     assert shares[:7] == [0.0] * 7
@@ -46,7 +46,7 @@ def test_clouds_pass_and_repeat_with_the_seed() -> None:
     assert cloudy != [Sun(seed=2).share(moment) for moment in moments]
 
 
-def test_appliances_switch_every_day() -> None:
+def test_appliance_runs_every_day_also_across_midnight() -> None:
     kettle = Appliance("kettle", Phases(2000.0, 0.0, 0.0), 23.95, 6)
     load = Load(appliances=(kettle,))
     just_before, running, past_midnight = 23.94 * 3600, 23.96 * 3600, DAY_S + 60
@@ -57,23 +57,23 @@ def test_appliances_switch_every_day() -> None:
 
 
 @pytest.mark.parametrize("limit", [0, 100, 5_000, 10_000])
-def test_a_limit_holds_the_sum_at_the_meter_all_day(limit: int) -> None:
+def test_limit_on_sum_is_kept_at_the_meter_all_day(limit: int) -> None:
     house = House(start=5.0, speed=60, seed=3)
     for second in range(0, 900, 3):
-        house.advance(float(second), held_to(limit))
+        house.advance(float(second), limited_to(limit))
         assert house.meter_power <= limit + 0.001
     assert house.inverter_power > 0
 
 
-def test_a_limit_holds_each_phase_to_its_third() -> None:
+def test_limit_per_phase_keeps_each_phase_to_a_third() -> None:
     house = noon_house(Load(appliances=(Appliance("kettle", Phases(3000.0, 0.0, 0.0), 0, 24 * 60),)))
-    house.advance(1, held_to(6_000, sum_of_phases=False))
+    house.advance(1, limited_to(6_000, sum_of_phases=False))
     power = house.telemetry().power
     assert max(power) == 2_000
     assert power.l1 < 0
 
 
-def test_nothing_limits_without_orders() -> None:
+def test_unconstrained_house_exports_all() -> None:
     house = noon_house()
     assert house.meter_power > 20_000
 
@@ -81,7 +81,7 @@ def test_nothing_limits_without_orders() -> None:
 def test_inverters_fall_at_once_and_rise_slowly() -> None:
     house = noon_house()
     free = house.inverter_power
-    house.advance(1, held_to(0))
+    house.advance(1, limited_to(0))
     assert house.meter_power == pytest.approx(0)
     house.advance(2, UNCONSTRAINED)
     assert house.inverter_power < free / 2
@@ -89,76 +89,76 @@ def test_inverters_fall_at_once_and_rise_slowly() -> None:
     assert house.inverter_power == pytest.approx(free, rel=0.01)
 
 
-def test_telemetry_is_coherent() -> None:
+def test_telemetry_values_agree_with_each_other() -> None:
     house = House(start=11.4, speed=10)
     for second in range(0, 600, 7):
-        house.advance(float(second), held_to(10_000))
-        told = house.telemetry()
-        assert told.meter_power == sum(told.power)
-        assert told.meter_power == pytest.approx(house.inverter_power - house.load_power, abs=2)
-        for volts, amperes, watts in zip(told.voltage, told.current, told.power, strict=True):
+        house.advance(float(second), limited_to(10_000))
+        telemetry = house.telemetry()
+        assert telemetry.meter_power == sum(telemetry.power)
+        assert telemetry.meter_power == pytest.approx(house.inverter_power - house.load_power, abs=2)
+        for volts, amperes, watts in zip(telemetry.voltage, telemetry.current, telemetry.power, strict=True):
             assert 215 < volts < 245
             reactive = sqrt(max(0.0, (volts * amperes) ** 2 - watts**2))
             assert 150 < reactive < 450
 
 
-def test_the_meter_is_told_at_once_and_the_inverters_at_the_next_refresh() -> None:
+def test_inverter_power_is_reported_later_than_meter_power() -> None:
     house = noon_house()
     before = house.telemetry()
     house.tripped = True
     house.advance(5, UNCONSTRAINED)
-    told = house.telemetry()
-    assert told.meter_power == pytest.approx(-house.load_power, abs=2)
-    assert told.inverter_power == before.inverter_power
+    telemetry = house.telemetry()
+    assert telemetry.meter_power == pytest.approx(-house.load_power, abs=2)
+    assert telemetry.inverter_power == before.inverter_power
     house.advance(29, UNCONSTRAINED)
     assert house.telemetry().inverter_power == before.inverter_power
     house.advance(30, UNCONSTRAINED)
     assert house.telemetry().inverter_power == 0
 
 
-def test_it_is_night_at_night() -> None:
+def test_night_has_no_inverter_power_and_imports() -> None:
     house = noon_house()
     house.time_of_day = 23.5
     house.advance(31, UNCONSTRAINED)
     assert house.time_of_day == pytest.approx(23.5, abs=0.01)
-    told = house.telemetry()
-    assert told.inverter_power == 0
-    assert told.meter_power < 0
+    telemetry = house.telemetry()
+    assert telemetry.inverter_power == 0
+    assert telemetry.meter_power < 0
 
 
-def test_the_day_runs_at_its_speed() -> None:
+def test_day_runs_at_its_speed() -> None:
     house = House(start=11, speed=144)
     house.advance(25, UNCONSTRAINED)
     assert house.time_of_day == pytest.approx(12)
 
 
-def test_the_load_computed_from_what_is_told_makes_sense_in_a_fast_day() -> None:
+def test_computed_load_is_right_on_a_fast_day() -> None:
     house = House(start=7, speed=144, clouds=False, load=QUIET)
     for second in range(300):
         house.advance(float(second), UNCONSTRAINED)
-        told = house.telemetry()
-        assert told.load_power == pytest.approx(house.load_power, abs=600)
+        telemetry = house.telemetry()
+        assert telemetry.load_power == pytest.approx(house.load_power, abs=600)
 
 
-def test_the_same_seed_gives_the_same_day() -> None:
+def test_same_seed_gives_the_same_day() -> None:
     def day(seed: int) -> list[int]:
         house = House(speed=60, seed=seed)
-        told = []
+        meter_powers = []
         for second in range(0, 600, 10):
-            house.advance(float(second), held_to(10_000))
-            told.append(house.telemetry().meter_power)
-        return told
+            house.advance(float(second), limited_to(10_000))
+            meter_powers.append(house.telemetry().meter_power)
+        return meter_powers
 
     assert day(4) == day(4)
     assert day(4) != day(5)
 
 
-def test_a_long_pause_is_calculated_in_no_time_and_ends_in_the_same_state() -> None:
+def test_skipped_time_ends_in_the_same_state() -> None:
     skipped, walked = House(speed=10), House(speed=10)
     for second in range(0, 5000, 10):
-        walked.advance(float(second), held_to(10_000))
-    walked.advance(5_000, held_to(10_000))
-    skipped.advance(5_000, held_to(10_000))
+        walked.advance(float(second), limited_to(10_000))
+    walked.advance(5_000, limited_to(10_000))
+    skipped.advance(5_000, limited_to(10_000))
     assert skipped.inverter_power == pytest.approx(walked.inverter_power, rel=0.02)
 
 
@@ -166,7 +166,7 @@ def test_a_long_pause_is_calculated_in_no_time_and_ends_in_the_same_state() -> N
     ("arguments", "sentence"),
     [({"inverters": 0}, "inverters"), ({"speed": -1}, "speed"), ({"start": 25}, "start is")],
 )
-def test_a_house_that_cannot_be_is_refused(arguments: dict[str, int], sentence: str) -> None:
+def test_invalid_house_raises_value_error(arguments: dict[str, int], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         House(**arguments)  # type: ignore[arg-type]
 
@@ -177,63 +177,63 @@ def throttling(house: House) -> bool:
 
 def throttled_house() -> House:
     house = noon_house()
-    house.advance(10, held_to(10_000))
+    house.advance(10, limited_to(10_000))
     house.heater = True
-    house.advance(11, held_to(10_000))
+    house.advance(11, limited_to(10_000))
     return house
 
 
-def test_a_sharp_step_throttles_far_below_the_limit_for_two_to_three_minutes() -> None:
+def test_load_step_throttles_inverters_for_2_to_3_minutes() -> None:
     house = throttled_house()
     assert throttling(house)
     assert house.inverter_power == 1_500
-    house.advance(11 + 119, held_to(10_000))
+    house.advance(11 + 119, limited_to(10_000))
     assert house.inverter_power == 1_500
-    house.advance(11 + 181, held_to(10_000))
+    house.advance(11 + 181, limited_to(10_000))
     assert not throttling(house)
-    house.advance(11 + 240, held_to(10_000))
+    house.advance(11 + 240, limited_to(10_000))
     assert house.meter_power == pytest.approx(10_000)
 
 
-def test_five_seconds_without_limit_cure_it() -> None:
+def test_5_s_without_limit_end_throttling() -> None:
     house = throttled_house()
-    house.advance(20, held_to(10_000))
+    house.advance(20, limited_to(10_000))
     house.advance(24, UNCONSTRAINED)
     assert throttling(house)
     house.advance(25, UNCONSTRAINED)
     assert not throttling(house)
-    house.advance(60, held_to(10_000))
+    house.advance(60, limited_to(10_000))
     assert house.meter_power == pytest.approx(10_000)
 
 
-def test_a_shorter_pause_and_another_mode_do_not_cure_it() -> None:
+def test_shorter_pause_or_other_mode_keeps_throttling() -> None:
     house = throttled_house()
-    house.advance(20, held_to(10_000))
+    house.advance(20, limited_to(10_000))
     house.advance(23, UNCONSTRAINED)
-    house.advance(24, held_to(10_000))
+    house.advance(24, limited_to(10_000))
     house.advance(27, UNCONSTRAINED)
-    house.advance(28, held_to(10_000))
+    house.advance(28, limited_to(10_000))
     house.advance(40, ExportConstraint(None, ControlMode.DRED))
     assert throttling(house)
 
 
-def test_a_step_without_limit_does_no_harm() -> None:
+def test_load_step_without_limit_does_not_throttle() -> None:
     house = noon_house()
     house.heater = True
     house.advance(1, UNCONSTRAINED)
     assert not throttling(house)
 
 
-def test_a_small_step_does_no_harm() -> None:
+def test_small_load_step_does_not_throttle() -> None:
     house = House(start=10.19, clouds=False)
-    house.advance(0, held_to(10_000))
+    house.advance(0, limited_to(10_000))
     before = house.load_power
-    house.advance(60, held_to(10_000))
+    house.advance(60, limited_to(10_000))
     assert house.load_power > before + 1_500
     assert not throttling(house)
 
 
-async def test_the_house_obeys_what_binds_and_not_what_is_stored() -> None:
+async def test_house_follows_limit_in_force_not_stored_limit() -> None:
     now = 0.0
     async with Simulator(clock=lambda: now, house=House(start=12, clouds=False, load=QUIET)) as sim:
         assert sim.telemetry().meter_power == pytest.approx(10_000, abs=2)
@@ -251,7 +251,7 @@ async def test_the_house_obeys_what_binds_and_not_what_is_stored() -> None:
         assert sim.telemetry().meter_power > 20_000
 
 
-async def test_disobedient_inverters_ignore_the_limit_that_is_stored() -> None:
+async def test_disobedient_inverters_ignore_the_limit() -> None:
     now = 0.0
     async with Simulator(clock=lambda: now, house=House(start=12, clouds=False, load=QUIET)) as sim:
         sim.inject("disobedient")
@@ -263,7 +263,7 @@ async def test_disobedient_inverters_ignore_the_limit_that_is_stored() -> None:
         assert sim.telemetry().meter_power == pytest.approx(10_000, abs=2)
 
 
-async def test_a_watchdog_reset_by_the_wire() -> None:
+async def test_watchdog_reset_by_requests_ends_throttling() -> None:
     now = 0.0
     async with Simulator(clock=lambda: now, house=House(start=12, clouds=False, load=QUIET)) as sim:
         now = 10.0
@@ -278,7 +278,7 @@ async def test_a_watchdog_reset_by_the_wire() -> None:
         assert sim.telemetry().meter_power == pytest.approx(10_000, abs=2)
 
 
-async def test_a_restart_ends_the_throttling() -> None:
+async def test_restart_ends_throttling() -> None:
     now = 0.0
     async with Simulator(clock=lambda: now, house=House(start=12, clouds=False, load=QUIET)) as sim:
         sim.event("heater-on")
@@ -288,7 +288,7 @@ async def test_a_restart_ends_the_throttling() -> None:
         assert not throttling(sim.house)
 
 
-async def test_events() -> None:
+async def test_events_change_time_grid_and_heater() -> None:
     now = 0.0
     async with Simulator(clock=lambda: now, house=House(start=12, clouds=False, load=QUIET)) as sim:
         for name, hour in (("dawn", 6.1), ("noon", 12.0), ("sunset", 19.75), ("night", 23.5)):
@@ -310,7 +310,7 @@ async def test_events() -> None:
         assert sim.house.load_power == pytest.approx(quiet, abs=100)
 
 
-async def test_a_held_measurement_replaces_the_house_until_released(sim: Simulator) -> None:
+async def test_held_telemetry_replaces_house_until_release(sim: Simulator) -> None:
     own = sim.telemetry()
     held = sim.telemetry()
     sim.hold(held)

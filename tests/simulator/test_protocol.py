@@ -1,4 +1,4 @@
-"""Every command of docs/protocol.md, byte for byte, and the rule when a limit binds."""
+"""Every command of docs/protocol.md byte for byte, and when a limit is in force."""
 
 import asyncio
 from datetime import datetime
@@ -19,12 +19,12 @@ CAPTURED_ANSWER = bytes.fromhex(
 )
 
 
-async def test_telemetry_is_the_captured_answer(sim: Simulator) -> None:
+async def test_captured_telemetry_is_answered_byte_for_byte(sim: Simulator) -> None:
     sim.hold(CAPTURED)
     assert await ask(sim, wire.TELEMETRY) == CAPTURED_ANSWER
 
 
-async def test_settings_are_told_byte_for_byte(sim: Simulator) -> None:
+async def test_settings_are_answered_byte_for_byte(sim: Simulator) -> None:
     sim.device.mode = ControlMode.RCR
     sim.device.capacity = 30_000
     sim.device.ct_ratio = 200
@@ -38,7 +38,7 @@ async def test_settings_are_told_byte_for_byte(sim: Simulator) -> None:
     ("mode", "byte"),
     [(ControlMode.DEACTIVATED, 0), (ControlMode.DRED, 1), (ControlMode.RCR, 2), (ControlMode.VALUE, 3)],
 )
-async def test_mode_byte(sim: Simulator, mode: ControlMode, byte: int) -> None:
+async def test_mode_has_its_byte_in_the_settings(sim: Simulator, mode: ControlMode, byte: int) -> None:
     sim.device.mode = mode
     assert (await ask(sim, wire.READ_LIMIT))[10] == byte
 
@@ -51,7 +51,7 @@ async def test_mode_byte(sim: Simulator, mode: ControlMode, byte: int) -> None:
         (wire.RCR_ON, wire.RCR_OFF, ControlMode.RCR),
     ],
 )
-async def test_mode_switches(sim: Simulator, on: bytes, off: bytes, mode: ControlMode) -> None:
+async def test_mode_switches_on_and_off(sim: Simulator, on: bytes, off: bytes, mode: ControlMode) -> None:
     sim.device.mode = ControlMode.DEACTIVATED
     assert await status(sim, off) == wire.NAK
     assert sim.device.mode is ControlMode.DEACTIVATED
@@ -62,19 +62,19 @@ async def test_mode_switches(sim: Simulator, on: bytes, off: bytes, mode: Contro
     assert sim.device.mode is ControlMode.DEACTIVATED
 
 
-async def test_switching_off_another_mode_changes_nothing(sim: Simulator) -> None:
+async def test_switching_off_inactive_mode_changes_nothing(sim: Simulator) -> None:
     assert await status(sim, wire.RCR_OFF) == wire.NAK
     assert sim.device.mode is ControlMode.VALUE
     assert sim.device.bound_limit == sim.device.limit
 
 
-async def test_the_last_mode_switched_on_rules(sim: Simulator) -> None:
+async def test_mode_switched_on_replaces_the_active_one(sim: Simulator) -> None:
     assert await status(sim, wire.DRED_ON) == wire.ACK
     assert sim.device.mode is ControlMode.DRED
     assert sim.device.bound_limit is None
 
 
-async def test_a_written_limit_binds_only_once_value_mode_is_switched_on(sim: Simulator) -> None:
+async def test_written_limit_is_in_force_after_value_mode_is_on(sim: Simulator) -> None:
     sim.device.limit = 10_000
     assert await status(sim, wire.WRITE_5_KW) == wire.ACK
     assert (await ask(sim, wire.READ_LIMIT))[19:23] == (5_000).to_bytes(4)
@@ -86,7 +86,7 @@ async def test_a_written_limit_binds_only_once_value_mode_is_switched_on(sim: Si
     assert sim.device.bound_limit is None
 
 
-async def test_writing_stores_capacity_and_measurement(sim: Simulator) -> None:
+async def test_write_stores_capacity_and_measurement(sim: Simulator) -> None:
     each_phase = bytes.fromhex("000e 0101 42 00002710 000003e8 01 0167")
     assert await status(sim, each_phase) == wire.ACK
     assert (sim.device.capacity, sim.device.limit, sim.device.sum_of_phases) == (10_000, 1_000, False)
@@ -95,26 +95,26 @@ async def test_writing_stores_capacity_and_measurement(sim: Simulator) -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        "000e 0101 42 00002710 000003e8 03 0169",  # a measurement that is none
+        "000e 0101 42 00002710 000003e8 03 0169",  # an unknown measurement
         "000e 0101 42 ffffffff 000003e8 02 052d",  # a negative capacity
         "000d 0101 42 00002710 000003e8 0166",  # one byte too few
         "0006 0101 40 03 0045",  # neither on nor off
         "0005 0101 40 0042",  # no byte at all
     ],
 )
-async def test_what_makes_no_sense_is_refused_and_changes_nothing(sim: Simulator, request_: str) -> None:
+async def test_invalid_write_is_refused_and_changes_nothing(sim: Simulator, request_: str) -> None:
     before = (sim.device.mode, sim.device.capacity, sim.device.limit, sim.device.sum_of_phases)
     assert await status(sim, bytes.fromhex(request_)) == wire.NAK
     assert (sim.device.mode, sim.device.capacity, sim.device.limit, sim.device.sum_of_phases) == before
 
 
-async def test_clock(sim: Simulator) -> None:
+async def test_clock_is_unknown_until_set(sim: Simulator) -> None:
     assert sim.device.clock is None
     assert await status(sim, wire.SET_CLOCK) == wire.CLOCK_SET
     assert sim.device.clock_set_to == datetime(2026, 3, 29, 2, 3, 4)  # noqa: DTZ001
 
 
-async def test_the_clock_runs() -> None:
+async def test_clock_runs_once_set() -> None:
     now = 100.0
     async with Simulator(clock=lambda: now) as sim:
         await status(sim, wire.SET_CLOCK)
@@ -132,14 +132,14 @@ async def test_the_clock_runs() -> None:
         "1a 03 00 1d",
     ],
 )
-async def test_a_date_that_is_none_is_refused(sim: Simulator, data: str) -> None:
+async def test_invalid_date_is_refused(sim: Simulator, data: str) -> None:
     body = bytes.fromhex("0101 05" + data)
     request = (len(body) + 2).to_bytes(2) + body + sum(body).to_bytes(2)
     assert await status(sim, request) == wire.NAK
     assert sim.device.clock is None
 
 
-async def test_requests_are_recorded_as_they_came(sim: Simulator) -> None:
+async def test_requests_are_recorded_as_received(sim: Simulator) -> None:
     await ask(sim, wire.TELEMETRY)
     await ask(sim, wire.VALUE_ON)
     assert [request.raw for request in sim.requests] == [wire.TELEMETRY, wire.VALUE_ON]
@@ -158,7 +158,7 @@ async def test_requests_are_recorded_as_they_came(sim: Simulator) -> None:
         wire.TELEMETRY[:-1],  # a part
     ],
 )
-async def test_what_is_no_request_is_recorded_and_not_answered(sim: Simulator, raw: bytes) -> None:
+async def test_malformed_request_is_recorded_but_not_answered(sim: Simulator, raw: bytes) -> None:
     reader, writer = await asyncio.open_connection(sim.host, sim.port)
     writer.write(raw)
     writer.write_eof()
@@ -170,7 +170,7 @@ async def test_what_is_no_request_is_recorded_and_not_answered(sim: Simulator, r
 
 
 @pytest.mark.parametrize("raw", ["0005 0101 77 0079", "0006 0101 0b 00 000d"])
-async def test_what_no_device_knows_is_not_answered(sim: Simulator, raw: str) -> None:
+async def test_unknown_request_is_not_answered(sim: Simulator, raw: str) -> None:
     reader, writer = await asyncio.open_connection(sim.host, sim.port)
     writer.write(bytes.fromhex(raw))
     writer.write_eof()
@@ -179,7 +179,7 @@ async def test_what_no_device_knows_is_not_answered(sim: Simulator, raw: str) ->
     assert sim.requests[0].frame is not None
 
 
-async def test_a_request_in_pieces_is_served_and_a_second_one_is_not(sim: Simulator) -> None:
+async def test_request_in_pieces_is_served_but_not_a_second_one(sim: Simulator) -> None:
     reader, writer = await asyncio.open_connection(sim.host, sim.port)
     for byte in wire.VALUE_OFF:
         writer.write(bytes((byte,)))
@@ -191,13 +191,13 @@ async def test_a_request_in_pieces_is_served_and_a_second_one_is_not(sim: Simula
     assert len(sim.requests) == 2
 
 
-async def test_several_clients_at_once(sim: Simulator) -> None:
+async def test_simultaneous_clients_get_the_same_answer(sim: Simulator) -> None:
     answers = await asyncio.gather(*(ask(sim, wire.READ_LIMIT) for _ in range(4)))
     assert len(set(answers)) == 1
     assert len(answers[0]) == 25
 
 
-async def test_connections_are_counted(sim: Simulator) -> None:
+async def test_open_connections_are_counted(sim: Simulator) -> None:
     sim.inject("silence")
     _, writer = await asyncio.open_connection(sim.host, sim.port)
     writer.write(wire.TELEMETRY)
@@ -208,7 +208,7 @@ async def test_connections_are_counted(sim: Simulator) -> None:
     assert sim.connections_open == 0
 
 
-async def test_stop_and_start_on_the_same_port(sim: Simulator) -> None:
+async def test_start_after_stop_keeps_port_and_settings(sim: Simulator) -> None:
     port = sim.port
     sim.device.limit = 1_230
     await sim.stop()
@@ -220,7 +220,7 @@ async def test_stop_and_start_on_the_same_port(sim: Simulator) -> None:
     assert await ask(sim, wire.TELEMETRY)
 
 
-async def test_stopping_ends_connections_that_hang(sim: Simulator) -> None:
+async def test_stop_closes_hanging_connections(sim: Simulator) -> None:
     sim.inject("silence")
     waiting = asyncio.create_task(ask(sim, wire.TELEMETRY))
     await sim.wait_for_requests(1)
@@ -229,7 +229,7 @@ async def test_stopping_ends_connections_that_hang(sim: Simulator) -> None:
     assert await waiting == b""
 
 
-async def test_a_scene_is_set_before_it_starts() -> None:
+async def test_settings_before_start_are_kept() -> None:
     sim = Simulator(mode=ControlMode.DRED, capacity=1, limit=2, ct_ratio=3, sum_of_phases=False)
     sim.device.limit = 4
     async with sim:
@@ -238,7 +238,7 @@ async def test_a_scene_is_set_before_it_starts() -> None:
         assert not device.sum_of_phases
 
 
-async def test_only_the_last_requests_are_kept_where_that_is_asked() -> None:
+async def test_keep_requests_keeps_only_the_last_ones() -> None:
     async with Simulator(keep_requests=2, overload=False) as sim:
         for _ in range(5):
             await ask(sim, wire.READ_LIMIT)

@@ -1,4 +1,4 @@
-"""A client without pacing: sends bytes to a port and returns all that comes back."""
+"""A client without pacing: sends bytes to a port and returns the whole answer."""
 
 import asyncio
 from typing import Final
