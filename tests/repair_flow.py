@@ -83,6 +83,11 @@ class Repair:
         return step
 
     @property
+    def is_menu(self) -> bool:
+        """Whether the step is one to choose from."""
+        return bool(self.result["type"] == "menu")
+
+    @property
     def options(self) -> list[str]:
         """Options of the menu."""
         assert self.result["type"] == "menu"
