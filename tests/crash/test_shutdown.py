@@ -5,6 +5,7 @@ Home Assistant runs in the process of the test and in virtual time, with the sta
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -37,7 +38,6 @@ OUTAGE_S: Final = 60.0
 RESTORED_S: Final = 45.0
 """From the end of an outage to the restored limit: a running attempt, the longest pause, the writes."""
 
-type Storage = dict[str, Any]
 type End = Callable[[HomeAssistant, MockConfigEntry], Awaitable[object]]
 
 ENDS: Final[Mapping[str, End]] = {
@@ -64,68 +64,140 @@ async def sim(warp: TimeWarp) -> AsyncIterator[Simulator]:
         yield simulator
 
 
-@pytest.fixture
-def pending_key(entry: MockConfigEntry) -> str:
-    """Return the storage key of the pending restore."""
-    return f"{DOMAIN}.{entry.entry_id}.note"
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A device, its entry, and what Home Assistant has on disk."""
+
+    warp: TimeWarp
+    hass: HomeAssistant
+    sim: Simulator
+    entry: MockConfigEntry
+    storage: dict[str, Any]
+
+    @property
+    def pending_key(self) -> str:
+        """The storage key of the pending restore."""
+        return f"{DOMAIN}.{self.entry.entry_id}.note"
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether a pending restore is on disk."""
+        return self.pending_key in self.storage
+
+    @property
+    def pending(self) -> dict[str, Any]:
+        """The pending restore of a Home Assistant that was killed during a reset."""
+        return {
+            "mode": "value",
+            "capacity": 30_000,
+            "limit": OLD,
+            "sum_of_phases": True,
+            "host": self.sim.host,
+            "port": self.sim.port,
+            "at": "2026-06-20T22:00:00+00:00",
+        }
+
+    @property
+    def in_force(self) -> tuple[ControlMode, int | None]:
+        """Control mode and limit (W) in force."""
+        return self.sim.device.mode, self.sim.device.bound_limit
+
+    @property
+    def requests(self) -> list[str]:
+        """The names of all requests."""
+        return [request_name(request) for request in self.sim.requests]
+
+    @property
+    def written(self) -> list[str]:
+        """The names of all writes."""
+        return [name for name in self.requests if name not in {"read", "telemetry"}]
+
+    def state(self, entity_id: str) -> str:
+        """Return the state of an entity."""
+        return get_state(self.hass, entity_id).state
+
+    def issue(self, name: str = "limit_is_off") -> ir.IssueEntry | None:
+        """Return an issue of the entry, or None."""
+        return ir.async_get(self.hass).async_get_issue(DOMAIN, f"{name}_{self.entry.entry_id}")
+
+    async def load(self) -> None:
+        """Set the entry up."""
+        await self.hass.config_entries.async_setup(self.entry.entry_id)
+        await self.hass.async_block_till_done()
+        assert self.entry.state is ConfigEntryState.LOADED
+
+    def store(self, pending: object, *, version: int = 1) -> None:
+        """Have this on disk as the pending restore."""
+        self.storage[self.pending_key] = {"version": version, "data": pending}
+
+    async def load_suspended(self) -> None:
+        """Set the entry of a silent device up whose limit is off, with the pending restore on disk."""
+        self.store(self.pending)
+        self.sim.device.mode = ControlMode.DEACTIVATED
+        self.sim.inject("silence")
+        await self.load()
+
+    async def end(self, how: str) -> float:
+        """End the entry in one of the ENDS; return how long (s) that took."""
+        before = self.warp.passed
+        await ENDS[how](self.hass, self.entry)
+        return self.warp.passed - before
+
+    def call(self, action: str, **data: object) -> asyncio.Task[Any]:
+        """Call an action without waiting for it."""
+        return asyncio.create_task(
+            self.hass.services.async_call(DOMAIN, action, data, blocking=True, return_response=True)
+        )
+
+    async def begin(self, command: Command, answered: int, *, silent: bool = False) -> asyncio.Task[Any]:
+        """Start a command; wait until so many of its requests are answered, then let the device be silent."""
+        self.sim.requests.clear()
+        call = self.call(command.action, **command.data)
+        await self.sim.wait_for_requests(answered)
+        await self.sim.wait_until_idle()
+        if silent:
+            self.sim.inject("silence")
+        return call
+
+    async def restored(self) -> None:
+        """Wait until no restore is pending."""
+        await until(lambda: not self.is_pending, RESTORED_S)
+
+    async def come_back(self) -> None:
+        """Let the device respond again, and wait for pending attempts to finish."""
+        self.sim.clear_faults()
+        await asyncio.sleep(RESTORED_S)
+
+    def assert_restored(self, *targets: tuple[ControlMode, int | None]) -> None:
+        """Assert that the limit is in force, and that nothing says it is not."""
+        assert self.in_force in targets
+        assert not self.is_pending
+        assert self.issue("limit_is_off") is None
+        assert self.issue("limit_was_left_off") is None
 
 
 @pytest.fixture
-def pending(entry: MockConfigEntry, sim: Simulator) -> dict[str, Any]:
-    """Return the pending restore of a Home Assistant that was killed during a reset."""
-    return {
-        "mode": "value",
-        "capacity": 30_000,
-        "limit": OLD,
-        "sum_of_phases": True,
-        "host": sim.host,
-        "port": sim.port,
-        "at": "2026-06-20T22:00:00+00:00",
-    }
+def unloaded(
+    warp: TimeWarp,
+    hass: HomeAssistant,
+    sim: Simulator,
+    entry: MockConfigEntry,
+    hass_storage: dict[str, Any],
+) -> Scene:
+    """Return a scene whose entry is not set up."""
+    return Scene(warp, hass, sim, entry, hass_storage)
 
 
-def act(hass: HomeAssistant, action: str, **data: object) -> asyncio.Task[Any]:
-    """Call an action without waiting for it."""
-    return asyncio.create_task(
-        hass.services.async_call(DOMAIN, action, data, blocking=True, return_response=True)
-    )
-
-
-async def begin(hass: HomeAssistant, sim: Simulator, command: Command, answered: int) -> asyncio.Task[Any]:
-    """Start a command and wait until so many of its requests are answered."""
-    sim.requests.clear()
-    call = act(hass, command.action, **command.data)
-    await sim.wait_for_requests(answered)
-    await sim.wait_until_idle()
-    return call
+@pytest.fixture
+def scene(unloaded: Scene, loaded: MockConfigEntry) -> Scene:
+    """Return a scene whose entry is set up."""
+    return unloaded
 
 
 async def ended(call: asyncio.Task[Any]) -> None:
     """Wait for the end of the call, whatever its result."""
     await asyncio.wait({call})
     call.exception()
-
-
-async def load(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """Set the entry up."""
-    await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
-    assert entry.state is ConfigEntryState.LOADED
-
-
-def requests(sim: Simulator) -> list[str]:
-    """Return the names of all requests."""
-    return [request_name(request) for request in sim.requests]
-
-
-def written(sim: Simulator) -> list[str]:
-    """Return the names of all writes."""
-    return [name for name in requests(sim) if name not in {"read", "telemetry"}]
-
-
-def issue(hass: HomeAssistant, name: str, entry: MockConfigEntry) -> ir.IssueEntry | None:
-    """Return an issue of the entry, or None."""
-    return ir.async_get(hass).async_get_issue(DOMAIN, f"{name}_{entry.entry_id}")
 
 
 async def until(condition: Callable[[], bool], seconds: float) -> None:
@@ -140,63 +212,32 @@ async def until(condition: Callable[[], bool], seconds: float) -> None:
 class TestShutdownDuringCommand:
     @pytest.mark.parametrize("answered", [1, 2, 4, 5, 6])
     @pytest.mark.parametrize("end", ENDS)
-    async def test_shutdown_waits_for_reset(
-        self,
-        warp: TimeWarp,
-        hass: HomeAssistant,
-        loaded: MockConfigEntry,
-        sim: Simulator,
-        hass_storage: Storage,
-        pending_key: str,
-        end: str,
-        answered: int,
-    ) -> None:
-        call = await begin(hass, sim, RESET, answered)
+    async def test_shutdown_waits_for_reset(self, scene: Scene, end: str, answered: int) -> None:
+        call = await scene.begin(RESET, answered)
         await asyncio.sleep(0.1)
-        before = warp.passed
-        await ENDS[end](hass, loaded)
-        assert warp.passed - before < SHUTDOWN_S
-        assert (sim.device.mode, sim.device.bound_limit) == RESET.target
-        assert pending_key not in hass_storage
-        assert tuple(requests(sim)[: len(RESET.sent)]) == RESET.sent
-        assert written(sim).count("value off") == 1
-        assert issue(hass, "limit_is_off", loaded) is None
-        assert issue(hass, "limit_was_left_off", loaded) is None
+        assert await scene.end(end) < SHUTDOWN_S
+        scene.assert_restored(RESET.target)
+        assert tuple(scene.requests[: len(RESET.sent)]) == RESET.sent
+        assert scene.written.count("value off") == 1
         await ended(call)
         if end == "reload":
-            assert get_state(hass, POWER).state != "unavailable"
-            assert get_state(hass, "sensor.sec1000_export_limit").state == str(OLD / 1000)
+            assert scene.state(POWER) != "unavailable"
+            assert scene.state("sensor.sec1000_export_limit") == str(OLD / 1000)
 
     @pytest.mark.parametrize("answered", [1, 2, 3, 4])
     @pytest.mark.parametrize("end", ENDS)
-    async def test_shutdown_waits_for_mode_change(
-        self,
-        warp: TimeWarp,
-        hass: HomeAssistant,
-        entry: MockConfigEntry,
-        sim: Simulator,
-        hass_storage: Storage,
-        pending_key: str,
-        end: str,
-        answered: int,
-    ) -> None:
-        sim.device.mode = CHANGE.held
-        await load(hass, entry)
-        call = await begin(hass, sim, CHANGE, answered)
-        before = warp.passed
-        await ENDS[end](hass, entry)
-        assert warp.passed - before < SHUTDOWN_S
-        assert (sim.device.mode, sim.device.bound_limit) == CHANGE.target
-        assert pending_key not in hass_storage
-        assert tuple(requests(sim)[: len(CHANGE.sent)]) == CHANGE.sent
-        assert issue(hass, "limit_is_off", entry) is None
+    async def test_shutdown_waits_for_mode_change(self, unloaded: Scene, end: str, answered: int) -> None:
+        unloaded.sim.device.mode = CHANGE.held
+        await unloaded.load()
+        call = await unloaded.begin(CHANGE, answered)
+        assert await unloaded.end(end) < SHUTDOWN_S
+        unloaded.assert_restored(CHANGE.target)
+        assert tuple(unloaded.requests[: len(CHANGE.sent)]) == CHANGE.sent
         await ended(call)
 
-    async def test_shortened_reset_is_not_reported_as_5_s(
-        self, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
-    ) -> None:
-        call = await begin(hass, sim, RESET, 4)
-        await hass.config_entries.async_reload(loaded.entry_id)
+    async def test_shortened_reset_is_not_reported_as_5_s(self, scene: Scene) -> None:
+        call = await scene.begin(RESET, 4)
+        await scene.end("reload")
         try:
             response = await call
         except HomeAssistantError:
@@ -204,482 +245,323 @@ class TestShutdownDuringCommand:
         assert "5 s" not in response["message"]
 
 
-async def test_failed_reset_shows_device_mode_and_is_retried(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
-) -> None:
-    call = await begin(hass, sim, RESET, 4)
-    sim.inject("ack-without-effect")
+async def test_failed_reset_shows_device_mode_and_is_retried(scene: Scene) -> None:
+    call = await scene.begin(RESET, 4)
+    scene.sim.inject("ack-without-effect")
     with pytest.raises(HomeAssistantError) as raised:
         await call
     assert raised.value.translation_key == "not_applied"
-    assert get_state(hass, "select.sec1000_control_mode").state == "deactivated"
-    assert get_state(hass, "sensor.sec1000_reset_export_watchdog_feedback").state == "2"
-    assert issue(hass, "limit_is_off", loaded)
-    sim.clear_faults()
-    await until(lambda: sim.device.mode is ControlMode.VALUE, RESTORED_S)
+    assert scene.state("select.sec1000_control_mode") == "deactivated"
+    assert scene.state("sensor.sec1000_reset_export_watchdog_feedback") == "2"
+    assert scene.issue()
+    scene.sim.clear_faults()
+    await until(lambda: scene.sim.device.mode is ControlMode.VALUE, RESTORED_S)
     await asyncio.sleep(1)
-    assert get_state(hass, "select.sec1000_control_mode").state == "value"
-    assert sim.device.bound_limit == OLD
+    assert scene.state("select.sec1000_control_mode") == "value"
+    assert scene.sim.device.bound_limit == OLD
 
 
 class TestShutdownWithSilentDevice:
     @pytest.mark.parametrize("end", ["unload", "reload", "disable"])
-    async def test_pending_is_kept_for_next_setup(
-        self,
-        hass: HomeAssistant,
-        loaded: MockConfigEntry,
-        sim: Simulator,
-        hass_storage: Storage,
-        pending_key: str,
-        end: str,
-    ) -> None:
-        call = await begin(hass, sim, RESET, 4)
-        sim.inject("silence")
-        await ENDS[end](hass, loaded)
-        assert pending_key in hass_storage
+    async def test_pending_is_kept_for_next_setup(self, scene: Scene, end: str) -> None:
+        call = await scene.begin(RESET, 4, silent=True)
+        await scene.end(end)
+        assert scene.is_pending
         await ended(call)
         if end == "disable":
-            await hass.config_entries.async_set_disabled_by(loaded.entry_id, None)
+            await scene.hass.config_entries.async_set_disabled_by(scene.entry.entry_id, None)
         elif end == "unload":
-            await load(hass, loaded)
-        assert loaded.state is ConfigEntryState.LOADED
-        assert get_state(hass, EXPORT_STATE).state == "on"
-        assert issue(hass, "limit_is_off", loaded)
-        sim.clear_faults()
-        await until(lambda: pending_key not in hass_storage, RESTORED_S)
-        assert (sim.device.mode, sim.device.bound_limit) == RESET.target
-        assert issue(hass, "limit_is_off", loaded) is None
+            await scene.load()
+        assert scene.entry.state is ConfigEntryState.LOADED
+        assert scene.state(EXPORT_STATE) == "on"
+        assert scene.issue()
+        scene.sim.clear_faults()
+        await scene.restored()
+        scene.assert_restored(RESET.target)
 
-    async def test_unload_is_bounded_in_time(
-        self, warp: TimeWarp, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
-    ) -> None:
-        call = await begin(hass, sim, RESET, 4)
-        sim.inject("silence")
-        before = warp.passed
-        await hass.config_entries.async_unload(loaded.entry_id)
-        took = warp.passed - before
+    async def test_unload_is_bounded_in_time(self, scene: Scene) -> None:
+        call = await scene.begin(RESET, 4, silent=True)
+        took = await scene.end("unload")
         await ended(call)
-        await _come_back(sim)
+        await scene.come_back()
         assert took <= SHUTDOWN_S + 1
 
     @pytest.mark.parametrize("end", ["unload", "disable", "remove"])
-    async def test_nothing_is_sent_after_entry_is_gone(
-        self, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, end: str
-    ) -> None:
-        call = await begin(hass, sim, RESET, 4)
-        sim.inject("silence")
-        await ENDS[end](hass, loaded)
+    async def test_nothing_is_sent_after_entry_is_gone(self, scene: Scene, end: str) -> None:
+        call = await scene.begin(RESET, 4, silent=True)
+        await scene.end(end)
         await ended(call)
         await asyncio.sleep(1)
-        await sim.wait_until_idle()
-        sim.requests.clear()
+        await scene.sim.wait_until_idle()
+        scene.sim.requests.clear()
         await asyncio.sleep(120)
-        asked, reported = requests(sim), issue(hass, "limit_is_off", loaded)
-        await _come_back(sim)
+        asked, reported = scene.requests, scene.issue()
+        await scene.come_back()
         assert asked == []
         assert reported is None
 
     @pytest.mark.parametrize("end", ["unload", "disable", "remove"])
-    async def test_shutdown_during_restore_ends_restore(
-        self,
-        warp: TimeWarp,
-        hass: HomeAssistant,
-        entry: MockConfigEntry,
-        sim: Simulator,
-        hass_storage: Storage,
-        pending_key: str,
-        pending: dict[str, Any],
-        end: str,
-    ) -> None:
-        hass_storage[pending_key] = {"version": 1, "data": pending}
-        sim.device.mode = ControlMode.DEACTIVATED
-        sim.inject("silence")
-        await load(hass, entry)
+    async def test_shutdown_during_restore_ends_restore(self, unloaded: Scene, end: str) -> None:
+        await unloaded.load_suspended()
         await asyncio.sleep(100)
-        before = warp.passed
-        await ENDS[end](hass, entry)
-        assert warp.passed - before <= (2 * SHUTDOWN_S if end == "remove" else SHUTDOWN_S)
-        sim.requests.clear()
+        assert await unloaded.end(end) <= (2 * SHUTDOWN_S if end == "remove" else SHUTDOWN_S)
+        unloaded.sim.requests.clear()
         await asyncio.sleep(120)
-        assert requests(sim) == []
-        assert (pending_key in hass_storage) is (end != "remove")
-        assert (issue(hass, "limit_was_left_off", entry) is not None) is (end == "remove")
+        assert unloaded.requests == []
+        assert (unloaded.is_pending) is (end != "remove")
+        assert (unloaded.issue("limit_was_left_off") is not None) is (end == "remove")
 
-    async def test_removal_leaves_persistent_issue(
-        self,
-        hass: HomeAssistant,
-        loaded: MockConfigEntry,
-        sim: Simulator,
-        hass_storage: Storage,
-    ) -> None:
-        call = await begin(hass, sim, RESET, 4)
-        sim.inject("silence")
-        await hass.config_entries.async_remove(loaded.entry_id)
-        left = issue(hass, "limit_was_left_off", loaded)
+    async def test_removal_leaves_persistent_issue(self, scene: Scene) -> None:
+        call = await scene.begin(RESET, 4, silent=True)
+        await scene.end("remove")
+        left = scene.issue("limit_was_left_off")
         assert left
         assert left.is_persistent
         assert left.severity is ir.IssueSeverity.CRITICAL
         assert left.translation_placeholders == {
             "name": "SEC1000",
-            "host": sim.host,
+            "host": scene.sim.host,
             "mode": "Value: Central Europe",
             "limit": "4.32",
             "capacity": "30.00",
         }
-        assert issue(hass, "limit_is_off", loaded) is None
-        assert [key for key in hass_storage if loaded.entry_id in key] == []
+        assert scene.issue() is None
+        assert [key for key in scene.storage if scene.entry.entry_id in key] == []
         await ended(call)
 
-    async def test_removal_retries_restore(
-        self,
-        hass: HomeAssistant,
-        loaded: MockConfigEntry,
-        sim: Simulator,
-        hass_storage: Storage,
-        pending_key: str,
-    ) -> None:
-        call = await begin(hass, sim, RESET, 4)
-        sim.inject("silence")
-        assert await hass.config_entries.async_unload(loaded.entry_id)
+    async def test_removal_retries_restore(self, scene: Scene) -> None:
+        call = await scene.begin(RESET, 4, silent=True)
+        assert await scene.hass.config_entries.async_unload(scene.entry.entry_id)
         await ended(call)
-        assert pending_key in hass_storage
-        sim.clear_faults()
-        await hass.config_entries.async_remove(loaded.entry_id)
-        assert (sim.device.mode, sim.device.bound_limit) == RESET.target
-        assert issue(hass, "limit_was_left_off", loaded) is None
-        assert pending_key not in hass_storage
+        assert scene.is_pending
+        scene.sim.clear_faults()
+        await scene.end("remove")
+        scene.assert_restored(RESET.target)
 
 
 class TestWhileSuspended:
-    async def test_suspended_limit_blocks_other_requests_and_baseline(
-        self, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
-    ) -> None:
-        coordinator = loaded.runtime_data.coordinator
-        options = dict(loaded.options)
-        call = await begin(hass, sim, RESET, 4)
+    async def test_suspended_limit_blocks_other_requests_and_baseline(self, scene: Scene) -> None:
+        coordinator = scene.entry.runtime_data.coordinator
+        options = dict(scene.entry.options)
+        call = await scene.begin(RESET, 4)
         polls = [
             asyncio.create_task(coordinator.async_refresh()),
             asyncio.create_task(coordinator.read_settings()),
-            act(hass, "get_export_limit"),
-            act(hass, "set_datetime"),
+            scene.call("get_export_limit"),
+            scene.call("set_datetime"),
         ]
         await asyncio.gather(call, *polls)
-        assert tuple(requests(sim)[: len(RESET.sent)]) == RESET.sent
-        off, write = sim.requests[3], sim.requests[4]
+        assert tuple(scene.requests[: len(RESET.sent)]) == RESET.sent
+        off, write = scene.sim.requests[3], scene.sim.requests[4]
         assert write.time - off.time == pytest.approx(5, abs=0.05)
-        assert (sim.device.mode, sim.device.bound_limit) == RESET.target
-        assert loaded.options == options
+        assert scene.in_force == RESET.target
+        assert scene.entry.options == options
         assert coordinator.data.proven_limit == OLD
 
-    async def test_running_poll_finishes_before_reset(
-        self, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
-    ) -> None:
-        sim.inject("silence", count=1)
-        sim.requests.clear()
-        poll = asyncio.create_task(loaded.runtime_data.coordinator.async_refresh())
-        await sim.wait_for_requests(1)
-        await act(hass, "reset_export_watchdog")
+    async def test_running_poll_finishes_before_reset(self, scene: Scene) -> None:
+        scene.sim.inject("silence", count=1)
+        scene.sim.requests.clear()
+        poll = asyncio.create_task(scene.entry.runtime_data.coordinator.async_refresh())
+        await scene.sim.wait_for_requests(1)
+        await scene.call("reset_export_watchdog")
         await poll
-        assert tuple(requests(sim)[1 : 1 + len(RESET.sent)]) == RESET.sent
+        assert tuple(scene.requests[1 : 1 + len(RESET.sent)]) == RESET.sent
 
     @pytest.mark.parametrize("answered", [1, 2, 3, 4, 5, 6])
-    @pytest.mark.usefixtures("loaded")
-    async def test_newer_limit_cuts_reset_short(
-        self,
-        hass: HomeAssistant,
-        sim: Simulator,
-        hass_storage: Storage,
-        pending_key: str,
-        answered: int,
-    ) -> None:
-        reset = await begin(hass, sim, RESET, answered)
+    async def test_newer_limit_cuts_reset_short(self, scene: Scene, answered: int) -> None:
+        reset = await scene.begin(RESET, answered)
         await asyncio.sleep(0.1)
-        response = await act(hass, "export_disable")
+        response = await scene.call("export_disable")
         assert response["feedback"] == 1
-        assert sim.device.bound_limit == 0
+        assert scene.sim.device.bound_limit == 0
         if answered <= 4:
             with pytest.raises(HomeAssistantError, match="newer command"):
                 await reset
-            off, write = sim.requests[3], sim.requests[4]
+            off, write = scene.sim.requests[3], scene.sim.requests[4]
             assert write.time - off.time < 1
         await ended(reset)
-        await hass.async_block_till_done()
-        assert sim.device.bound_limit == 0
-        assert pending_key not in hass_storage
-        assert get_state(hass, EXPORT_STATE).state == "off"
-        assert get_state(hass, LIMIT_DIFFERS).state == "off"
+        await scene.hass.async_block_till_done()
+        assert scene.sim.device.bound_limit == 0
+        assert not scene.is_pending
+        assert scene.state(EXPORT_STATE) == "off"
+        assert scene.state(LIMIT_DIFFERS) == "off"
 
     @pytest.mark.parametrize("answered", [5, 6])
-    @pytest.mark.usefixtures("loaded")
-    async def test_limit_after_reset_does_not_fail_reset(
-        self, hass: HomeAssistant, sim: Simulator, answered: int
-    ) -> None:
-        reset = await begin(hass, sim, RESET, answered)
+    async def test_limit_after_reset_does_not_fail_reset(self, scene: Scene, answered: int) -> None:
+        reset = await scene.begin(RESET, answered)
         await asyncio.sleep(0.1)
-        await act(hass, "export_disable")
+        await scene.call("export_disable")
         await asyncio.wait({reset})
         assert reset.exception() is None
         assert reset.result()["feedback"] == 1
 
-    @pytest.mark.usefixtures("loaded")
-    async def test_last_of_several_limits_wins_over_reset(self, hass: HomeAssistant, sim: Simulator) -> None:
-        reset = await begin(hass, sim, RESET, 4)
-        older, newer = act(hass, "export_disable"), act(hass, "set_export_limit", limit=2)
+    async def test_last_of_several_limits_wins_over_reset(self, scene: Scene) -> None:
+        reset = await scene.begin(RESET, 4)
+        older, newer = scene.call("export_disable"), scene.call("set_export_limit", limit=2)
         await asyncio.gather(reset, older, newer, return_exceptions=True)
         assert newer.exception() is None
-        assert sim.device.bound_limit == 2_000
+        assert scene.sim.device.bound_limit == 2_000
         assert isinstance(reset.exception(), HomeAssistantError)
 
-    @pytest.mark.usefixtures("loaded")
-    async def test_second_reset_is_refused(self, hass: HomeAssistant, sim: Simulator) -> None:
-        call = await begin(hass, sim, RESET, 4)
+    async def test_second_reset_is_refused(self, scene: Scene) -> None:
+        call = await scene.begin(RESET, 4)
         with pytest.raises(ServiceValidationError, match="a watchdog reset is running"):
-            await act(hass, "reset_export_watchdog")
+            await scene.call("reset_export_watchdog")
         assert (await call)["feedback"] == 1
-        assert tuple(requests(sim)) == RESET.sent
-        assert (sim.device.mode, sim.device.bound_limit) == RESET.target
+        assert tuple(scene.requests) == RESET.sent
+        assert scene.in_force == RESET.target
 
-    async def test_reconfigure_is_refused_while_suspended(
-        self, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
-    ) -> None:
-        call = await begin(hass, sim, RESET, 4)
-        flow = await hass.config_entries.flow.async_init(
-            DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": loaded.entry_id}
+    async def test_reconfigure_is_refused_while_suspended(self, scene: Scene) -> None:
+        call = await scene.begin(RESET, 4)
+        flow = await scene.hass.config_entries.flow.async_init(
+            DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": scene.entry.entry_id}
         )
         assert flow["reason"] == "limit_is_off"
         await call
-        flow = await hass.config_entries.flow.async_init(
-            DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": loaded.entry_id}
+        flow = await scene.hass.config_entries.flow.async_init(
+            DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": scene.entry.entry_id}
         )
         assert flow["step_id"] == "reconfigure"
 
-    @pytest.mark.usefixtures("loaded")
-    async def test_suspended_limit_shows_export_on(self, hass: HomeAssistant, sim: Simulator) -> None:
-        await act(hass, "export_disable")
-        assert get_state(hass, EXPORT_STATE).state == "off"
-        call = await begin(hass, sim, RESET, 4)
-        assert get_state(hass, EXPORT_STATE).state == "on"
+    async def test_suspended_limit_shows_export_on(self, scene: Scene) -> None:
+        await scene.call("export_disable")
+        assert scene.state(EXPORT_STATE) == "off"
+        call = await scene.begin(RESET, 4)
+        assert scene.state(EXPORT_STATE) == "on"
         await call
-        assert get_state(hass, EXPORT_STATE).state == "off"
+        assert scene.state(EXPORT_STATE) == "off"
 
 
 class TestOutage:
     @pytest.mark.parametrize("lost", range(1, 1 + len(RESET.sent)))
-    async def test_reset_recovers_from_60_s_outage(
-        self,
-        hass: HomeAssistant,
-        loaded: MockConfigEntry,
-        sim: Simulator,
-        hass_storage: Storage,
-        pending_key: str,
-        lost: int,
-    ) -> None:
-        await _outage(hass, loaded, sim, RESET, lost)
-        await until(lambda: pending_key not in hass_storage, RESTORED_S)
-        assert (sim.device.mode, sim.device.bound_limit) == RESET.target
-        await until(lambda: get_state(hass, POWER).state != "unavailable", 60)
-        assert issue(hass, "limit_is_off", loaded) is None
-        assert get_state(hass, LIMIT_DIFFERS).state == "off"
+    async def test_reset_recovers_from_60_s_outage(self, scene: Scene, lost: int) -> None:
+        await _outage(scene, RESET, lost)
+        await scene.restored()
+        scene.assert_restored(RESET.target)
+        await until(lambda: scene.state(POWER) != "unavailable", 60)
+        assert scene.state(LIMIT_DIFFERS) == "off"
 
     @pytest.mark.parametrize("lost", range(1, 1 + len(CHANGE.sent)))
-    async def test_mode_change_survives_60_s_outage(
-        self,
-        hass: HomeAssistant,
-        entry: MockConfigEntry,
-        sim: Simulator,
-        hass_storage: Storage,
-        pending_key: str,
-        lost: int,
-    ) -> None:
-        sim.device.mode = CHANGE.held
-        await load(hass, entry)
-        await _outage(hass, entry, sim, CHANGE, lost)
-        await until(lambda: pending_key not in hass_storage, RESTORED_S)
-        assert (sim.device.mode, sim.device.bound_limit) in {CHANGE.target, (CHANGE.held, None)}
-        await until(lambda: get_state(hass, POWER).state != "unavailable", 60)
-        assert issue(hass, "limit_is_off", entry) is None
+    async def test_mode_change_survives_60_s_outage(self, unloaded: Scene, lost: int) -> None:
+        unloaded.sim.device.mode = CHANGE.held
+        await unloaded.load()
+        await _outage(unloaded, CHANGE, lost)
+        await unloaded.restored()
+        unloaded.assert_restored(CHANGE.target, (CHANGE.held, None))
+        await until(lambda: unloaded.state(POWER) != "unavailable", 60)
 
-    async def test_long_outage_raises_issue_until_restored(
-        self,
-        hass: HomeAssistant,
-        loaded: MockConfigEntry,
-        sim: Simulator,
-        hass_storage: Storage,
-        pending_key: str,
-    ) -> None:
-        call = await begin(hass, sim, RESET, 4)
-        sim.inject("silence")
+    async def test_long_outage_raises_issue_until_restored(self, scene: Scene) -> None:
+        call = await scene.begin(RESET, 4, silent=True)
         with pytest.raises(HomeAssistantError):
             await call
         await asyncio.sleep(600)
-        reported = issue(hass, "limit_is_off", loaded)
+        reported = scene.issue()
         assert reported
         assert reported.severity is ir.IssueSeverity.CRITICAL
-        assert get_state(hass, EXPORT_STATE).state == "on"
-        assert get_state(hass, "sensor.sec1000_export_limit").state == "unavailable"
+        assert scene.state(EXPORT_STATE) == "on"
+        assert scene.state("sensor.sec1000_export_limit") == "unavailable"
         with pytest.raises(ServiceValidationError, match="off already"):
-            await act(hass, "reset_export_watchdog")
-        sim.clear_faults()
-        await until(lambda: pending_key not in hass_storage, RESTORED_S)
-        assert (sim.device.mode, sim.device.bound_limit) == RESET.target
-        assert issue(hass, "limit_is_off", loaded) is None
+            await scene.call("reset_export_watchdog")
+        scene.sim.clear_faults()
+        await scene.restored()
+        scene.assert_restored(RESET.target)
 
-    async def test_limit_sent_during_outage_is_restored(
-        self,
-        hass: HomeAssistant,
-        loaded: MockConfigEntry,
-        sim: Simulator,
-        hass_storage: Storage,
-        pending_key: str,
-    ) -> None:
-        await _fail_disable_while_suspended(hass, loaded, sim)
-        await until(lambda: pending_key not in hass_storage, RESTORED_S)
-        assert sim.device.bound_limit == 0
-        assert get_state(hass, EXPORT_STATE).state == "off"
-        assert issue(hass, "limit_is_off", loaded) is None
+    async def test_limit_sent_during_outage_is_restored(self, scene: Scene) -> None:
+        await _fail_disable_while_suspended(scene)
+        await scene.restored()
+        assert scene.sim.device.bound_limit == 0
+        assert scene.state(EXPORT_STATE) == "off"
+        assert scene.issue() is None
 
-    async def test_issue_names_newest_limit(
-        self, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
-    ) -> None:
-        reset = await begin(hass, sim, RESET, 4)
-        sim.inject("silence")
+    async def test_issue_names_newest_limit(self, scene: Scene) -> None:
+        reset = await scene.begin(RESET, 4, silent=True)
         await ended(reset)
         with pytest.raises(HomeAssistantError):
-            await act(hass, "export_disable")
+            await scene.call("export_disable")
         await asyncio.sleep(60)
-        reported = issue(hass, "limit_is_off", loaded)
+        reported = scene.issue()
         assert reported
         assert reported.translation_placeholders
         assert reported.translation_placeholders["limit"] == "0.00"
-        sim.clear_faults()
+        scene.sim.clear_faults()
 
-    async def test_limit_sent_during_outage_is_no_difference(
-        self,
-        hass: HomeAssistant,
-        loaded: MockConfigEntry,
-        sim: Simulator,
-        hass_storage: Storage,
-        pending_key: str,
-    ) -> None:
-        await _fail_disable_while_suspended(hass, loaded, sim)
-        await until(lambda: pending_key not in hass_storage, RESTORED_S)
-        assert sim.device.bound_limit == 0
-        assert get_state(hass, LIMIT_DIFFERS).state == "off"
+    async def test_limit_sent_during_outage_is_no_difference(self, scene: Scene) -> None:
+        await _fail_disable_while_suspended(scene)
+        await scene.restored()
+        assert scene.sim.device.bound_limit == 0
+        assert scene.state(LIMIT_DIFFERS) == "off"
 
     @pytest.mark.parametrize("later", [4, 28, 48])
-    async def test_reload_during_outage_keeps_newest_limit(
-        self,
-        hass: HomeAssistant,
-        loaded: MockConfigEntry,
-        sim: Simulator,
-        hass_storage: Storage,
-        pending_key: str,
-        later: int,
-    ) -> None:
-        reset = await begin(hass, sim, RESET, 4)
-        sim.inject("silence")
-        await hass.config_entries.async_reload(loaded.entry_id)
+    async def test_reload_during_outage_keeps_newest_limit(self, scene: Scene, later: int) -> None:
+        reset = await scene.begin(RESET, 4, silent=True)
+        await scene.end("reload")
         await ended(reset)
-        await ended(act(hass, "export_disable"))
+        await ended(scene.call("export_disable"))
         await asyncio.sleep(later)
-        sim.clear_faults()
-        await until(lambda: pending_key not in hass_storage, RESTORED_S)
+        scene.sim.clear_faults()
+        await scene.restored()
         await asyncio.sleep(RESTORED_S)
-        assert sim.device.bound_limit == 0
+        assert scene.sim.device.bound_limit == 0
 
 
 class TestPendingNotSaved:
     @pytest.mark.parametrize("command", [RESET, CHANGE], ids=lambda command: command.action)
-    async def test_unsaved_pending_prevents_suspension(
-        self,
-        hass: HomeAssistant,
-        entry: MockConfigEntry,
-        sim: Simulator,
-        pending_key: str,
-        command: Command,
-    ) -> None:
-        sim.device.mode = command.held
-        await load(hass, entry)
+    async def test_unsaved_pending_prevents_suspension(self, unloaded: Scene, command: Command) -> None:
+        unloaded.sim.device.mode = command.held
+        await unloaded.load()
         write = Store._async_write_data
 
         async def fill_up(store: Store[Any], data: dict[str, Any]) -> None:
-            if store.key == pending_key:
+            if store.key == unloaded.pending_key:
                 raise WriteError("No space left on device")
             await write(store, data)
 
-        sim.requests.clear()
+        unloaded.sim.requests.clear()
         with patch.object(Store, "_async_write_data", fill_up):
             with pytest.raises(HomeAssistantError):
-                await act(hass, command.action, **command.data)
-            await hass.async_block_till_done()
-        assert not [name for name in written(sim) if name.endswith("off")]
-        assert sim.device.mode is command.held
+                await unloaded.call(command.action, **command.data)
+            await unloaded.hass.async_block_till_done()
+        assert not [name for name in unloaded.written if name.endswith("off")]
+        assert unloaded.sim.device.mode is command.held
 
 
 class TestPendingAtSetup:
-    async def test_pending_is_restored_after_entry_is_loaded(
-        self,
-        hass: HomeAssistant,
-        entry: MockConfigEntry,
-        sim: Simulator,
-        hass_storage: Storage,
-        pending_key: str,
-        pending: dict[str, Any],
-    ) -> None:
-        hass_storage[pending_key] = {"version": 1, "data": pending}
-        sim.device.mode = ControlMode.DEACTIVATED
-        sim.inject("silence")
-        await load(hass, entry)
+    async def test_pending_is_restored_after_entry_is_loaded(self, unloaded: Scene) -> None:
+        await unloaded.load_suspended()
         for _ in range(3):
-            assert get_state(hass, POWER).state == "unavailable"
-            assert get_state(hass, EXPORT_STATE).state == "on"
-            assert issue(hass, "limit_is_off", entry)
+            assert unloaded.state(POWER) == "unavailable"
+            assert unloaded.state(EXPORT_STATE) == "on"
+            assert unloaded.issue()
             await asyncio.sleep(70)
-        sim.clear_faults()
-        await until(lambda: pending_key not in hass_storage, RESTORED_S)
-        assert (sim.device.mode, sim.device.bound_limit) == RESET.target
-        assert issue(hass, "limit_is_off", entry) is None
-        await until(lambda: get_state(hass, POWER).state != "unavailable", 60)
+        unloaded.sim.clear_faults()
+        await unloaded.restored()
+        unloaded.assert_restored(RESET.target)
+        await until(lambda: unloaded.state(POWER) != "unavailable", 60)
 
-    async def test_pending_of_unreachable_device_is_restored_on_return(
-        self,
-        hass: HomeAssistant,
-        entry: MockConfigEntry,
-        sim: Simulator,
-        hass_storage: Storage,
-        pending_key: str,
-        pending: dict[str, Any],
-    ) -> None:
-        hass_storage[pending_key] = {"version": 1, "data": pending}
-        sim.device.mode = ControlMode.DEACTIVATED
-        await sim.stop()
-        await load(hass, entry)
+    async def test_pending_of_unreachable_device_is_restored_on_return(self, unloaded: Scene) -> None:
+        unloaded.store(unloaded.pending)
+        unloaded.sim.device.mode = ControlMode.DEACTIVATED
+        await unloaded.sim.stop()
+        await unloaded.load()
         await asyncio.sleep(300)
-        assert issue(hass, "limit_is_off", entry)
-        await sim.start()
-        await until(lambda: pending_key not in hass_storage, RESTORED_S)
-        assert (sim.device.mode, sim.device.bound_limit) == RESET.target
+        assert unloaded.issue()
+        await unloaded.sim.start()
+        await unloaded.restored()
+        unloaded.assert_restored(RESET.target)
 
     @pytest.mark.parametrize("mode", [ControlMode.VALUE, ControlMode.RCR, ControlMode.DRED])
     async def test_pending_is_cleared_if_a_mode_limits_already(
-        self,
-        hass: HomeAssistant,
-        entry: MockConfigEntry,
-        sim: Simulator,
-        hass_storage: Storage,
-        pending_key: str,
-        pending: dict[str, Any],
-        mode: ControlMode,
+        self, unloaded: Scene, mode: ControlMode
     ) -> None:
-        hass_storage[pending_key] = {"version": 1, "data": pending}
-        sim.device.limit = WISHED
-        sim.device.mode = mode
-        await load(hass, entry)
-        await until(lambda: pending_key not in hass_storage, RESTORED_S)
+        unloaded.store(unloaded.pending)
+        unloaded.sim.device.limit = WISHED
+        unloaded.sim.device.mode = mode
+        await unloaded.load()
+        await unloaded.restored()
         await asyncio.sleep(RESTORED_S)
-        assert written(sim) == []
-        assert (sim.device.mode, sim.device.limit) == (mode, WISHED)
-        assert issue(hass, "limit_is_off", entry) is None
+        assert unloaded.written == []
+        assert (unloaded.sim.device.mode, unloaded.sim.device.limit) == (mode, WISHED)
+        assert unloaded.issue() is None
 
     @pytest.mark.parametrize(
         "damage",
@@ -691,16 +573,8 @@ class TestPendingAtSetup:
             "a newer version",
         ],
     )
-    async def test_corrupt_pending_restores_last_verified_limit(
-        self,
-        hass: HomeAssistant,
-        entry: MockConfigEntry,
-        sim: Simulator,
-        hass_storage: Storage,
-        pending_key: str,
-        pending: dict[str, Any],
-        damage: str,
-    ) -> None:
+    async def test_corrupt_pending_restores_last_verified_limit(self, unloaded: Scene, damage: str) -> None:
+        pending = unloaded.pending
         damaged: object = {
             "a key is missing": {key: value for key, value in pending.items() if key != "limit"},
             "an unknown mode": {**pending, "mode": "cloud"},
@@ -708,73 +582,56 @@ class TestPendingAtSetup:
             "a list": [pending],
             "a newer version": pending,
         }[damage]
-        hass_storage[f"{DOMAIN}.{entry.entry_id}"] = {"version": 1, "data": {"limit": OLD}}
-        hass_storage[pending_key] = {"version": 2 if damage == "a newer version" else 1, "data": damaged}
-        sim.device.mode = ControlMode.DEACTIVATED
-        await load(hass, entry)
-        assert get_state(hass, EXPORT_STATE).state == "on"
-        assert issue(hass, "limit_is_off", entry)
-        await until(lambda: pending_key not in hass_storage, RESTORED_S)
-        assert (sim.device.mode, sim.device.bound_limit) == RESET.target
-        assert issue(hass, "limit_is_off", entry) is None
+        unloaded.storage[f"{DOMAIN}.{unloaded.entry.entry_id}"] = {"version": 1, "data": {"limit": OLD}}
+        unloaded.store(damaged, version=2 if damage == "a newer version" else 1)
+        unloaded.sim.device.mode = ControlMode.DEACTIVATED
+        await unloaded.load()
+        assert unloaded.state(EXPORT_STATE) == "on"
+        assert unloaded.issue()
+        await unloaded.restored()
+        unloaded.assert_restored(RESET.target)
 
-    async def test_corrupt_pending_without_baseline_is_ignored(
-        self,
-        hass: HomeAssistant,
-        entry: MockConfigEntry,
-        sim: Simulator,
-        hass_storage: Storage,
-        pending_key: str,
-    ) -> None:
-        hass_storage[pending_key] = {"version": 1, "data": ["a lot"]}
-        sim.device.mode = ControlMode.RCR
-        await load(hass, entry)
-        assert pending_key not in hass_storage
-        assert issue(hass, "limit_is_off", entry) is None
-        assert get_state(hass, "select.sec1000_control_mode").state == "rcr"
-        assert {request_name(request) for request in sim.requests} == {"read", "telemetry"}
+    async def test_corrupt_pending_without_baseline_is_ignored(self, unloaded: Scene) -> None:
+        unloaded.store(["a lot"])
+        unloaded.sim.device.mode = ControlMode.RCR
+        await unloaded.load()
+        assert not unloaded.is_pending
+        assert unloaded.issue() is None
+        assert unloaded.state("select.sec1000_control_mode") == "rcr"
+        assert {request_name(request) for request in unloaded.sim.requests} == {"read", "telemetry"}
 
 
-async def _outage(
-    hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, command: Command, lost: int
-) -> None:
+async def _outage(scene: Scene, command: Command, lost: int) -> None:
     """Send the command to a device that does not respond for OUTAGE_S from this request on."""
-    sim.requests.clear()
+    scene.sim.requests.clear()
     if lost == 1:
-        sim.inject("silence")
-    call = act(hass, command.action, **command.data)
+        scene.sim.inject("silence")
+    call = scene.call(command.action, **command.data)
     if lost > 1:
-        await sim.wait_for_requests(lost - 1)
-        await sim.wait_until_idle()
-        sim.inject("silence")
-    await sim.wait_for_requests(lost)
-    over = asyncio.create_task(_end_outage(sim))
+        await scene.sim.wait_for_requests(lost - 1)
+        await scene.sim.wait_until_idle()
+        scene.sim.inject("silence")
+    await scene.sim.wait_for_requests(lost)
+    over = asyncio.create_task(_end_outage(scene))
     await ended(call)
     await asyncio.sleep(0)
-    if sim.device.mode is ControlMode.DEACTIVATED:
-        assert issue(hass, "limit_is_off", entry)
-        assert get_state(hass, EXPORT_STATE).state == "on"
+    if scene.sim.device.mode is ControlMode.DEACTIVATED:
+        assert scene.issue()
+        assert scene.state(EXPORT_STATE) == "on"
     await over
 
 
-async def _end_outage(sim: Simulator) -> None:
+async def _end_outage(scene: Scene) -> None:
     await asyncio.sleep(OUTAGE_S)
-    sim.clear_faults()
+    scene.sim.clear_faults()
 
 
-async def _come_back(sim: Simulator) -> None:
-    """Let the device respond again, and wait for pending attempts to finish."""
-    sim.clear_faults()
-    await asyncio.sleep(RESTORED_S)
-
-
-async def _fail_disable_while_suspended(hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator) -> None:
+async def _fail_disable_while_suspended(scene: Scene) -> None:
     """Disable export during an outage that began in a reset; the device responds again afterwards."""
-    reset = await begin(hass, sim, RESET, 4)
-    sim.inject("silence")
+    reset = await scene.begin(RESET, 4, silent=True)
     await ended(reset)
     await asyncio.sleep(30)
     with pytest.raises(HomeAssistantError):
-        await act(hass, "export_disable")
-    assert issue(hass, "limit_is_off", entry)
-    sim.clear_faults()
+        await scene.call("export_disable")
+    assert scene.issue()
+    scene.sim.clear_faults()
