@@ -14,5 +14,6 @@ FAST_TIMING: Final = Timing(
     command_deadline=8,
     limit_interval=0.05,
     manual_retry_interval=0.05,
+    late_effect=0.1,
     watchdog_pause=0.1,
 )

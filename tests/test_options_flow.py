@@ -199,7 +199,7 @@ async def test_closed_dialog_loses_no_verified_option(
     submitted = hass.async_create_task(walk.submit())
     await sim.wait_for_requests(asked + 2)
     submitted.cancel()
-    await loaded.runtime_data.export.settle(5)
+    await loaded.runtime_data.export.async_close()
     assert sim.device.bound_limit == 7000
     assert loaded.options["max_export_limit"] == 7
 

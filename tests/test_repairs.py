@@ -101,11 +101,11 @@ async def limit_is_off(scene: Scene) -> None:
     scene.sim.device.mode = ControlMode.DEACTIVATED
     scene.sim.inject("silence")
     store_pending(scene.storage, scene.entry, scene.sim)
-    with patch("custom_components.goodwe_sec1000.control.restore.PAUSES", ()):
+    with patch("custom_components.goodwe_sec1000.control.restore.PAUSES_S", ()):
         await scene.set_up()
         await scene.sim.wait_for_requests(1)
         await until(lambda: scene.issue)
-        # The first try has ended by then; the next one is half a minute away.
+        # The first try has ended by then; the next one is a minute away.
         await scene.sim.wait_until_idle()
         await asyncio.sleep(0)
 
@@ -328,17 +328,28 @@ class TestLimitIsOff:
         await until(lambda: not scene.issue)
         assert scene.sim.device.bound_limit == 4_320
 
-    @pytest.mark.parametrize("submitted", [False, True])
-    async def test_disabled_entry_cannot_be_restored(self, scene: Scene, submitted: bool) -> None:
-        repair = await scene.open() if submitted else None
+    async def test_disabled_entry_is_restored_by_a_click(self, scene: Scene) -> None:
         await ENDS["disable"](scene.hass, scene.entry)
-        assert scene.issue
-        repair = await (repair.submit() if repair else scene.open())
-        assert repair.abort_reason == "entry_not_loaded"
+        repair = await scene.open("put_back")
+        assert SHOULD_HOLD in repair.text
+        await repair.submit()
+        assert repair.error
         scene.sim.clear_faults()
-        await scene.hass.config_entries.async_set_disabled_by(scene.entry.entry_id, None)
-        await until(lambda: not scene.issue)
+        await repair.submit()
+        assert "export limit 4.32 kW" in repair.success_text
         assert scene.sim.device.bound_limit == 4_320
+        assert not scene.issue
+        await scene.hass.config_entries.async_set_disabled_by(scene.entry.entry_id, None)
+        assert not scene.issue
+
+    async def test_limit_of_disabled_entry_can_be_confirmed(self, scene: Scene) -> None:
+        await ENDS["disable"](scene.hass, scene.entry)
+        repair = await scene.open("confirm")
+        scene.sim.requests.clear()
+        await repair.submit()
+        assert "Nothing was sent" in repair.success_text
+        assert scene.commands == []
+        assert not scene.issue
 
     async def test_flow_of_removed_entry_aborts(self, scene: Scene) -> None:
         repair = await scene.open()

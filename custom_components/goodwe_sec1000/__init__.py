@@ -1,5 +1,6 @@
 """GoodWe SEC1000/S: power, export limit and its control, without the vendor's cloud."""
 
+import asyncio
 from typing import Final
 
 from homeassistant.const import Platform
@@ -7,16 +8,22 @@ from homeassistant.core import HassJob, HomeAssistant
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
-from .const import DOMAIN, ENTRY_VERSION
+from .const import DOMAIN, ENTRY_VERSION, LOGGER
 from .control.actions import ExportControl
+from .control.drift import DriftCorrection
+from .control.restore import placeholders, restore_removed
 from .coordinator import Sec1000Coordinator
 from .data import Sec1000ConfigEntry, Sec1000Data
 from .issues import Issue
 from .migration.entities import async_migrate_entities
 from .migration.entry import async_migrate_v1_entry
 from .migration.follow_up import MigrationFollowUp
-from .removal import async_clean_up_removed_entry
+from .migration.stored_limits import async_remove_stored_limits
+from .sec1000.errors import Sec1000Error
 from .services import async_setup_services
+from .tracking.baseline import Baseline
+from .tracking.energy import EnergyTotals
+from .tracking.pending import PendingRestoreStore
 from .tracking.reachability import async_forget_entry
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -29,8 +36,8 @@ PLATFORMS: Final = [
     Platform.SENSOR,
     Platform.SWITCH,
 ]
-SHUTDOWN_TIMEOUT: Final = 15.0
-"""s; how long unloading and stopping wait for actions that run and for a limit to be put back."""
+REMOVAL_TIMEOUT_S: Final = 15.0
+"""How long the removal of an entry waits for a limit that is off to be restored."""
 
 
 async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
@@ -52,8 +59,8 @@ async def async_migrate_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) ->
 async def async_setup_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> bool:
     """Read the device once and set up what shows it; nothing is written to it.
 
-    The one exception is a limit that an action had taken off when Home Assistant was ended: a note
-    on disk tells what should hold, and restoring it goes before everything else.
+    The one exception is a limit that was off when Home Assistant was ended: what should hold again
+    is on disk, and restoring it goes before everything else.
     """
     async_migrate_entities(hass, entry)
     migration = MigrationFollowUp(hass, entry)
@@ -62,16 +69,17 @@ async def async_setup_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> b
     await coordinator.async_config_entry_first_refresh()
     export = ExportControl(coordinator)
     entry.runtime_data = Sec1000Data(coordinator, export)
-    entry.async_on_unload(hass.async_add_shutdown_job(HassJob(export.settle), SHUTDOWN_TIMEOUT))
+    DriftCorrection(coordinator, export)
+    entry.async_on_unload(hass.async_add_shutdown_job(HassJob(export.async_stop)))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    coordinator.start_reading_settings(then=export.put_back)
+    coordinator.start_reading_settings()
     migration.async_schedule_cleanup()
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> bool:
-    """Let the actions that run come to their end and put the limit back, then unload."""
-    await entry.runtime_data.export.settle(SHUTDOWN_TIMEOUT)
+    """Let the actions that run come to their end and restore the limit, then unload."""
+    await entry.runtime_data.export.async_close()
     async_forget_entry(hass, entry.entry_id)
     Issue.LIMIT_KEEPS_DRIFTING.async_clear(hass, entry.entry_id)
     await entry.runtime_data.coordinator.energy_totals.save()
@@ -79,5 +87,32 @@ async def async_unload_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> 
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
-    """Try once more to put back a limit that is off, and leave nothing else behind."""
-    await async_clean_up_removed_entry(hass, entry, SHUTDOWN_TIMEOUT)
+    """Restore a limit that is off, or leave a repair issue that stays; leave nothing else behind."""
+    entry_id = entry.entry_id
+    for issue in (Issue.LIMIT_KEEPS_DRIFTING, Issue.LIMIT_IS_OFF, Issue.MOVED_IN):
+        issue.async_clear(hass, entry_id)
+    async_forget_entry(hass, entry_id)
+    await Baseline(hass, entry_id).remove()
+    await EnergyTotals(hass, entry_id).remove()
+    await MigrationFollowUp(hass, entry).remove()
+    if not hass.config_entries.async_entries(DOMAIN):
+        await async_remove_stored_limits(hass)
+    store = PendingRestoreStore(hass, entry_id)
+    await store.load()
+    if store.corrupt:
+        # The file stays as well: it may be read by hand.
+        Issue.PENDING_UNREADABLE.async_raise(hass, entry_id, {"name": entry.title})
+        return
+    if pending := store.current:
+        try:
+            async with asyncio.timeout(REMOVAL_TIMEOUT_S):
+                await restore_removed(pending)
+        except (Sec1000Error, TimeoutError) as error:
+            LOGGER.error("%s: the export limit is off and could not be restored: %s", entry.title, error)
+            Issue.LIMIT_WAS_LEFT_OFF.async_raise(
+                hass,
+                entry_id,
+                {**placeholders(hass, entry.title, pending), "host": pending.host},
+                data={**pending.as_dict()},
+            )
+    await store.clear()

@@ -9,7 +9,8 @@ from homeassistant.const import EntityCategory, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .control.actions import ExportControl, Outcome
+from .control.actions import ExportControl
+from .control.runner import Outcome
 from .data import Sec1000ConfigEntry
 from .entity import Sec1000Entity
 

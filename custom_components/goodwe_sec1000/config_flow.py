@@ -34,6 +34,7 @@ from .const import (
     LOGGER,
     MAX_KILOWATTS,
 )
+from .control.restore import placeholders
 from .data import Sec1000ConfigEntry
 from .forms import (
     CONF_CHOOSE_ANOTHER_MODE,
@@ -53,6 +54,7 @@ from .sec1000.errors import (
     ConnectionClosedError,
     ConnectionFailedError,
     HostNotFoundError,
+    NotStoredError,
     Sec1000Error,
 )
 from .sec1000.model import ControlMode, ExportSettings, kilowatts, watts
@@ -216,14 +218,16 @@ class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Let the user change the address, and check that a device responds there."""
         entry = self._get_reconfigure_entry()
-        if await PendingRestoreStore(self.hass, entry.entry_id).load():
-            # A suspended limit has to be restored at the address where it was suspended.
-            return self.async_abort(reason="limit_is_off")
         values, errors = validate(user_input or {})
         if user_input is not None and not errors:
             held, errors = await self._ask_device(values)
             if held:
                 self._abort_if_taken(values)
+                self._data = values
+                # Asked last: a reset may have begun while the device was waited for.
+                pending = (await self._pending_restore(entry)).current
+                if pending and not pending.is_at(values[CONF_HOST], values[CONF_PORT]):
+                    return await self.async_step_pending_restore()
                 return self.async_update_reload_and_abort(entry, data_updates=values)
         return self.async_show_form(
             step_id="reconfigure",
@@ -231,6 +235,47 @@ class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
             errors=errors,
             description_placeholders={"name": entry.title},
         )
+
+    async def async_step_pending_restore(self, _input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask whether the device whose limit is off is the one at the new address."""
+        entry = self._get_reconfigure_entry()
+        pending = (await self._pending_restore(entry)).current
+        if pending is None:
+            # Restored meanwhile.
+            return self.async_update_reload_and_abort(entry, data_updates=self._data)
+        return self.async_show_menu(
+            step_id="pending_restore",
+            menu_options=["same_device", "another_device"],
+            description_placeholders={
+                **placeholders(self.hass, entry.title, pending),
+                "host": pending.host,
+                "new_host": self._data[CONF_HOST],
+            },
+        )
+
+    async def async_step_same_device(self, _input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Let the limit be restored at the new address, on disk before the address is saved."""
+        entry = self._get_reconfigure_entry()
+        store = await self._pending_restore(entry)
+        try:
+            await store.move(self._data[CONF_HOST], self._data[CONF_PORT])
+        except NotStoredError as error:
+            return self.async_abort(
+                reason="not_stored", description_placeholders={"reason": reason(self.hass, error)}
+            )
+        return self.async_update_reload_and_abort(entry, data_updates=self._data)
+
+    async def async_step_another_device(self, _input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Save the new address; the limit is restored at the old one only."""
+        return self.async_update_reload_and_abort(self._get_reconfigure_entry(), data_updates=self._data)
+
+    async def _pending_restore(self, entry: Sec1000ConfigEntry) -> PendingRestoreStore:
+        """Return what is pending; that of a loaded entry belongs to its coordinator."""
+        if entry.state is ConfigEntryState.LOADED:
+            return entry.runtime_data.coordinator.pending
+        store = PendingRestoreStore(self.hass, entry.entry_id)
+        await store.load()
+        return store
 
     @override
     async def _finish(self) -> ConfigFlowResult:
@@ -294,7 +339,7 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
             entry, options={**entry.options, **self._chosen(GENERAL_FIELDS)}
         )
         if loaded:
-            entry.runtime_data.coordinator.apply_scan_interval()
+            await entry.runtime_data.coordinator.apply_scan_interval()
         export = self._chosen((*LIMIT_FIELDS, *CONTROL_FIELDS))
         if self._deactivates() or any(entry.options.get(key) != value for key, value in export.items()):
             if not loaded:

@@ -1,13 +1,14 @@
 """Polling, and the one snapshot that every entity reads."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
 from types import MappingProxyType
-from typing import Final, override
+from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import CONF_HOST, CONF_PORT
@@ -16,10 +17,11 @@ from homeassistant.helpers.event import async_call_later, async_track_time_inter
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .const import LOGGER
+from .issues import Issue
 from .messages import translated_error
 from .options import ExportOptions
 from .sec1000.client import TRIES, Sec1000Client
-from .sec1000.errors import Sec1000Error, TelemetryNotServedError
+from .sec1000.errors import NotStoredError, Sec1000Error, TelemetryNotServedError
 from .sec1000.model import ControlMode, ExportSettings, ExportTarget, Telemetry, kilowatts
 from .sec1000.stats import RequestStats
 from .sec1000.zero_glitch import ZeroGlitchFilter
@@ -51,7 +53,7 @@ class Snapshot:
     """Whether the device answered at least once since setup."""
     proven_limit: int | None = None
     """W; the limit last proven here, at first the one first read."""
-    note: ExportTarget | None = None
+    pending_restore: ExportTarget | None = None
     """What should hold while the limit may be off; None where nothing is to be restored."""
     energy: Energy | None = None
     """The totals since the entry was first set up; None before the first measurement."""
@@ -67,7 +69,7 @@ def export_is_on(snapshot: Snapshot, options: ExportOptions) -> bool | None:
 
     None where that is not known. While a limit is off and being restored, export is on.
     """
-    if snapshot.note:
+    if snapshot.pending_restore:
         return True
     if (settings := snapshot.settings) is None:
         return None
@@ -89,9 +91,11 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             always_update=False,
         )
         self.data = Snapshot()
-        self.notes = PendingRestoreStore(hass, entry.entry_id)
+        host, port = entry.data[CONF_HOST], entry.data[CONF_PORT]
+        self.pending = PendingRestoreStore(hass, entry.entry_id, self._publish_pending)
         self.baseline = Baseline(hass, entry.entry_id)
-        self.client = Sec1000Client(entry.data[CONF_HOST], entry.data[CONF_PORT], remember=self._remember)
+        self.client = Sec1000Client(host, port, pending=self.pending.at(host, port))
+        self._settings_listeners: list[Callable[[], None]] = []
         self._meter_watch = MeterWatch()
         self.energy_totals = EnergyTotals(hass, entry.entry_id)
         self._energy_meter = EnergyMeter()
@@ -129,27 +133,32 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         """Whether the firmware has telemetry to give, as far as is known."""
         return not self._ask_telemetry_at
 
-    @callback
-    def apply_scan_interval(self) -> None:
-        """Poll at the interval that the options hold now, from the next poll on."""
-        self.update_interval = timedelta(seconds=self.options.scan_interval)
-        if self._listeners:
-            self._schedule_refresh()
+    async def apply_scan_interval(self) -> None:
+        """Poll now, and from now on at the interval that the options hold."""
+        interval = timedelta(seconds=self.options.scan_interval)
+        if interval != self.update_interval:
+            self.update_interval = interval
+            if not self.backing_off:
+                await self.async_refresh()
 
     @callback
-    def start_reading_settings(self, then: Callable[[], Awaitable[None]]) -> None:
-        """Read the export settings every minute until the entry is unloaded, and then do this."""
+    def async_add_settings_listener(self, listener: Callable[[], None]) -> CALLBACK_TYPE:
+        """Call this after each read of the settings that no command made; return what ends that."""
+        self._settings_listeners.append(listener)
+        return partial(self._settings_listeners.remove, listener)
 
-        async def read() -> None:
-            await self.read_settings()
-            await then()
+    @callback
+    def start_reading_settings(self) -> None:
+        """Read the export settings every minute until the entry is unloaded."""
 
         @callback
         def begin(_now: datetime) -> None:
             if self._reachability.backing_off:
                 self._drop_old_settings()
                 return
-            self.config_entry.async_create_background_task(self.hass, read(), f"{self.name} export settings")
+            self.config_entry.async_create_background_task(
+                self.hass, self.read_settings(), f"{self.name} export settings"
+            )
 
         self.config_entry.async_on_unload(
             async_track_time_interval(
@@ -170,9 +179,15 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             self._reachability.check_outage(self.options.scan_interval)
             self._drop_old_settings()
         else:
-            await self._apply_settings(settings)
+            await self.settings_read(settings)
 
-    async def try_now(self) -> None:
+    async def settings_read(self, settings: ExportSettings) -> None:
+        """Take over what was read by no command, and let the listeners know."""
+        await self._apply_settings(settings)
+        for listener in tuple(self._settings_listeners):
+            listener()
+
+    async def async_probe(self) -> None:
         """Ask the device once although it is left alone; poll as usual again where it answers.
 
         It is asked for its settings, by which a SEC1000 is known, also where it serves no
@@ -183,8 +198,12 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         await self.async_refresh()
 
     async def _apply_settings(self, settings: ExportSettings) -> None:
-        """Show what was read; the first limit that is ever read is the first baseline."""
-        if self.data.proven_limit is None:
+        """Show what was read; the first limit that is ever read is the first baseline.
+
+        What is read while the limit is off is never taken for what should hold.
+        """
+        limit_may_be_off = self.data.pending_restore or self.pending.corrupt
+        if self.data.proven_limit is None and not limit_may_be_off:
             await self.set_verified(settings, settings.limit)
         else:
             self.show_settings(settings)
@@ -197,14 +216,12 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self.show_settings(settings, proven_limit=limit)
         await self.baseline.keep(limit)
 
-    async def _remember(self, target: ExportTarget) -> None:
-        await self.notes.write(target, self.config_entry.data[CONF_HOST], self.config_entry.data[CONF_PORT])
-        self._show(replace(self.data, note=target))
-
-    async def clear_pending(self) -> None:
-        """Forget what should hold: the device holds it, or something else that limits."""
-        await self.notes.drop()
-        self._show(replace(self.data, note=None))
+    @callback
+    def _publish_pending(self) -> None:
+        if self.pending.current is None and not self.pending.corrupt:
+            for issue in (Issue.LIMIT_IS_OFF, Issue.PENDING_UNREADABLE):
+                issue.async_clear(self.hass, self.config_entry.entry_id)
+        self._publish(self.data)
 
     @callback
     def show_settings(self, settings: ExportSettings, proven_limit: int | None = None) -> None:
@@ -215,15 +232,15 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._settings_error = None
         self._settings_read_at = monotonic()
         self._schedule_settings_expiry()
-        self._reachability.ended()
+        self._reachability.record_answer()
         if proven_limit is None:
             proven_limit = self.data.proven_limit
-        self._show(replace(self.data, settings=settings, proven_limit=proven_limit, answered=True))
+        self._publish(replace(self.data, settings=settings, proven_limit=proven_limit, answered=True))
 
     @callback
     def invalidate_settings(self) -> None:
         """Show nothing where a command may have changed what was read, and read it again soon."""
-        self._show(replace(self.data, settings=None))
+        self._publish(replace(self.data, settings=None))
 
         async def read_soon() -> None:
             await asyncio.sleep(REREAD_DELAY)
@@ -262,59 +279,61 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             self._loss_logged = True
             reason = self._settings_error or "no read has come to its end"
             LOGGER.warning("%s: the export limit cannot be read: %s", self.name, reason)
-        self._show(replace(self.data, settings=None))
+        self._publish(replace(self.data, settings=None))
 
     async def raise_energy(self, kind: str, total: int) -> None:
         """Let a total of the energy be no less than this (Wh), also on disk."""
         energy = self._energy_meter.raise_to(kind, total)
-        self._show(replace(self.data, energy=energy))
+        self._publish(replace(self.data, energy=energy))
         self.energy_totals.keep(energy)
         await self.energy_totals.save()
 
     @callback
-    def show_feedback(self, action: Action, record: FeedbackRecord) -> None:
-        """Let an action's feedback sensor tell this."""
-        self._show(replace(self.data, feedback=MappingProxyType({**self.data.feedback, action: record})))
-
-    @callback
-    def _show(self, snapshot: Snapshot) -> None:
+    def _publish(self, snapshot: Snapshot) -> None:
+        snapshot = replace(snapshot, pending_restore=self.client.pending.target)
         if snapshot != self.data:
             self.data = snapshot
             self.async_update_listeners()
 
     @override
     async def _async_setup(self) -> None:
-        """Take over what is on disk, and ask what this is; the telemetry may answer where this does not."""
+        """Load what is on disk, and read the settings; the telemetry may answer where this does not."""
+        # Before everything else that could fail: it says whether the limit is off.
+        await self.pending.load()
         await self.baseline.load()
         energy = await self.energy_totals.load()
         self._energy_meter = EnergyMeter(energy)
-        self._show(replace(self.data, proven_limit=self.baseline.limit, energy=energy))
-        if target := await self._load_pending():
+        self._publish(replace(self.data, proven_limit=self.baseline.limit, energy=energy))
+        if self.pending.corrupt:
+            await self._replace_corrupt_pending()
+        if self.pending.current is None:
+            Issue.LIMIT_IS_OFF.async_clear(self.hass, self.config_entry.entry_id)
+        if self.client.pending.target:
+            # An "off" of the run before may still take effect.
+            self.client.pending.distrust_until(
+                self.hass.loop.time() + self.client.transport.timing.late_effect
+            )
             # Restoring goes before everything else that could be asked.
-            self.client.pending_target = target
-            self._show(replace(self.data, note=target))
             return
         try:
             await self._apply_settings(await self.client.identify())
         except Sec1000Error as error:
             self._settings_error = error
 
-    async def _load_pending(self) -> ExportTarget | None:
-        """Return what a note says should hold; where it cannot be read, what was last proven."""
-        if note := await self.notes.load():
-            return note.target
-        if not self.notes.damaged:
-            return None
-        if self.baseline.limit is not None:
-            await self._remember(self.options.target(self.baseline.limit))
-            return self.data.note
-        await self.notes.drop()
-        return None
+    async def _replace_corrupt_pending(self) -> None:
+        """Restore what was last proven where what is pending cannot be read; else raise an issue."""
+        entry = self.config_entry
+        limit = self.baseline.limit
+        if limit is not None and self.options.control_mode is not ControlMode.DEACTIVATED:
+            with suppress(NotStoredError):
+                await self.client.pending.save(self.options.target(limit))
+                return
+        Issue.PENDING_UNREADABLE.async_raise(self.hass, entry.entry_id, {"name": entry.title})
 
     @override
     async def _async_update_data(self) -> Snapshot:
         setting_up = self.config_entry.state is ConfigEntryState.SETUP_IN_PROGRESS
-        if monotonic() < self._ask_telemetry_at or (setting_up and self.data.note):
+        if monotonic() < self._ask_telemetry_at or (setting_up and self.data.pending_restore):
             return self.data
         stats = RequestStats()
         retry = self._settings_error is None if setting_up else self.last_update_success
@@ -325,46 +344,72 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
                 LOGGER.warning("%s: %s; it is asked again every hour", self.name, error)
             self._ask_telemetry_at = monotonic() + TELEMETRY_PROBE_INTERVAL
             self._reachability.reset_backoff()
-            self._record_poll(Feedback.from_error(error), str(error), stats)
-            return replace(self.data, telemetry=None)
+            return self._with_poll(Feedback.from_error(error), str(error), stats, telemetry=None)
         except Exception as error:
-            self._record_poll(Feedback.from_error(error), str(error), stats)
-            self.data = replace(self.data, telemetry=None)
             self._meter_watch.forget()
             self._reachability.check_outage(self.options.scan_interval)
+            snapshot = self._with_poll(Feedback.from_error(error), str(error), stats, telemetry=None)
+            if setting_up and self.data.settings and isinstance(error, Sec1000Error):
+                return snapshot
+            # What raises, returns no snapshot.
+            self._publish(snapshot)
             if not isinstance(error, Sec1000Error):
                 raise
-            if setting_up and self.data.settings:
-                return self.data
             failed = partial(
                 UpdateFailed, retry_after=self._reachability.back_off(error, self.options.scan_interval)
             )
             raise translated_error(self.hass, failed, "telemetry_failed", error) from error
+        return self._with_telemetry(telemetry, stats)
+
+    @callback
+    def _with_telemetry(self, telemetry: Telemetry, stats: RequestStats) -> Snapshot:
+        """Return the snapshot with this measurement, and with what follows from it."""
         self._ask_telemetry_at = 0.0
         self._reachability.reset_backoff()
-        self._reachability.ended()
-        self._record_poll(Feedback.OK, "Telemetry is read.", stats)
+        self._reachability.record_answer()
         exceeded = self._meter_watch.exceeded(telemetry, self.data.settings, self.options, monotonic())
         if exceeded is not None and not self.data.limit_exceeded:
-            await self._report_exceeded(telemetry, exceeded)
+            self._report_exceeded(telemetry, exceeded)
         shown = self._zero_glitch.filter(telemetry, monotonic())
         energy = self._energy_meter.add(shown, monotonic(), self.options.scan_interval)
         self.energy_totals.keep(energy)
-        return replace(
-            self.data, telemetry=shown, energy=energy, limit_exceeded=exceeded is not None, answered=True
+        return self._with_poll(
+            Feedback.OK,
+            "Telemetry is read.",
+            stats,
+            telemetry=shown,
+            energy=energy,
+            limit_exceeded=exceeded is not None,
+            answered=True,
         )
 
-    async def _report_exceeded(self, telemetry: Telemetry, limit: int) -> None:
+    @callback
+    def _report_exceeded(self, telemetry: Telemetry, limit: int) -> None:
         LOGGER.warning(
             "%s: %.2f kW flow to the grid, although the device holds a limit of %.2f kW",
             self.name,
             kilowatts(telemetry.meter_power),
             kilowatts(limit),
         )
-        await self.read_settings()
+        self.config_entry.async_create_background_task(
+            self.hass, self.read_settings(), f"{self.name} read the limit that is exceeded"
+        )
 
     @callback
-    def _record_poll(self, feedback: Feedback, message: str, stats: RequestStats) -> None:
-        """Keep the record as it is while the outcome is the same: polling writes no states."""
+    def _with_poll(self, feedback: Feedback, message: str, stats: RequestStats, **changes: Any) -> Snapshot:
+        """Return the snapshot with these changes, and with the outcome of a poll.
+
+        The record stays as it is while the outcome is the same: polling writes no states.
+        """
         if self.data.feedback[Action.GET_TELEMETRY_DATA].feedback != feedback:
-            self.show_feedback(Action.GET_TELEMETRY_DATA, FeedbackRecord.ended(feedback, message, stats))
+            record = FeedbackRecord.ended(feedback, message, stats)
+            changes["feedback"] = self._with_record(Action.GET_TELEMETRY_DATA, record)
+        return replace(self.data, **changes)
+
+    @callback
+    def show_feedback(self, action: Action, record: FeedbackRecord) -> None:
+        """Show the outcome of an action on its feedback sensor."""
+        self._publish(replace(self.data, feedback=self._with_record(action, record)))
+
+    def _with_record(self, action: Action, record: FeedbackRecord) -> Mapping[Action, FeedbackRecord]:
+        return MappingProxyType({**self.data.feedback, action: record})

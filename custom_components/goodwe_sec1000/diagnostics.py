@@ -26,7 +26,7 @@ async def async_get_config_entry_diagnostics(
     """
     loaded = entry.state is ConfigEntryState.LOADED
     coordinator = entry.runtime_data.coordinator if loaded else None
-    line = coordinator.client.line if coordinator else transport_for(*address_of(entry))
+    line = coordinator.client.transport if coordinator else transport_for(*address_of(entry))
     return {
         "entry": async_redact_data(
             {
@@ -59,7 +59,7 @@ def _shown(coordinator: Sec1000Coordinator) -> dict[str, Any]:
             "telemetry": asdict(snapshot.telemetry) if snapshot.telemetry else None,
             "settings": asdict(snapshot.settings) if snapshot.settings else None,
             "proven_limit": snapshot.proven_limit,
-            "note": asdict(snapshot.note) if snapshot.note else None,
+            "pending_restore": asdict(snapshot.pending_restore) if snapshot.pending_restore else None,
             "energy": asdict(snapshot.energy) if snapshot.energy else None,
             "limit_exceeded": snapshot.limit_exceeded,
             "feedback": {

@@ -29,9 +29,10 @@ class Issue(StrEnum):
         return issue
 
     DEVICE_SILENT = "device_silent", ir.IssueSeverity.ERROR
-    LIMIT_IS_OFF = "limit_is_off", ir.IssueSeverity.CRITICAL
+    LIMIT_IS_OFF = "limit_is_off", ir.IssueSeverity.CRITICAL, True
     LIMIT_KEEPS_DRIFTING = "limit_keeps_drifting", ir.IssueSeverity.ERROR
     LIMIT_WAS_LEFT_OFF = "limit_was_left_off", ir.IssueSeverity.CRITICAL, True
+    PENDING_UNREADABLE = "pending_unreadable", ir.IssueSeverity.CRITICAL, True
     MOVED_IN = "moved_in", ir.IssueSeverity.WARNING, True
 
     def issue_id(self, entry_id: str) -> str:

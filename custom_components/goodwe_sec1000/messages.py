@@ -22,6 +22,7 @@ from .sec1000.errors import (
     InvalidAnswerError,
     NotAppliedError,
     NotLimitedError,
+    NotStoredError,
     OutcomeUnknownError,
     SupersededError,
     UnexpectedAnswerError,
@@ -39,6 +40,7 @@ _KEYS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (NotAppliedError, "holds"),
     (SupersededError, "newer"),
     (NotLimitedError, "not_limited"),
+    (NotStoredError, "not_stored"),
     (NotANumberError, "no_number"),
     (OutOfRangeError, "out_of_range"),
 )

@@ -17,19 +17,18 @@ import voluptuous as vol
 
 from .address import address, address_of
 from .const import DOMAIN, LOGGER
-from .control.restore import placeholders
+from .control.restore import placeholders, restore_removed
 from .data import Sec1000ConfigEntry
 from .issues import Issue
 from .messages import format_settings, reason
 from .migration.follow_up import MigrationFollowUp
-from .removal import put_back
 from .sec1000 import timing
 from .sec1000.client import Sec1000Client
 from .sec1000.errors import Sec1000Error
 from .sec1000.model import ExportSettings
 from .sec1000.setting_write import agrees
 from .tracking.baseline import Drift, drift, is_acceptable
-from .tracking.pending import PendingRestore
+from .tracking.pending import PendingRestore, PendingRestoreStore
 
 if TYPE_CHECKING:
     # Not in the oldest Home Assistant that is supported.
@@ -108,13 +107,15 @@ class EntryRepairFlow(RepairFlowBase):
     def __init__(self, issue: ir.IssueEntry) -> None:
         super().__init__(issue)
         self._entry_id = str((issue.data or {}).get("entry_id"))
+        self._found: ExportSettings | None = None
+        """What the device of an entry that is not loaded was found to hold."""
 
     @property
     @override
     def _held(self) -> ExportSettings | None:
         entry: Sec1000ConfigEntry | None = self.hass.config_entries.async_get_entry(self._entry_id)
         loaded = entry is not None and entry.state is ConfigEntryState.LOADED
-        return entry.runtime_data.coordinator.data.settings if entry and loaded else None
+        return entry.runtime_data.coordinator.data.settings if entry and loaded else self._found
 
     @property
     def _entry(self) -> Sec1000ConfigEntry:
@@ -135,27 +136,73 @@ class EntryRepairFlow(RepairFlowBase):
         return entry
 
 
-class LimitIsOffFlow(EntryRepairFlow):
-    """Tries at once to restore a suspended limit."""
+class _PendingRestoreFlow(EntryRepairFlow):
+    """A repair of what is pending, also where the entry is disabled."""
+
+    @property
+    def _pending_entry(self) -> Sec1000ConfigEntry:
+        """The entry, loaded or not; raises AbortFlow where it is removed."""
+        entry: Sec1000ConfigEntry | None = self.hass.config_entries.async_get_entry(self._entry_id)
+        if entry is None:
+            raise AbortFlow("entry_removed", description_placeholders=self._placeholders_from_issue)
+        return entry
+
+    async def _store(self) -> PendingRestoreStore:
+        """Return what is pending; that of a loaded entry belongs to its coordinator."""
+        entry: Sec1000ConfigEntry | None = self.hass.config_entries.async_get_entry(self._entry_id)
+        if entry and entry.state is ConfigEntryState.LOADED:
+            return entry.runtime_data.coordinator.pending
+        store = PendingRestoreStore(self.hass, self._entry_id)
+        await store.load()
+        return store
+
+    async def async_step_confirm(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
+        """Forget what is pending where the user has set the limit, or the device is gone."""
+        if user_input is None:
+            return self._show("confirm")
+        await (await self._store()).clear()
+        return self._finish_fixed(description="confirmed")
+
+
+class LimitIsOffFlow(_PendingRestoreFlow):
+    """Tries at once to restore a limit that is off."""
 
     async def async_step_init(self, _input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
-        """Begin with the only step."""
-        return await self.async_step_put_back()
+        """Begin with the only step where the entry restores it by itself; else offer to confirm, too."""
+        entry, pending = self._pending_entry, (await self._store()).current
+        is_loaded = entry.state is ConfigEntryState.LOADED
+        if is_loaded and (pending is None or pending.is_at(*address_of(entry))):
+            return await self.async_step_put_back()
+        return self.async_show_menu(
+            step_id="init", menu_options=["put_back", "confirm"], description_placeholders=self._placeholders
+        )
 
     async def async_step_put_back(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
-        """Show the target, and restore it."""
-        data = self._loaded_entry.runtime_data
-        # A newer command may have changed the target.
-        if note := data.coordinator.notes.note:
-            self._placeholders_from_issue.update(placeholders(self.hass, data.coordinator.name, note))
+        """Show what should hold, and restore it."""
+        entry, store = self._pending_entry, await self._store()
+        # A newer command may have changed what should hold.
+        if pending := store.current:
+            self._placeholders_from_issue.update(placeholders(self.hass, entry.title, pending))
         if user_input is None:
             return self._show("put_back")
 
         async def restore() -> RepairsFlowResult:
-            await data.export.restore()
+            if entry.state is ConfigEntryState.LOADED:
+                await entry.runtime_data.export.restore()
+            elif pending:
+                self._found = await restore_removed(pending)
+                await store.clear()
             return self._finish_fixed()
 
         return await self._run_fix("put_back", restore)
+
+
+class PendingUnreadableFlow(_PendingRestoreFlow):
+    """Takes the word of the user that the limit holds; what should hold cannot be read from disk."""
+
+    async def async_step_init(self, _input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
+        """Begin with the only step."""
+        return await self.async_step_confirm()
 
 
 class DeviceSilentFlow(EntryRepairFlow):
@@ -181,7 +228,7 @@ class DeviceSilentFlow(EntryRepairFlow):
         async def ask() -> RepairsFlowResult:
             await self._pause()
             if entry.state is ConfigEntryState.LOADED:
-                await entry.runtime_data.coordinator.try_now()
+                await entry.runtime_data.coordinator.async_probe()
                 return self._finish_fixed()
             # Setup would send more than one request, and start its back-off anew.
             client = Sec1000Client(*address_of(entry))
@@ -260,7 +307,7 @@ class LimitWasLeftOffFlow(RepairFlowBase):
 
     def __init__(self, issue: ir.IssueEntry) -> None:
         super().__init__(issue)
-        self._note = PendingRestore.of(issue.data or {})
+        self._note = PendingRestore.from_dict(issue.data or {})
         self._found: ExportSettings | None = None
 
     @property
@@ -281,7 +328,7 @@ class LimitWasLeftOffFlow(RepairFlowBase):
             return self._show("put_back")
 
         async def put_back_where_off() -> RepairsFlowResult:
-            self._found = await put_back(self._note)
+            self._found = await restore_removed(self._note)
             if agrees(self._found, self._note.target):
                 return self._finish_fixed()
             return self._show("overwrite")
@@ -295,7 +342,7 @@ class LimitWasLeftOffFlow(RepairFlowBase):
             return self._show("overwrite")
 
         async def overwrite() -> RepairsFlowResult:
-            self._found = await put_back(self._note, whatever_holds=True)
+            self._found = await restore_removed(self._note, overwrite=True)
             return self._finish_fixed()
 
         return await self._run_fix("overwrite", overwrite)
@@ -342,6 +389,7 @@ _FLOWS: Final[Mapping[str | None, Callable[[ir.IssueEntry], RepairsFlow]]] = {
     Issue.LIMIT_KEEPS_DRIFTING: LimitKeepsDriftingFlow,
     Issue.LIMIT_WAS_LEFT_OFF: LimitWasLeftOffFlow,
     Issue.MOVED_IN: MovedInFlow,
+    Issue.PENDING_UNREADABLE: PendingUnreadableFlow,
 }
 
 

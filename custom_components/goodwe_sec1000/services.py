@@ -17,7 +17,8 @@ from homeassistant.util import slugify
 import voluptuous as vol
 
 from .const import DOMAIN
-from .control.actions import ExportControl, Outcome
+from .control.actions import ExportControl
+from .control.runner import Outcome
 from .data import Sec1000ConfigEntry
 from .sec1000.model import kilowatts
 

@@ -20,7 +20,9 @@ async def _information(hass: HomeAssistant) -> dict[str, Any]:
     """Return counts: they reveal nothing, and need no translation where they are pasted."""
     loaded: list[Sec1000ConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
     coordinators = [entry.runtime_data.coordinator for entry in loaded]
-    exchanges = [exchange for coordinator in coordinators for exchange in coordinator.client.line.exchanges]
+    exchanges = [
+        exchange for coordinator in coordinators for exchange in coordinator.client.transport.exchanges
+    ]
     answers = [coordinator.answered_at for coordinator in coordinators if coordinator.answered_at]
     integration = await async_get_integration(hass, DOMAIN)
     return {
@@ -30,7 +32,7 @@ async def _information(hass: HomeAssistant) -> dict[str, Any]:
         "answering": sum(coordinator.answers for coordinator in coordinators),
         "without_telemetry": sum(not coordinator.serves_telemetry for coordinator in coordinators),
         "left_alone": sum(coordinator.backing_off for coordinator in coordinators),
-        "restoring": sum(coordinator.data.note is not None for coordinator in coordinators),
+        "restoring": sum(coordinator.pending.current is not None for coordinator in coordinators),
         "oldest_answer": min(answers, default="–"),
         "failed_requests": f"{sum(exchange.failed for exchange in exchanges)} / {len(exchanges)}",
     }

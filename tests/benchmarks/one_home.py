@@ -77,7 +77,7 @@ async def _cpu_of_polls(hass: HomeAssistant, entry_id: str, polls: int) -> float
     """Return the CPU (ms) per poll, of so many polls without pauses."""
     entry = hass.config_entries.async_get_known_entry(entry_id)
     coordinator = entry.runtime_data.coordinator
-    coordinator.client.line.timing = Timing(pacing=0.0)
+    coordinator.client.transport.timing = Timing(pacing=0.0)
     await coordinator.async_refresh()
     started = process_time()
     for _ in range(polls):
@@ -85,7 +85,7 @@ async def _cpu_of_polls(hass: HomeAssistant, entry_id: str, polls: int) -> float
         assert coordinator.last_update_success
     await hass.async_block_till_done()
     spent = process_time() - started
-    coordinator.client.line.timing = timing.STANDARD
+    coordinator.client.transport.timing = timing.STANDARD
     return spent / polls * 1000
 
 

@@ -39,7 +39,7 @@ async def decoding_and_reading(scale: Scale) -> Table:
     async with devices() as running:
         port = running.ports[0]
         client = Sec1000Client("127.0.0.1", port)
-        client.line.timing = NO_PACING
+        client.transport.timing = NO_PACING
         floor, read = [], []
         for _ in range(scale.reads):
             floor.append(await _timed(lambda: _bare_exchange(port, len(CAPTURED_BYTES))))

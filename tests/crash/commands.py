@@ -44,7 +44,7 @@ RESET_OF_RCR: Final = Command(
     ControlMode.RCR,
     "reset_export_watchdog",
     {},
-    ("read", "value off", "dred off", "rcr off", "write", "rcr on", "read"),
+    ("read", "read", "value off", "dred off", "rcr off", "write", "rcr on", "read"),
     (ControlMode.RCR, OLD),
 )
 CHANGE: Final = Command(

@@ -1,7 +1,7 @@
 """After kill -9 at any point of a command, the next start restores the limit by itself."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
 import signal
@@ -120,7 +120,7 @@ async def test_killed_reset_is_restored_by_next_start(tmp_path: Path, subtests: 
 
 
 async def test_killed_rcr_reset_restores_rcr(tmp_path: Path, subtests: pytest.Subtests) -> None:
-    await _run_all(tmp_path, subtests, RESET_OF_RCR, [(WHILE_SUSPENDED,)])
+    await _run_all(tmp_path, subtests, RESET_OF_RCR, [(replace(WHILE_SUSPENDED, sent=5),)])
 
 
 async def test_killed_mode_change_is_restored_by_next_start(

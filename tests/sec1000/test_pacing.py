@@ -60,7 +60,7 @@ async def test_failed_request_is_followed_by_pause(client: Sec1000Client, sim: S
         with pytest.raises(Sec1000Error):
             await client.read_export_settings(tries=1)
     arrivals = [request.time for request in sim.requests]
-    assert all(later - earlier >= client.line.timing.pacing for earlier, later in pairwise(arrivals))
+    assert all(later - earlier >= client.transport.timing.pacing for earlier, later in pairwise(arrivals))
 
 
 async def test_cancelled_request_is_followed_by_pause(client: Sec1000Client, sim: Simulator) -> None:
@@ -72,7 +72,7 @@ async def test_cancelled_request_is_followed_by_pause(client: Sec1000Client, sim
         await task
     cancelled = asyncio.get_running_loop().time()
     await client.read_telemetry()
-    assert sim.requests[1].time - cancelled >= client.line.timing.pacing * 0.9
+    assert sim.requests[1].time - cancelled >= client.transport.timing.pacing * 0.9
 
 
 async def test_failed_mode_change_costs_at_most_12_requests(client: Sec1000Client, sim: Simulator) -> None:

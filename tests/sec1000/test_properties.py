@@ -490,7 +490,7 @@ def test_any_bytes_from_socket_give_value_or_error(examples: int, monkeypatch: p
 
     async def read(port: int, command: Command[Any]) -> object:
         client = Sec1000Client("127.0.0.1", port)
-        client.line.timing = Timing(pacing=0, deadline=0.05, malformed_answer_drain=0.01)
+        client.transport.timing = Timing(pacing=0, deadline=0.05, malformed_answer_drain=0.01)
         async with asyncio.timeout(HANG_S):
             try:
                 if command is READ_TELEMETRY:
@@ -499,7 +499,7 @@ def test_any_bytes_from_socket_give_value_or_error(examples: int, monkeypatch: p
             except Sec1000Error as error:
                 return error
             finally:
-                assert len(client.line.exchanges[-1].answer) <= MOST_KEPT
+                assert len(client.transport.exchanges[-1].answer) <= MOST_KEPT
                 while device.open:  # noqa: ASYNC110 - what is waited for is on the other side of a socket
                     await asyncio.sleep(0)
 

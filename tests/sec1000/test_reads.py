@@ -216,13 +216,13 @@ async def test_huge_answer_costs_little_memory_and_time(client: Sec1000Client) -
         with pytest.raises(UnexpectedAnswerError):
             await other.read_telemetry(tries=1)
         assert time.monotonic() - started < 1
-    assert len(other.line.exchanges[-1].answer) <= 1024
+    assert len(other.transport.exchanges[-1].answer) <= 1024
 
 
 async def test_last_exchanges_are_kept_for_diagnostics(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("six-byte-answer", count=1)
     await client.read_telemetry()
-    malformed, good = client.line.exchanges
+    malformed, good = client.transport.exchanges
     assert (malformed.outcome, good.outcome) == ("UnexpectedAnswerError", "ok")
     assert malformed.request.hex() == "00050101 0b000d".replace(" ", "")
     assert malformed.answer[:5] == good.answer[:5] == b"\x04REVO"

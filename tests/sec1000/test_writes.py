@@ -17,7 +17,7 @@ from custom_components.goodwe_sec1000.sec1000.errors import (
     Sec1000Error,
     SupersededError,
 )
-from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTarget
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportSettings, ExportTarget
 from custom_components.goodwe_sec1000.sec1000.stats import RequestStats
 from simulator import Simulator
 
@@ -29,6 +29,11 @@ pytestmark = pytest.mark.usefixtures("warp")
 
 def commands(sim: Simulator) -> list[int]:
     return [request.frame.command for request in sim.requests if request.frame]
+
+
+def as_read(held: ExportSettings) -> ExportTarget:
+    """Return what a reset is to restore where nothing was proven before."""
+    return ExportTarget(held.mode, held.capacity, held.limit, sum_of_phases=True)
 
 
 async def test_limit_in_same_mode_costs_three_requests(client: Sec1000Client, sim: Simulator) -> None:
@@ -111,9 +116,9 @@ async def test_arming_never_acknowledged_is_reported(client: Sec1000Client, sim:
 async def test_lost_answer_does_not_prolong_suspension(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("effect-then-silence", count=1, commands=(VALUE,))
     with pytest.raises(AnswerTimeoutError):
-        await client.reset_watchdog(sum_of_phases=True)
+        await client.reset_watchdog(as_read)
     off, on = (request.time for request in sim.requests if request.frame and request.frame.command == VALUE)
-    timing = client.line.timing
+    timing = client.transport.timing
     assert on - off < max(timing.watchdog_pause, timing.unlimited_deadline) + timing.deadline
     assert sim.device.bound_limit == 10_000
 
@@ -174,7 +179,7 @@ async def test_refused_connection_is_not_outcome_unknown(client: Sec1000Client, 
     sim.inject("refused")
     with pytest.raises(ConnectionFailedError):
         await client.apply(SEVEN)
-    assert client.pending_target is None
+    assert client.pending.target is None
 
 
 async def test_commands_precede_waiting_polls_uninterrupted(client: Sec1000Client, sim: Simulator) -> None:
@@ -182,7 +187,7 @@ async def test_commands_precede_waiting_polls_uninterrupted(client: Sec1000Clien
     polls = [asyncio.create_task(client.read_telemetry(tries=1)) for _ in range(3)]
     await sim.wait_for_requests(1)
     first = asyncio.create_task(client.apply(SEVEN))
-    reset = asyncio.create_task(client.reset_watchdog(sum_of_phases=True))
+    reset = asyncio.create_task(client.reset_watchdog(as_read))
     await asyncio.gather(*polls, first, reset, return_exceptions=True)
     assert commands(sim) == [
         *(0x0B,),
@@ -192,33 +197,13 @@ async def test_commands_precede_waiting_polls_uninterrupted(client: Sec1000Clien
     ]
 
 
-async def test_newer_limit_supersedes_waiting_one(client: Sec1000Client, sim: Simulator) -> None:
-    sim.inject("silence", count=1)
-    poll = asyncio.create_task(client.read_telemetry(tries=1))
-    await sim.wait_for_requests(1)
-    older = [
-        asyncio.create_task(client.apply(ExportTarget(ControlMode.VALUE, 30_000, watts, sum_of_phases=True)))
-        for watts in (1_000, 2_000)
-    ]
-    newest = asyncio.create_task(client.apply(SEVEN))
-    for task in older:
-        with pytest.raises(SupersededError):
-            await task
-    with pytest.raises(AnswerTimeoutError):
-        await poll
-    await newest
-    assert [
-        request.frame.data for request in sim.requests if request.frame and request.frame.command == LIMIT
-    ] == [bytes.fromhex("00007530 00001b58 02")]
-
-
 async def test_many_limits_are_slowed_down(client: Sec1000Client, sim: Simulator) -> None:
     """Three at once, then one per interval."""
     started = asyncio.get_running_loop().time()
     for _ in range(5):
         await client.apply(SEVEN)
     times = [request.time for request in sim.requests if request.frame and request.frame.command == LIMIT]
-    interval = client.line.timing.limit_interval
+    interval = client.transport.timing.limit_interval
     assert times[3] - started >= interval
     assert times[4] - started >= 2 * interval
 
@@ -236,25 +221,25 @@ async def test_cancelled_waiting_limit_frees_its_place(client: Sec1000Client, si
 
 async def test_two_clients_of_one_device_share_transport(client: Sec1000Client, sim: Simulator) -> None:
     other = Sec1000Client("127.0.0.1".upper(), sim.port)
-    assert other.line is client.line
+    assert other.transport is client.transport
     await asyncio.gather(*(each.read_telemetry() for each in (client, other, client, other)))
     arrivals = [request.time for request in sim.requests]
     pauses = [later - earlier for earlier, later in pairwise(arrivals)]
-    assert min(pauses) >= client.line.timing.pacing * 0.99
+    assert min(pauses) >= client.transport.timing.pacing * 0.99
 
 
 async def test_watchdog_reset_restores_previous_setting(client: Sec1000Client, sim: Simulator) -> None:
     sim.device.limit = 4_321
-    settings = await client.reset_watchdog(sum_of_phases=True)
+    _, settings = await client.reset_watchdog(as_read)
     assert commands(sim) == [READ, DRED, RCR, VALUE, LIMIT, VALUE, READ]
     assert (settings.mode, settings.limit) == (ControlMode.VALUE, 4_321)
     assert sim.device.bound_limit == 4_321
     off, on = sim.requests[3].time, sim.requests[5].time
-    assert on - off >= client.line.timing.watchdog_pause
+    assert on - off >= client.transport.timing.watchdog_pause
 
 
 async def test_limit_before_suspension_supersedes_reset(client: Sec1000Client, sim: Simulator) -> None:
-    reset = asyncio.create_task(client.reset_watchdog(sum_of_phases=True))
+    reset = asyncio.create_task(client.reset_watchdog(as_read))
     await sim.wait_for_requests(1)
     await client.apply(SEVEN)
     with pytest.raises(SupersededError):
@@ -266,19 +251,19 @@ async def test_limit_before_suspension_supersedes_reset(client: Sec1000Client, s
 async def test_reset_in_deactivated_mode_is_refused(client: Sec1000Client, sim: Simulator) -> None:
     sim.device.mode = ControlMode.DEACTIVATED
     with pytest.raises(NotLimitedError):
-        await client.reset_watchdog(sum_of_phases=True)
+        await client.reset_watchdog(as_read)
     assert commands(sim) == [READ]
 
 
 async def test_reset_without_first_read_writes_nothing(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("wrong-checksum")
     with pytest.raises(ChecksumError):
-        await client.reset_watchdog(sum_of_phases=True)
+        await client.reset_watchdog(as_read)
     assert set(commands(sim)) == {READ}
 
 
 async def test_reset_with_lost_offs_restores_limit_and_fails(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("close-before-answer", count=3, commands=(VALUE, DRED, RCR))
     with pytest.raises(Sec1000Error):
-        await client.reset_watchdog(sum_of_phases=True)
+        await client.reset_watchdog(as_read)
     assert sim.device.bound_limit == 10_000

@@ -248,7 +248,7 @@ async def _measure(
         count=1 if strike.once else None,
         commands=None if strike.command is None else (strike.command,),
     )
-    exchanges = entry.runtime_data.coordinator.client.line.exchanges
+    exchanges = entry.runtime_data.coordinator.client.transport.exchanges
     before = list(exchanges)
     began = warp.passed
     result = await _operate(hass, cell.operation)

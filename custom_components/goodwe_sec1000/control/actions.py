@@ -1,15 +1,12 @@
 """The actions on one device: disable, enable, set and read the export limit, clock, watchdog reset."""
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from time import monotonic
 from typing import Any, Final
 
 from homeassistant.core import callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.util import dt as dt_util
 
 from ..const import (
@@ -17,85 +14,39 @@ from ..const import (
     CONF_CONTROL_MODE,
     CONF_MAX_EXPORT_LIMIT,
     CONF_MIN_EXPORT_LIMIT,
-    CONF_PUT_BACK,
     CONF_TOTAL_CAPACITY,
     DOMAIN,
     LOGGER,
 )
 from ..coordinator import Sec1000Coordinator, export_is_on
-from ..issues import Issue
-from ..limit import WantedLimit, bound, wanted_limit
-from ..messages import format_kw, mode_name, translated_error
+from ..limit import bound, check_number, wanted_limit
 from ..options import ExportOptions
-from ..sec1000.errors import (
-    InvalidValueError,
-    NotAppliedError,
-    NotLimitedError,
-    OutcomeUnknownError,
-    Sec1000Error,
-    SupersededError,
-)
-from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, kilowatts
-from ..sec1000.stats import RequestStats
-from ..tracking.baseline import Drift, adoptable_options, drift, is_acceptable
-from ..tracking.feedback import Action, Feedback, FeedbackRecord
+from ..sec1000.errors import ModeChangeRefusedError, NotAppliedError, OutcomeUnknownError
+from ..sec1000.model import ControlMode, ExportSettings, ExportTarget
+from ..sec1000.setting_write import TOLERANCE
+from ..tracking.baseline import adoptable_options, is_acceptable
+from ..tracking.feedback import Action
+from .limit_commands import LimitCommand, ModeDeactivatedError, Plan
+from .limit_queue import LimitQueue, describe
 from .restore import Restorer
+from .runner import ActionRunner, ActionStats, DeactivatingNotAllowedError, Outcome, SettingNotAcceptableError
 
 _ADOPTED_NAMES: Final = {CONF_CONTROL_MODE: "control mode", CONF_TOTAL_CAPACITY: "total capacity"}
-PUT_BACKS_AN_HOUR: Final = 3
-HOUR: Final = 3600.0
 
-
-class ModeDeactivatedError(InvalidValueError):
-    """Export is to be disabled, but the control mode of the options is deactivated."""
-
-
-class DeactivatingNotAllowedError(InvalidValueError):
-    """The control mode is to be deactivated, and the owner has not allowed that."""
-
-
-class SettingNotAcceptableError(InvalidValueError):
-    """What the device holds is to be kept, and it is deactivated or outside of the options."""
-
-
-_ERROR_KEYS: Final[tuple[tuple[type[Exception], str], ...]] = (
-    (ModeDeactivatedError, "choose_mode"),
-    (DeactivatingNotAllowedError, "deactivating_not_allowed"),
-    (SettingNotAcceptableError, "not_to_be_kept"),
-    (SupersededError, "superseded"),
-    (NotAppliedError, "not_applied"),
-    (OutcomeUnknownError, "outcome_unknown"),
-    (NotLimitedError, "nothing_to_reset"),
-    (InvalidValueError, "invalid_limit"),
-    (Sec1000Error, "action_failed"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How an action ended well."""
-
-    feedback: Feedback
-    message: str
-    settings: ExportSettings | None
-    """What the device was last read to hold; None where that is too long ago."""
-
-
-@dataclass(slots=True)
-class _ActionStats(RequestStats):
-    """What an action cost, and what of its input had to be corrected."""
-
-    correction: str | None = None
-
-
-type _ActionBody = Callable[[_ActionStats], Awaitable[str]]
-"""Does what an action is for, and returns in words what came of it."""
+STOP_TIMEOUT_S: Final = 15.0
+"""How long a stop waits for actions that run and for a limit to be restored; Home Assistant gives 20 s."""
+UNLOAD_TIMEOUT_S: Final = 60.0
+"""How long an unload waits for actions that run; a command takes up to 45 s."""
+RESTORE_TIMEOUT_S: Final = 15.0
+"""How long an unload waits for a limit to be restored once no action runs any more."""
+SHUTDOWN_GRACE_S: Final = 0.5
+"""How long automations on Home Assistant's shutdown event have to begin what they want."""
 
 
 class ExportControl:
-    """Runs the actions, each to its end, and tells how each ended.
+    """What can be done with one device.
 
-    Every method returns the Outcome or raises a translated error: ServiceValidationError where
+    Every action returns the Outcome or raises a translated error: ServiceValidationError where
     the request itself is at fault (feedback 128), HomeAssistantError otherwise. A cancelled caller
     loses the answer, not the action.
     """
@@ -103,14 +54,18 @@ class ExportControl:
     def __init__(self, coordinator: Sec1000Coordinator) -> None:
         self._coordinator = coordinator
         self._client = coordinator.client
-        self._running: set[asyncio.Task[Outcome | HomeAssistantError]] = set()
-        self._latest: dict[Action, object] = {}
-        self._resetting = False
-        self._unloaded = False
-        self._put_back_at: deque[float] = deque(maxlen=PUT_BACKS_AN_HOUR)
         self._restorer = Restorer(coordinator)
-        if self._client.pending_target:
+        self._runner = ActionRunner(coordinator)
+        self._queue = LimitQueue(coordinator, lambda: not self._runner.stopping)
+        if coordinator.pending.current:
+            self._restorer.report_unrestored()
             self._restorer.start()
+        coordinator.config_entry.async_on_unload(coordinator.async_add_settings_listener(self._settle))
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an action runs."""
+        return bool(self._runner.tasks)
 
     async def disable(self) -> Outcome:
         """Set the minimum export limit.
@@ -118,23 +73,22 @@ class ExportControl:
         With the control mode deactivated in the options nothing would hold it: feedback 128.
         """
 
-        async def work(stats: _ActionStats) -> str:
-            options = self._coordinator.options
-            if options.control_mode is ControlMode.DEACTIVATED:
+        async def plan(plan: Plan) -> None:
+            if plan.options.control_mode is ControlMode.DEACTIVATED:
                 raise ModeDeactivatedError(
                     "the control mode in the options is deactivated: choose a mode first"
                 )
-            return await self._apply(WantedLimit(options.min_export_limit), stats)
+            plan.limit = plan.options.min_export_limit
 
-        return await self._perform(Action.EXPORT_DISABLE, work)
+        return await self._change(Action.EXPORT_DISABLE, LimitCommand(plan=plan, sets_limit=True))
 
     async def enable(self) -> Outcome:
         """Set the maximum export limit."""
 
-        async def work(stats: _ActionStats) -> str:
-            return await self._apply(WantedLimit(self._coordinator.options.max_export_limit), stats)
+        async def plan(plan: Plan) -> None:
+            plan.limit = plan.options.max_export_limit
 
-        return await self._perform(Action.EXPORT_ENABLE, work)
+        return await self._change(Action.EXPORT_ENABLE, LimitCommand(plan=plan, sets_limit=True))
 
     async def toggle(self) -> Outcome:
         """Enable export where it is off, disable it otherwise, also where its state is not known."""
@@ -147,10 +101,17 @@ class ExportControl:
         What is no finite number is refused with feedback 128, and nothing is sent.
         """
 
-        async def work(stats: _ActionStats) -> str:
-            return await self._apply(wanted_limit(limit, self._coordinator.options), stats)
+        async def body(stats: ActionStats) -> str:
+            async def plan(plan: Plan) -> None:
+                wanted = wanted_limit(limit, plan.options)
+                plan.limit = wanted.limit
+                stats.correction = wanted.correction
 
-        return await self._perform(Action.SET_EXPORT_LIMIT, work)
+            # What is no number must not take the place of a command that waits.
+            check_number(limit)
+            return await self._carry_out(LimitCommand(plan=plan, sets_limit=True), stats)
+
+        return await self._runner.run(Action.SET_EXPORT_LIMIT, body)
 
     async def set_minimum(self, limit: object) -> Outcome:
         """Make this the minimum export limit (kW), from 0 to the maximum; else refused (128)."""
@@ -158,7 +119,7 @@ class ExportControl:
         def changed(options: ExportOptions) -> Mapping[str, Any]:
             return {CONF_MIN_EXPORT_LIMIT: bound(limit, 0, options.max_export_limit)}
 
-        return await self._change_options(changed)
+        return await self._change_options({CONF_MIN_EXPORT_LIMIT}, changed)
 
     async def set_maximum(self, limit: object) -> Outcome:
         """Make this the maximum export limit (kW), from the minimum to the capacity; else refused (128)."""
@@ -166,7 +127,7 @@ class ExportControl:
         def changed(options: ExportOptions) -> Mapping[str, Any]:
             return {CONF_MAX_EXPORT_LIMIT: bound(limit, options.min_export_limit, options.total_capacity)}
 
-        return await self._change_options(changed)
+        return await self._change_options({CONF_MAX_EXPORT_LIMIT}, changed)
 
     async def choose_mode(self, mode: ControlMode) -> Outcome:
         """Let this mode decide on the export; deactivated only where the options allow it (else 128)."""
@@ -177,7 +138,7 @@ class ExportControl:
                 raise DeactivatingNotAllowedError("deactivating is not allowed in the options")
             return {CONF_CONTROL_MODE: mode.key}
 
-        return await self._change_options(changed)
+        return await self._change_options({CONF_CONTROL_MODE}, changed, takes_mode_off=True)
 
     async def apply_options(self, changed: Mapping[str, Any]) -> Outcome:
         """Make the device hold what these options say, and save them once it has proven to.
@@ -185,307 +146,207 @@ class ExportControl:
         The limit that it holds follows minimum and maximum. Until they are saved, and for good where
         the device does not take them, everything else goes by the old options.
         """
-        return await self._change_options(lambda _options: changed)
+        mode = changed.get(CONF_CONTROL_MODE)
+        takes_mode_off = mode not in (None, self._coordinator.options.control_mode.key)
+        return await self._change_options(
+            changed.keys(), lambda _options: changed, takes_mode_off=takes_mode_off
+        )
 
-    async def _change_options(self, change: Callable[[ExportOptions], Mapping[str, Any]]) -> Outcome:
-        async def work(stats: _ActionStats) -> str:
-            old = self._coordinator.options
-            changed = change(old)
-            held = await self._client.read_export_settings(urgent=True, stats=stats)
-            new = ExportOptions.from_options({**self._coordinator.config_entry.options, **changed})
-            return await self._apply(WantedLimit(_limit_for_new_range(held.limit, old, new)), stats, changed)
+    async def restore_baseline(self, limit: int) -> Outcome:
+        """Make the device hold this limit (W), which was proven before, under the options."""
 
-        return await self._perform(Action.SET_EXPORT_LIMIT, work)
+        async def plan(plan: Plan) -> None:
+            plan.limit = min(limit, plan.options.max_export_limit)
+
+        return await self._change(Action.SET_EXPORT_LIMIT, LimitCommand(plan=plan, sets_limit=True))
+
+    async def accept_device_setting(self) -> Outcome:
+        """Make what the device holds the target, and take mode and capacity over into the options.
+
+        Deactivated, and a limit that is not within the options, is refused (128).
+        """
+
+        async def plan(plan: Plan) -> None:
+            held = await plan.held()
+            if not is_acceptable(held, plan.options):
+                self._coordinator.show_settings(held)
+                raise SettingNotAcceptableError(f"the device holds {describe(held)}")
+            plan.limit = held.limit
+            plan.changed |= adoptable_options(held, plan.options)
+
+        return await self._change(Action.SET_EXPORT_LIMIT, LimitCommand(plan=plan))
 
     async def read_limit(self) -> Outcome:
         """Read export limit and control mode now.
 
         Value, RCR and DRED, and a capacity that is no less than the maximum limit, are taken over
-        into the options. Deactivated is only shown: a device that lost its mode must not take the
-        owner's choice with it.
+        into the options. Deactivated is only shown: a device that lost its mode must not change what
+        the user chose.
         """
 
-        async def work(stats: _ActionStats) -> str:
+        async def body(stats: ActionStats) -> str:
             settings = await self._client.read_export_settings(urgent=True, stats=stats)
-            adopted = adoptable_options(settings, self._coordinator.options)
-            self._save(adopted)
+            # In one step with the answer: the command that has the line next goes by these options.
+            adopted: dict[str, Any] = {}
+            if not self._client.pending.target:
+                adopted = adoptable_options(settings, self._coordinator.options)
+            self._queue.save(adopted)
             self._coordinator.show_settings(settings)
-            message = f"The device holds {_in_words(settings)}."
+            message = f"The device holds {describe(settings)}."
             if adopted:
                 names = [name for key, name in _ADOPTED_NAMES.items() if key in adopted]
                 message += f" Taken over into the options: {', '.join(names)}."
             return message
 
-        return await self._perform(Action.GET_EXPORT_LIMIT, work)
+        return await self._runner.run(Action.GET_EXPORT_LIMIT, body)
 
     async def set_clock(self) -> Outcome:
         """Set the device's clock to the time in Home Assistant's time zone."""
 
-        async def work(stats: _ActionStats) -> str:
+        async def body(stats: ActionStats) -> str:
             time = await self._client.set_clock(dt_util.now, stats=stats)
             return f"The device acknowledged the time {time:%Y-%m-%d %H:%M:%S}; it cannot be read back."
 
-        return await self._perform(Action.SET_DATETIME, work)
+        return await self._runner.run(Action.SET_DATETIME, body)
 
     async def reset_watchdog(self) -> Outcome:
         """Take the limit off for 5 s, then put all back as it was.
 
         Refused (ServiceValidationError) while another reset runs or the limit is being restored.
         """
-        if self._resetting or self._client.pending_target:
+        action = Action.RESET_EXPORT_WATCHDOG
+        self._runner.check_accepts(action, takes_mode_off=True)
+        if self._runner.is_running(action) or self._client.pending.target:
             raise ServiceValidationError(translation_domain=DOMAIN, translation_key="reset_under_way")
 
-        async def work(stats: _ActionStats) -> str:
+        async def body(stats: ActionStats) -> str:
+            coordinator = self._coordinator
             try:
-                settings = await self._client.reset_watchdog(
-                    sum_of_phases=self._coordinator.options.sum_of_phases, stats=stats
-                )
+                before, settings = await self._client.reset_watchdog(self._reset_target, stats=stats)
             except NotAppliedError as error:
-                self._coordinator.show_settings(error.held)
+                coordinator.show_settings(error.held)
+                self._restorer.report_unrestored()
                 raise
             except OutcomeUnknownError:
-                self._coordinator.invalidate_settings()
+                coordinator.invalidate_settings()
+                self._restorer.report_unrestored()
                 raise
             finally:
-                self._resetting = False
-            self._coordinator.show_settings(settings)
-            return f"The limit was switched off for 5 s; the device holds {_in_words(settings)} again."
+                self._resume_restore()
+            coordinator.show_settings(settings)
+            message = f"The limit was switched off for 5 s; the device holds {describe(settings)} again."
+            if before.limit - settings.limit >= TOLERANCE:
+                message += (
+                    f" It held {describe(before)} before; what was last proven is put in force instead."
+                )
+            return message
 
-        self._resetting = True
-        return await self._perform(Action.RESET_EXPORT_WATCHDOG, work)
-
-    async def put_back(self) -> None:
-        """Put the baseline back where the device drifted to something looser and the owner wants that.
-
-        At most three times an hour; then Repairs tells that something else keeps changing it.
-        """
-        coordinator = self._coordinator
-        snapshot, options = coordinator.data, coordinator.options
-        entry_id = coordinator.config_entry.entry_id
-        if snapshot.settings is None or snapshot.proven_limit is None or self._running or snapshot.note:
-            return
-        limit = snapshot.proven_limit
-        found = drift(snapshot.settings, options, limit)
-        is_wanted = coordinator.config_entry.options.get(CONF_PUT_BACK)
-        if found is Drift.NONE or not is_wanted:
-            Issue.LIMIT_KEEPS_DRIFTING.async_clear(coordinator.hass, entry_id)
-        if found is not Drift.LESS_STRICT or not is_wanted:
-            return
-        now = monotonic()
-        if len(self._put_back_at) == PUT_BACKS_AN_HOUR and now - self._put_back_at[0] < HOUR:
-            Issue.LIMIT_KEEPS_DRIFTING.async_raise(
-                coordinator.hass,
-                entry_id,
-                {
-                    "name": coordinator.name,
-                    "mode": mode_name(coordinator.hass, options.control_mode),
-                    "limit": format_kw(limit),
-                },
-            )
-            return
-        self._put_back_at.append(now)
-        LOGGER.warning(
-            "%s: the device holds %s; putting back", coordinator.name, _in_words(snapshot.settings)
-        )
-        with suppress(HomeAssistantError):
-            # The feedback tells how it ended.
-            await self.restore_baseline(limit)
-
-    async def restore_baseline(self, limit: int) -> Outcome:
-        """Make the device hold this limit (W), which was proven before, under the options."""
-
-        async def work(stats: _ActionStats) -> str:
-            return await self._apply(WantedLimit(limit), stats)
-
-        return await self._perform(Action.SET_EXPORT_LIMIT, work)
-
-    async def accept_device_setting(self) -> Outcome:
-        """Make what the device holds what should hold, and take mode and capacity over into the options.
-
-        Deactivated, and a limit that is not within the options, is refused (128).
-        """
-
-        async def work(stats: _ActionStats) -> str:
-            options = self._coordinator.options
-            held = await self._client.read_export_settings(urgent=True, stats=stats)
-            if not is_acceptable(held, options):
-                self._coordinator.show_settings(held)
-                raise SettingNotAcceptableError(f"the device holds {_in_words(held)}")
-            return await self._apply(WantedLimit(held.limit), stats, adoptable_options(held, options))
-
-        return await self._perform(Action.SET_EXPORT_LIMIT, work)
+        return await self._runner.run(action, body, takes_mode_off=True)
 
     async def restore(self) -> None:
-        """Try at once to put back a limit that is off; raises Sec1000Error where that failed."""
-        await self._restorer.try_now()
+        """Try at once to restore a limit that is off; raises Sec1000Error where that failed."""
+        await self._restorer.async_retry_now()
 
-    async def settle(self, seconds: float) -> None:
-        """Bring all to its end within this time: actions that run, and a limit that is off.
+    async def async_close(self) -> None:
+        """Take nothing more, and bring all that runs to its end, for an unload.
 
-        Where it cannot be restored in time the note stays, and the next start restores it.
+        Where a limit that is off cannot be restored in time, an issue says so and the next start restores it.
         """
-        self._unloaded = True
+        self._runner.closed = True
+        await self._finish(UNLOAD_TIMEOUT_S)
+        # What still runs must not come between the device and a newer setup of this entry.
+        leftover = self._tasks()
+        for task in leftover:
+            task.cancel()
+        if leftover:
+            await asyncio.wait(leftover)
+
+    async def async_stop(self) -> None:
+        """Take no mode off any more, and bring all that runs to its end, for a stop of Home Assistant.
+
+        Automations on its shutdown event may set a limit as long as anything runs here.
+        """
+        self._runner.stopping = True
+        await self._finish(STOP_TIMEOUT_S, grace=SHUTDOWN_GRACE_S)
+        self._queue.refuse_waiting(ModeChangeRefusedError("Home Assistant is stopping"))
+
+    async def _finish(self, seconds: float, grace: float = 0) -> None:
         self._client.cut_reset_short("the end of the integration")
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                if self._running:
-                    await asyncio.wait(self._running)
+                while True:
+                    while running := self._tasks():
+                        await asyncio.wait(running)
+                    await asyncio.sleep(grace)
+                    if not self._tasks():
+                        break
+                self._runner.closed = True
                 self._restorer.stop()
-                if self._client.pending_target:
-                    await self._restorer.try_once()
+                if self._coordinator.pending.current:
+                    async with asyncio.timeout(RESTORE_TIMEOUT_S):
+                        await self._restorer.async_attempt()
+        self._runner.closed = True
         self._restorer.stop()
-        # What still runs must not come between the device and a newer setup of this entry.
-        for task in self._running:
-            task.cancel()
-        if self._running:
-            await asyncio.wait(self._running)
+        self._restorer.report_unrestored(is_ending=True)
 
-    async def _apply(
-        self, wanted: WantedLimit, stats: _ActionStats, changed: Mapping[str, Any] | None = None
-    ) -> str:
-        """Apply this limit under the options, of which the changed ones are saved when it is proven."""
-        if wanted.correction:
-            stats.correction = wanted.correction
-            LOGGER.warning("%s: %s", self._coordinator.name, wanted.correction)
-        target = await self._target(wanted.limit, stats, changed)
+    def _tasks(self) -> set[asyncio.Task[Any]]:
+        tasks: set[asyncio.Task[Any]] = {*self._runner.tasks}
+        if self._queue.task:
+            tasks.add(self._queue.task)
+        return tasks
+
+    def _reset_target(self, held: ExportSettings) -> ExportTarget:
+        """Return what should hold by what was last proven, or else by what the device holds."""
+        options, limit = self._coordinator.options, self._coordinator.data.proven_limit
+        if limit is not None and options.control_mode is not ControlMode.DEACTIVATED:
+            return options.target(limit)
+        return ExportTarget(held.mode, held.capacity, held.limit, options.sum_of_phases)
+
+    async def _change_options(
+        self,
+        keys: set[str] | Any,
+        change: Callable[[ExportOptions], Mapping[str, Any]],
+        *,
+        takes_mode_off: bool = False,
+    ) -> Outcome:
+        async def plan(plan: Plan) -> None:
+            await plan.change_options(change(plan.options))
+
+        command = LimitCommand(plan=plan, options=frozenset(keys))
+        return await self._change(Action.SET_EXPORT_LIMIT, command, takes_mode_off=takes_mode_off)
+
+    async def _change(
+        self, action: Action, command: LimitCommand, *, takes_mode_off: bool = False
+    ) -> Outcome:
+        async def body(stats: ActionStats) -> str:
+            return await self._carry_out(command, stats)
+
+        return await self._runner.run(action, body, takes_mode_off=takes_mode_off)
+
+    async def _carry_out(self, command: LimitCommand, stats: ActionStats) -> str:
         try:
-            settings = await self._client.apply(target, stats=stats)
-        except NotAppliedError as error:
-            self._coordinator.show_settings(error.held)
+            return await self._queue.run(command, stats)
+        except NotAppliedError, OutcomeUnknownError:
+            self._restorer.report_unrestored()
             raise
-        except OutcomeUnknownError:
-            self._coordinator.invalidate_settings()
-            raise
-        self._save(changed)
-        await self._coordinator.set_verified(settings, wanted.limit)
-        message = f"Read back: {_in_words(settings)}."
-        if stats.arming_unacknowledged:
-            message += " The device did not acknowledge the arming: see by the meter whether it holds."
-        if settings.mode is not ControlMode.VALUE:
-            message += f" {_limit_not_binding(settings.mode)}"
-        if stats.arming_unacknowledged or settings.mode is not ControlMode.VALUE:
-            LOGGER.warning("%s: %s", self._coordinator.name, message)
-        return message
-
-    async def _target(
-        self, limit: int, stats: _ActionStats, changed: Mapping[str, Any] | None
-    ) -> ExportTarget:
-        """Return what the device is to hold.
-
-        Setting a limit takes no mode off: where the options say deactivated and the device limits all
-        the same, its mode stays. Only choosing deactivated, which changes the options, deactivates.
-        """
-        options = ExportOptions.from_options({**self._coordinator.config_entry.options, **(changed or {})})
-        target = options.target(limit)
-        if target.mode is ControlMode.DEACTIVATED and CONF_CONTROL_MODE not in (changed or {}):
-            held = await self._client.read_export_settings(urgent=True, stats=stats)
-            target = replace(target, mode=held.mode)
-        return target
+        finally:
+            if stats.correction:
+                LOGGER.warning("%s: %s", self._coordinator.name, stats.correction)
+            self._resume_restore()
 
     @callback
-    def _save(self, changed: Mapping[str, Any] | None) -> None:
-        if changed:
-            entry = self._coordinator.config_entry
-            self._coordinator.hass.config_entries.async_update_entry(
-                entry, options={**entry.options, **changed}
-            )
+    def _resume_restore(self) -> None:
+        """Restore a limit that is off, once nothing that took it off runs any more."""
+        if (
+            (self._coordinator.pending.current or self._restorer.is_reported)
+            and not self._runner.closed
+            and not self._client.is_resetting
+            and self._queue.task is None
+        ):
+            self._restorer.start()
 
-    async def _perform(self, action: Action, work: _ActionBody) -> Outcome:
-        """Run the work in a task of its own, and wait for it through a shield."""
-        turn = self._latest[action] = object()
-        self._coordinator.show_feedback(action, FeedbackRecord.begun())
-        # Not a task of the config entry: unloading would give up on it and complain in the log.
-        task = self._coordinator.hass.async_create_task(
-            self._run(action, turn, work), f"{self._coordinator.name} {action}"
-        )
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        try:
-            ended = await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.cancelled():
-                raise HomeAssistantError(
-                    translation_domain=DOMAIN,
-                    translation_key="ended_with_the_integration",
-                    translation_placeholders={"action": action},
-                ) from None
-            raise
-        if isinstance(ended, HomeAssistantError):
-            raise ended
-        return ended
-
-    async def _run(self, action: Action, turn: object, work: _ActionBody) -> Outcome | HomeAssistantError:
-        """Do the work; an error is returned, since whoever called may be gone."""
-        stats = _ActionStats()
-        failure: Exception | None = None
-        feedback = Feedback.OK
-        try:
-            try:
-                message = await work(stats)
-            finally:
-                await self._see_to_the_note()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the feedback has to tell
-            if not isinstance(error, Sec1000Error):
-                LOGGER.exception("%s: %s failed", self._coordinator.name, action)
-            failure = error
-            feedback = Feedback.from_error(error)
-            message = _sentence(str(error))
-        if stats.correction:
-            feedback |= Feedback.INVALID_INPUT
-            message = f"{_sentence(stats.correction)} {message}"
-        # An older call of the same action must not speak for the newer one that still runs.
-        if self._latest[action] is turn:
-            self._coordinator.show_feedback(action, FeedbackRecord.ended(feedback, message, stats))
-        if failure:
-            return self._translated(action, failure, feedback)
-        return Outcome(feedback, message, self._coordinator.data.settings)
-
-    def _translated(self, action: Action, error: Exception, feedback: Feedback) -> HomeAssistantError:
-        return translated_error(
-            self._coordinator.hass,
-            ServiceValidationError if isinstance(error, InvalidValueError) else HomeAssistantError,
-            next((key for kind, key in _ERROR_KEYS if isinstance(error, kind)), "unknown_error"),
-            error,
-            action=action,
-            feedback=str(int(feedback)),
-        )
-
-    async def _see_to_the_note(self) -> None:
-        """Drop the note of an action that left the limit on; restore where it may be off."""
-        if self._client.pending_target:
-            # Once unloaded, the note on disk is for the next setup.
-            if not self._unloaded:
-                self._restorer.start()
-        elif self._coordinator.notes.note:
-            await self._restorer.settled()
-
-
-def _limit_for_new_range(held: int, old: ExportOptions, new: ExportOptions) -> int:
-    """Return the limit (W) that is to hold under new options where the device held this under the old.
-
-    Who had export disabled has it disabled under the new minimum, and likewise enabled.
-    """
-    if held <= old.min_export_limit:
-        return new.min_export_limit
-    if held >= old.max_export_limit:
-        return new.max_export_limit
-    return min(max(held, new.min_export_limit), new.max_export_limit)
-
-
-def _sentence(text: str) -> str:
-    """Return what an error says as a sentence of its own."""
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
-
-
-def _in_words(settings: ExportSettings) -> str:
-    return (
-        f"limit {kilowatts(settings.limit):.2f} kW, control mode {settings.mode.key}, "
-        f"total capacity {kilowatts(settings.capacity):.2f} kW"
-    )
-
-
-def _limit_not_binding(mode: ControlMode) -> str:
-    """Return who decides on the export where the limit does not."""
-    if mode is ControlMode.DEACTIVATED:
-        return "The control mode is deactivated: nothing limits the export, this limit does not bind."
-    return f"The control mode is {mode.name}: its receiver decides now, this limit may not bind."
+    @callback
+    def _settle(self) -> None:
+        settings = self._coordinator.data.settings
+        if settings and not self._client.pending.target:
+            self._queue.settle(settings)

@@ -1,4 +1,4 @@
-"""Bringing back a limit that is off: again and again, until the device holds what the note says."""
+"""Retry restoring a suspended limit until the device reports it."""
 
 import asyncio
 from itertools import chain, repeat
@@ -10,26 +10,32 @@ from ..const import LOGGER
 from ..coordinator import Sec1000Coordinator
 from ..issues import Issue
 from ..messages import format_kw, mode_name
-from ..sec1000.errors import Sec1000Error
+from ..sec1000.client import Sec1000Client
+from ..sec1000.errors import OutcomeUnknownError, Sec1000Error
+from ..sec1000.model import ExportSettings
+from ..sec1000.pending import PendingTarget
 from ..sec1000.setting_write import agrees
 from ..tracking.pending import PendingRestore
 
-PAUSES: Final = (1.0, 2.0, 5.0, 10.0)
-"""s after the first tries."""
-LONGEST_PAUSE: Final = 30.0
-"""s after every further one."""
+PAUSES_S: Final = (1.0, 2.0, 5.0, 15.0, 30.0)
+"""After the first tries; then the longest pause after each."""
+LONGEST_PAUSE_S: Final = 60.0
 
 
 class Restorer:
-    """Restores one device's limit in the background while a note stands and no command settles it."""
+    """Restores the limit of one entry in the background while a restore is pending."""
 
     def __init__(self, coordinator: Sec1000Coordinator) -> None:
         self._coordinator = coordinator
         self._task: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self.is_reported = False
+        """Whether the log and Repairs said that the limit is off, and have not said that it is back."""
 
     @callback
     def start(self) -> None:
-        """Begin, unless it is under way."""
+        """Try now, and again after pauses until nothing is pending."""
+        self._wake.set()
         if self._task and not self._task.done():
             return
         coordinator = self._coordinator
@@ -37,74 +43,111 @@ class Restorer:
             coordinator.hass, self._run(), f"{coordinator.name} restore the export limit"
         )
 
-    async def try_once(self) -> bool:
-        """Try to restore, and tell whether the note could be dropped."""
+    @callback
+    def stop(self) -> None:
+        """End trying in the background; what is pending stays so."""
+        if self._task:
+            self._task.cancel()
+
+    async def async_attempt(self) -> bool:
+        """Try once, and return whether nothing is pending any more."""
         try:
             await self._restore()
         except Sec1000Error as error:
             LOGGER.debug("%s: the export limit is not restored yet: %s", self._coordinator.name, error)
-            return False
-        return True
+        return self._coordinator.pending.current is None
 
-    async def try_now(self) -> None:
-        """Try to restore between two tries in the background; raises Sec1000Error where that failed."""
+    async def async_retry_now(self) -> None:
+        """Try once between two tries in the background; raises Sec1000Error where that failed."""
         await self._restore()
-        await self._limited_again()
-
-    async def _restore(self) -> None:
-        wanted = self._coordinator.client.pending_target
-        settings = await self._coordinator.client.restore()
-        if wanted and agrees(settings, wanted):
-            await self._coordinator.set_verified(settings, wanted.limit)
-        else:
-            self._coordinator.show_settings(settings)
-        await self.settled()
-
-    async def settled(self) -> None:
-        """Drop the note: the device limits the export again."""
-        coordinator = self._coordinator
-        if self._task and self._task is not asyncio.current_task():
-            self._task.cancel()
-        await coordinator.clear_pending()
-        Issue.LIMIT_IS_OFF.async_clear(coordinator.hass, coordinator.config_entry.entry_id)
+        if self._coordinator.pending.current:
+            raise OutcomeUnknownError("the export limit is not proven to be restored yet")
+        await self._async_restored()
 
     @callback
-    def stop(self) -> None:
-        """End trying in the background; the note stays."""
-        if self._task:
-            self._task.cancel()
+    def report_unrestored(self, *, is_ending: bool = False) -> None:
+        """Say that the limit is off and is not restored by now, in the log and in Repairs.
 
-    async def _run(self) -> None:
+        Where `is_ending`, nothing restores it from now on until the next setup.
+        """
+        if (pending := self._coordinator.pending.current) is None:
+            return
         coordinator = self._coordinator
-        LOGGER.warning("%s: the export may not be limited; its limit is being restored", coordinator.name)
-        pauses = chain(PAUSES, repeat(LONGEST_PAUSE))
-        # A newer command may change what should hold.
-        while note := coordinator.notes.note:
-            self._raise_issue(note)
-            if not await self.try_once():
-                await asyncio.sleep(next(pauses))
-        await self._limited_again()
-
-    async def _limited_again(self) -> None:
-        LOGGER.warning("%s: the export is limited again", self._coordinator.name)
-        await self._coordinator.async_refresh()
-
-    @callback
-    def _raise_issue(self, note: PendingRestore) -> None:
-        """Say in Repairs that the export may not be limited, and what should hold."""
-        coordinator = self._coordinator
+        if is_ending:
+            LOGGER.error(
+                "%s: the export limit was taken off and is not restored: the export may be unlimited",
+                coordinator.name,
+            )
+        elif not self.is_reported:
+            LOGGER.warning("%s: the export may not be limited; its limit is being restored", coordinator.name)
+        self.is_reported = True
+        # Also where it is raised already: a newer command may have changed what should hold.
         Issue.LIMIT_IS_OFF.async_raise(
             coordinator.hass,
             coordinator.config_entry.entry_id,
-            placeholders(coordinator.hass, coordinator.name, note),
+            placeholders(coordinator.hass, coordinator.name, pending),
         )
 
+    async def _run(self) -> None:
+        coordinator = self._coordinator
+        pauses = chain(PAUSES_S, repeat(LONGEST_PAUSE_S))
+        while coordinator.pending.current:
+            self._wake.clear()
+            if await self.async_attempt():
+                break
+            self.report_unrestored()
+            try:
+                async with asyncio.timeout(next(pauses)):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+            pauses = chain(PAUSES_S, repeat(LONGEST_PAUSE_S))
+        await self._async_restored()
 
-def placeholders(hass: HomeAssistant, name: str, note: PendingRestore) -> dict[str, str]:
+    async def _async_restored(self) -> None:
+        if self.is_reported:
+            self.is_reported = False
+            LOGGER.warning("%s: the export is limited again", self._coordinator.name)
+            await self._coordinator.async_refresh()
+
+    async def _restore(self) -> None:
+        coordinator = self._coordinator
+        if (pending := coordinator.pending.current) is None:
+            return
+        own = coordinator.client
+        if own.pending.target is None:
+            client = client_of(pending, coordinator.pending.at(pending.host, pending.port))
+            await client.pending.wait_until_provable()
+            await client.restore()
+            return
+        await own.pending.wait_until_provable()
+        settings = await own.restore()
+        if agrees(settings, pending.target):
+            await coordinator.set_verified(settings, pending.target.limit)
+        await coordinator.settings_read(settings)
+
+
+def client_of(pending: PendingRestore, view: PendingTarget) -> Sec1000Client:
+    """Return a client of the device at which this is to be restored."""
+    return Sec1000Client(pending.host, pending.port, pending=view)
+
+
+async def restore_removed(pending: PendingRestore, *, overwrite: bool = False) -> ExportSettings:
+    """Restore what is pending for an entry that is gone or not loaded; return what the device holds then.
+
+    A device that limits the export again, by whatever setting, is left as it is unless
+    `overwrite`. Raises as `Sec1000Client.restore` and `Sec1000Client.apply`.
+    """
+    client = client_of(pending, PendingTarget())
+    await client.pending.save(pending.target)
+    return await (client.apply(pending.target) if overwrite else client.restore())
+
+
+def placeholders(hass: HomeAssistant, name: str, pending: PendingRestore) -> dict[str, str]:
     """Return what the issues' texts need."""
     return {
         "name": name,
-        "mode": mode_name(hass, note.target.mode),
-        "limit": format_kw(note.target.limit),
-        "capacity": format_kw(note.target.capacity),
+        "mode": mode_name(hass, pending.target.mode),
+        "limit": format_kw(pending.target.limit),
+        "capacity": format_kw(pending.target.capacity),
     }

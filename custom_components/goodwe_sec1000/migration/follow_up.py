@@ -13,6 +13,7 @@ from homeassistant.helpers.storage import Store
 
 from ..const import DOMAIN
 from ..issues import Issue
+from ..tracking.storage import async_load_lenient
 from .entities import FEEDBACK_SENSORS
 
 _VERSION: Final = 1
@@ -45,8 +46,10 @@ class MigrationFollowUp:
 
     async def async_report(self) -> None:
         """Raise the repair issue where a report is stored."""
-        self._pending = await self._store.async_load()
-        if corrections := self._pending and self._pending.get("corrections"):
+        if not (stored := await async_load_lenient(self._store)):
+            return
+        self._pending = {"corrections": str(stored.get("corrections") or "")}
+        if corrections := self._pending["corrections"]:
             Issue.MOVED_IN.async_raise(
                 self._hass,
                 self._entry.entry_id,

@@ -1,7 +1,8 @@
 """The client of one SEC1000: reads that are repeated, writes that are proven by a read-back."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final
 
@@ -13,15 +14,17 @@ from .errors import (
     HostNotFoundError,
     InvalidAnswerError,
     NotLimitedError,
+    OutcomeUnknownError,
     Sec1000Error,
     SupersededError,
     TelemetryNotServedError,
     UnexpectedAnswerError,
 )
-from .limit_queue import LimitQueue
+from .flood_limit import FloodLimit
 from .model import LIMITING_MODES, ControlMode, ExportSettings, ExportTarget, Telemetry
+from .pending import PendingTarget
 from .reset_window import ResetWindow
-from .setting_write import SavePending, SettingWrite
+from .setting_write import ROUNDS, TOLERANCE, SettingWrite, agrees
 from .stats import RequestStats
 from .transport import Priority, Transaction, Transport, transport_for
 
@@ -39,22 +42,24 @@ class Sec1000Client:
     taken effect.
     """
 
-    def __init__(self, host: str, port: int, *, remember: SavePending | None = None) -> None:
+    def __init__(self, host: str, port: int, *, pending: PendingTarget | None = None) -> None:
         """Speak to the device at this host and port.
 
-        `remember` is awaited with what should hold before a limiting mode is taken off for a while,
-        and again whenever a newer command changes it; it is over once `pending_target` is None again.
+        `pending` keeps what should hold while the limit may be off; in memory where it is left out.
         """
-        self.line: Final[Transport] = transport_for(host, port)
-        self.pending_target: ExportTarget | None = None
-        """What should hold while the limit may be off; None where nothing was taken off, or all is back."""
-        self._remember = remember or _no_pending_store
-        self._queue = LimitQueue()
+        self.transport: Final[Transport] = transport_for(host, port)
+        self.pending: Final = pending or PendingTarget()
+        self._flood_limit = FloodLimit()
         self._reset_window: ResetWindow | None = None
         self._mode: ControlMode | None = None
         """The mode last read, None where a write since then may have changed it."""
         self._telemetry_closed = 0
         """Requests for telemetry closed or refused in a row."""
+
+    @property
+    def known_mode(self) -> ControlMode | None:
+        """The mode last read; None where a write since then may have changed it."""
+        return self._mode
 
     async def read_telemetry(self, *, tries: int = TRIES, stats: RequestStats | None = None) -> Telemetry:
         """Return a measurement.
@@ -136,7 +141,7 @@ class Sec1000Client:
         """
 
         async def send_once() -> datetime:
-            async with self.line.hold(Priority.COMMAND) as transaction:
+            async with self.transport.hold(Priority.COMMAND) as transaction:
                 await transaction.ready()
                 time = now()
                 status = await transaction.ask(set_clock(time))
@@ -146,90 +151,129 @@ class Sec1000Client:
 
         return await self._repeat(send_once, TRIES, stats or RequestStats())
 
+    @asynccontextmanager
+    async def limit_transaction(
+        self, *, stats: RequestStats | None = None
+    ) -> AsyncIterator[LimitTransaction]:
+        """Wait until the limit may be changed once more, then hold the line for one change of it.
+
+        What is read and written in it goes out with nothing in between.
+        """
+        await self._flood_limit.wait(self.transport.timing)
+        async with self.transport.hold(Priority.COMMAND) as transaction:
+            self._flood_limit.count(self.transport.timing)
+            yield LimitTransaction(self, transaction, stats or RequestStats())
+
     async def apply(self, target: ExportTarget, *, stats: RequestStats | None = None) -> ExportSettings:
-        """Make the device hold this and return what it says it holds then.
+        """Make the device hold this and return what it says it holds then; see `LimitTransaction.write`.
 
-        Three requests where the mode stands, five where it is known to differ, at most 12 and
-        45 s. Limit and capacity agree within 50 W, the mode exactly; the measurement is sent and
-        cannot be read back. Where the limit is off for a while, the target is taken over at once
-        as what should hold, and an interruption of the limit ends.
-
-        Raises SupersededError where a newer limit came first, NotAppliedError where the device
-        holds something else, OutcomeUnknownError where it could not be read back,
-        ConnectionFailedError where nothing was sent, InvalidValueError for what the wire cannot
-        carry.
+        A reset that runs is cut short.
         """
         self.cut_reset_short("a newer command")
-        if self.pending_target is not None:
-            await self._set_pending(target)
-        async with self._queue.hold(self.line) as transaction:
-            return await self._change(transaction, target, stats or RequestStats(), known_mode=self._mode)
+        async with self.limit_transaction(stats=stats) as transaction:
+            return await transaction.write(target)
 
     async def reset_watchdog(
-        self, *, sum_of_phases: bool, stats: RequestStats | None = None
-    ) -> ExportSettings:
-        """Take the limit off for 5 s, put all back as it was, and return the read-back.
+        self, expected: Callable[[ExportSettings], ExportTarget], *, stats: RequestStats | None = None
+    ) -> tuple[ExportSettings, ExportSettings]:
+        """Take the limit off for 5 s and restore it; return what was held before, and the read-back.
 
-        The measurement cannot be read and is therefore given. Nothing else talks to the device in
-        between. Raises NotLimitedError where the device limits nothing; what the first read met,
-        and then nothing was changed; as `apply`, where the setting could not be put back; what was
-        met instead of an acknowledgement that the limit was off, and SupersededError where the 5 s
-        were cut short, both after a setting was put in force again.
+        `expected` returns, once the device was read, what should hold by what was last proven. Its
+        measurement, which cannot be read, is written again. Where the device allows more in the same
+        mode, twice read, the expected limit is put in force instead. Nothing else talks to the device
+        in between.
+
+        Raises NotLimitedError where the device limits nothing; what the first read met, and then
+        nothing was changed; as `LimitTransaction.write`, where the setting could not be put back;
+        what was met instead of an acknowledgement that the limit was off, and SupersededError where
+        the 5 s were cut short, both after the setting was put in force again.
         """
         stats = stats or RequestStats()
-        reset_window = self._reset_window = ResetWindow()
+        window = self._reset_window = ResetWindow()
         try:
-            async with self.line.hold(Priority.COMMAND) as transaction:
-                before = await self._repeat(lambda: transaction.ask(READ_EXPORT_SETTINGS), TRIES, stats)
-                self._mode = before.mode
-                if before.mode is ControlMode.DEACTIVATED:
-                    raise NotLimitedError("nothing limits the export (control mode deactivated)")
-                if reset_window.cut_short_by:
-                    raise SupersededError(
-                        f"the limit was not taken off, on account of {reset_window.cut_short_by}"
-                    )
-                target = ExportTarget(before.mode, before.capacity, before.limit, sum_of_phases)
-                await self._set_pending(target)
-                fault, off_since = await self._take_limit_off(transaction, before.mode, stats)
-                pause = self.line.timing.watchdog_pause
-                await reset_window.last(off_since + pause - asyncio.get_running_loop().time())
-                # By now a newer command may have said what should hold.
-                settings = await self._change(
-                    transaction, self.pending_target or target, stats, known_mode=ControlMode.DEACTIVATED
+            async with self.transport.hold(Priority.COMMAND) as transaction:
+                before, target = await self._reset_target(transaction, expected, stats)
+                self._raise_if_cut_short(window)
+                await self.pending.save(target)
+                if window.cut_short_by:
+                    await self.pending.clear()
+                self._raise_if_cut_short(window)
+                fault, off_since = await self._take_limit_off(transaction, target.mode, stats)
+                timing = self.transport.timing
+                await window.wait(off_since + timing.watchdog_pause - asyncio.get_running_loop().time())
+                if fault or window.cut_short_by:
+                    self.pending.distrust_until(asyncio.get_running_loop().time() + timing.late_effect)
+                settings = await self.write_setting(
+                    transaction, target, stats, known_mode=ControlMode.DEACTIVATED
                 )
         finally:
             self._reset_window = None
-        if reset_window.cut_short_by:
-            raise SupersededError(f"the limit was put back early by {reset_window.cut_short_by}")
+        if window.cut_short_by:
+            raise SupersededError(f"the limit was put back early by {window.cut_short_by}")
         if fault:
             raise fault
-        return settings
+        return before, settings
+
+    @property
+    def is_resetting(self) -> bool:
+        """Whether a watchdog reset runs."""
+        return self._reset_window is not None
 
     def cut_reset_short(self, by: str) -> None:
-        """Let a limit that is off for a watchdog reset be put back at once; `by` tells whose wish it is."""
+        """Let a limit that is off for a watchdog reset be put back at once; `by` names what asks for it."""
         if self._reset_window:
-            self._reset_window.end(by)
+            self._reset_window.cut_short(by)
 
     async def restore(self, *, stats: RequestStats | None = None) -> ExportSettings:
-        """Bring back what should hold and return the read-back.
+        """Bring back what should hold, in one round, and return the read-back.
 
         A device that limits the export again, by whatever setting, is left as it is. Raises what
-        the first read met, else as `apply`; then it is still to be done.
+        the first read met, else as `LimitTransaction.write`; then it is still pending.
         """
         stats = stats or RequestStats()
-        async with self.line.hold(Priority.COMMAND) as transaction:
+        async with self.transport.hold(Priority.COMMAND) as transaction:
             stats.requests += 1
+            await transaction.ready()
+            read_at = asyncio.get_running_loop().time()
             settings = await transaction.ask(READ_EXPORT_SETTINGS)
             self._mode = settings.mode
-            if settings.mode is not ControlMode.DEACTIVATED:
-                self.pending_target = None
-            if self.pending_target is None:
+            target = self.pending.target
+            if target is None:
                 return settings
-            return await self._change(transaction, self.pending_target, stats, known_mode=settings.mode)
+            if settings.mode is not ControlMode.DEACTIVATED:
+                if self.pending.is_proven_at(read_at):
+                    await self.pending.clear()
+                return settings
+            return await self.write_setting(transaction, target, stats, known_mode=settings.mode, rounds=1)
 
-    async def _set_pending(self, target: ExportTarget) -> None:
-        await self._remember(target)
-        self.pending_target = target
+    @staticmethod
+    def _raise_if_cut_short(window: ResetWindow) -> None:
+        if window.cut_short_by:
+            raise SupersededError(f"the limit was not taken off, on account of {window.cut_short_by}")
+
+    async def _reset_target(
+        self,
+        transaction: Transaction,
+        expected: Callable[[ExportSettings], ExportTarget],
+        stats: RequestStats,
+    ) -> tuple[ExportSettings, ExportTarget]:
+        """Return what the device holds before a reset, and what is to hold again after it."""
+        before = await self.read_in(transaction, stats)
+        if before.mode is not ControlMode.DEACTIVATED and not agrees(before, expected(before)):
+            # One stale answer must not decide on what holds from now on.
+            before = await self.read_in(transaction, stats)
+        if before.mode is ControlMode.DEACTIVATED:
+            raise NotLimitedError("nothing limits the export (control mode deactivated)")
+        target = expected(before)
+        if before.mode is target.mode and before.limit >= target.limit + TOLERANCE:
+            return before, target
+        return before, ExportTarget(before.mode, before.capacity, before.limit, target.sum_of_phases)
+
+    async def read_in(self, transaction: Transaction, stats: RequestStats) -> ExportSettings:
+        """Return what the device holds, read while the line is held; raises as `read_export_settings`."""
+        settings = await self._repeat(lambda: transaction.ask(READ_EXPORT_SETTINGS), TRIES, stats)
+        self._mode = settings.mode
+        return settings
 
     async def _take_limit_off(
         self, transaction: Transaction, limiting: ControlMode, stats: RequestStats
@@ -245,7 +289,7 @@ class Sec1000Client:
             sent_at = asyncio.get_running_loop().time()
             try:
                 await transaction.ask(
-                    switch_mode(mode, on=False), deadline=self.line.timing.unlimited_deadline
+                    switch_mode(mode, on=False), deadline=self.transport.timing.unlimited_deadline
                 )
             except Sec1000Error as error:
                 stats.recovered_errors.append(error)
@@ -254,29 +298,51 @@ class Sec1000Client:
                 fault = None
         return fault, sent_at
 
-    async def _change(
+    async def write_setting(
         self,
         transaction: Transaction,
         target: ExportTarget,
         stats: RequestStats,
         *,
         known_mode: ControlMode | None,
+        rounds: int = ROUNDS,
+        may_switch_off: bool = True,
     ) -> ExportSettings:
-        change = SettingWrite(transaction, target, stats, known_mode=known_mode, remember=self._set_pending)
-        before = self.pending_target
+        """Bring the device to this target while the line is held; what is pending follows the outcome."""
+        was_pending = self.pending.target
+        if was_pending and target.mode is not ControlMode.DEACTIVATED and target != was_pending:
+            await self.pending.save(target)
+        write = SettingWrite(
+            transaction,
+            target,
+            stats,
+            known_mode=known_mode,
+            pending=self.pending,
+            rounds=rounds,
+            may_switch_off=may_switch_off,
+        )
         self._mode = None
         try:
-            return await change.run()
+            return await write.run()
+        except ConnectionFailedError as error:
+            if was_pending is None or target.mode is ControlMode.DEACTIVATED:
+                raise
+            # The limit is off and this target is restored from now on, so it may yet come to hold.
+            raise OutcomeUnknownError(f"the limit is off, and nothing could be sent: {error}") from error
         finally:
-            if not change.connected:
-                self.pending_target = before
-            if change.held:
-                self._mode = change.held.mode
-                if change.held.mode is not ControlMode.DEACTIVATED or target.mode is ControlMode.DEACTIVATED:
-                    self.pending_target = None
+            if write.held:
+                self._mode = write.held.mode
+                limits = write.held.mode is not ControlMode.DEACTIVATED
+                deactivated = not limits and target.mode is ControlMode.DEACTIVATED
+                proven = limits and self.pending.is_proven_at(write.held_at)
+                if self.pending.target and (deactivated or proven):
+                    await self.pending.clear()
+            elif not write.connected and was_pending is None and self.pending.target:
+                # Nothing was taken off.
+                await self.pending.clear()
 
     async def _ask_alone[T](self, command: Command[T], priority: Priority) -> T:
-        async with self.line.hold(priority) as transaction:
+        async with self.transport.hold(priority) as transaction:
             return await transaction.ask(command)
 
     async def _repeat[T](
@@ -288,7 +354,7 @@ class Sec1000Client:
         repeat_only_malformed: bool = False,
     ) -> T:
         """Ask, and ask again after 1 s and 3 s, so that whoever is more urgent gets in between."""
-        for pause in self.line.timing.retry_pauses[: tries - 1]:
+        for pause in self.transport.timing.retry_pauses[: tries - 1]:
             stats.requests += 1
             try:
                 return await ask_once()
@@ -310,5 +376,35 @@ def _is_malformed(error: Sec1000Error) -> bool:
     )
 
 
-async def _no_pending_store(_target: ExportTarget) -> None:
-    """Serve whoever has nothing to keep a target in: after a crash the limit may stay off."""
+class LimitTransaction:
+    """The line while one change of the limit holds it."""
+
+    def __init__(self, client: Sec1000Client, transaction: Transaction, stats: RequestStats) -> None:
+        self._client = client
+        self._transaction = transaction
+        self._stats = stats
+
+    async def read(self) -> ExportSettings:
+        """Return what the device holds; raises as `Sec1000Client.read_export_settings`."""
+        return await self._client.read_in(self._transaction, self._stats)
+
+    async def write(self, target: ExportTarget, *, may_switch_off: bool = True) -> ExportSettings:
+        """Make the device hold this and return what it says it holds then.
+
+        Three requests where the mode stands, five where it is known to differ, at most 12 and
+        45 s. Limit and capacity agree within 50 W, the mode exactly; the measurement is sent and
+        cannot be read back. Where the limit is off for a while, the target becomes what should hold.
+
+        Raises NotAppliedError where the device holds something else, OutcomeUnknownError where it
+        could not be read back, ConnectionFailedError where nothing was sent, InvalidValueError for
+        what the wire cannot carry, and ModeChangeRefusedError where a limiting mode would have to be
+        taken off for it without `may_switch_off`.
+        """
+        client = self._client
+        return await client.write_setting(
+            self._transaction,
+            target,
+            self._stats,
+            known_mode=client.known_mode,
+            may_switch_off=may_switch_off,
+        )

@@ -63,6 +63,18 @@ class SupersededError(Sec1000Error):
     """A newer limit command took the place of this one; nothing was written for this one."""
 
 
+class NotStoredError(Sec1000Error):
+    """What should hold again could not be kept on disk, so the limit was not taken off."""
+
+
+class RestorePendingElsewhereError(Sec1000Error):
+    """The limit of a device at another address is off and not restored; nothing was sent."""
+
+
+class ModeChangeRefusedError(Sec1000Error):
+    """A limiting mode would have to be taken off, and must not be any more; nothing was sent."""
+
+
 class InvalidValueError(Sec1000Error, ValueError):
     """A value that the protocol cannot express; nothing was sent."""
 

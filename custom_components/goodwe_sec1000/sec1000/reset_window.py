@@ -1,4 +1,4 @@
-"""A while without a limit, which a newer command or the end of the program cuts short."""
+"""The 5 s of a watchdog reset in which nothing limits the export; a newer command cuts them short."""
 
 import asyncio
 from contextlib import suppress
@@ -13,14 +13,14 @@ class ResetWindow:
         self.cut_short_by: str | None = None
         """What cut it short, in words; None where nothing did."""
 
-    def end(self, by: str) -> None:
+    def cut_short(self, by: str) -> None:
         """Have the limit put back now; once it is being put back, this changes nothing."""
         if not self._over:
             self.cut_short_by = self.cut_short_by or by
             self._ended.set()
 
-    async def last(self, seconds: float) -> None:
-        """Return after so many seconds, or as soon as it is ended."""
+    async def wait(self, seconds: float) -> None:
+        """Return after so many seconds, or as soon as it is cut short."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._ended.wait()

@@ -1,7 +1,6 @@
 """One change of the setting: write, arm the mode, read back, compare, and again if need be."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
 
@@ -9,16 +8,15 @@ from .command import READ_EXPORT_SETTINGS, Command, Status, switch_mode, write_e
 from .errors import (
     ConnectionClosedError,
     ConnectionFailedError,
+    ModeChangeRefusedError,
     NotAppliedError,
     OutcomeUnknownError,
     Sec1000Error,
 )
 from .model import LIMITING_MODES, ControlMode, ExportSettings, ExportTarget
+from .pending import PendingTarget
 from .stats import RequestStats
 from .transport import Transaction
-
-type SavePending = Callable[[ExportTarget], Awaitable[None]]
-"""Keeps what should hold where it outlives this program, until a read-back agrees."""
 
 ROUNDS: Final = 3
 MAX_REQUESTS: Final = 12
@@ -46,22 +44,30 @@ class SettingWrite:
         stats: RequestStats,
         *,
         known_mode: ControlMode | None,
-        remember: SavePending,
+        pending: PendingTarget,
+        rounds: int = ROUNDS,
+        may_switch_off: bool = True,
     ) -> None:
         """Prepare the change; `known_mode` is the mode last read, None where none was.
 
-        `remember` is awaited before anything that takes a limiting mode off.
+        The target is saved as `pending` before a limiting mode is taken off for another one. In a
+        single round it is read back once. Without `may_switch_off` no mode is taken off.
         """
         self.held: ExportSettings | None = None
         """The read-back after the last write, None where it failed."""
+        self.held_at = 0.0
+        """When it was asked for, by the event loop's clock (s)."""
         self.connected = False
         """Whether a connection was made at all; where none was, the device holds what it held."""
-        self._conversation = transaction
-        self._remember = remember
+        self._transaction = transaction
+        self._pending = pending
+        self._rounds = rounds
+        self._may_switch_off = may_switch_off
         self._target = target
-        self._effort = stats
+        self._stats = stats
         self._switch_off = self._must_switch_off(known_mode)
         self._modes_off = self._is_off(known_mode)
+        self._offs: list[Command[int]] = []
         self._mode_changed = False
         """Whether the mode in a read-back proves that it was armed; where it stood before, it does not."""
         self._proven: ExportSettings | None = None
@@ -75,10 +81,12 @@ class SettingWrite:
         """Return the read-back that agrees.
 
         Raises NotAppliedError where the device holds something else, OutcomeUnknownError where it
-        could not be read back after the last write, ConnectionFailedError where nothing was sent.
+        could not be read back after the last write, ConnectionFailedError where nothing was sent,
+        ModeChangeRefusedError where a mode would have to be taken off and may not.
         """
+        self._check_mode_change()
         stored = False
-        for number in range(ROUNDS):
+        for number in range(self._rounds):
             steps = self._steps()
             if number and not self._round_within_budget(steps):
                 break
@@ -95,10 +103,10 @@ class SettingWrite:
                     break
             stored = agrees(replace(self.held, mode=self._target.mode), self._target)
             self._mode_changed = self.held.mode is not self._target.mode
-            self._switch_off = self._must_switch_off(self.held.mode)
+            self._switch_off = self._must_switch_off(self.held.mode) and self._may_switch_off
             self._modes_off = self._is_off(self.held.mode)
         if self._proven and (self.held is None or agrees(self.held, self._target)):
-            self._effort.arming_unacknowledged = True
+            self._stats.arming_unacknowledged = True
             return self._proven
         if self.held:
             raise NotAppliedError(
@@ -110,6 +118,10 @@ class SettingWrite:
             # No connection was ever made, so nothing can have been taken over.
             raise self._fault
         raise OutcomeUnknownError(f"no read-back succeeded after it was sent: {self._fault}") from self._fault
+
+    def _check_mode_change(self) -> None:
+        if self._switch_off and not self._may_switch_off:
+            raise ModeChangeRefusedError("another control mode would have to be switched off")
 
     def _must_switch_off(self, mode: ControlMode | None) -> bool:
         """Tell whether other modes go off first. A mode that is not known is taken for the wanted one."""
@@ -128,8 +140,12 @@ class SettingWrite:
                 capacity=target.capacity, limit=target.limit, sum_of_phases=target.sum_of_phases
             )
         ]
-        if self._switch_off:
-            steps += [switch_mode(mode, on=False) for mode in LIMITING_MODES if mode is not target.mode]
+        self._offs = (
+            [switch_mode(mode, on=False) for mode in LIMITING_MODES if mode is not target.mode]
+            if self._switch_off
+            else []
+        )
+        steps += self._offs
         if target.mode is not ControlMode.DEACTIVATED:
             steps.append(switch_mode(target.mode, on=True))
         return steps
@@ -140,8 +156,9 @@ class SettingWrite:
         A NAK counts, since devices are known to send it where nothing had to change.
         """
         self.held = None
-        if self._switch_off:
-            await self._remember(self._target)
+        # Deactivating takes the mode off for good: there is nothing to be restored.
+        if self._switch_off and self._target.mode is not ControlMode.DEACTIVATED:
+            await self._pending.save(self._target)
         status: int | None = None
         for step in steps:
             try:
@@ -149,6 +166,8 @@ class SettingWrite:
             except Sec1000Error as error:
                 status = None
                 self._record_error(error)
+                if step in self._offs:
+                    self._pending.distrust_until(asyncio.get_running_loop().time() + self._timing.late_effect)
         return status in (Status.ACKNOWLEDGED, Status.NEGATIVE)
 
     async def _read_back_twice(self) -> bool:
@@ -159,7 +178,7 @@ class SettingWrite:
         await self._read_back()
         if self.held and agrees(self.held, self._target):
             return True
-        if not self._within_budget(1):
+        if self._rounds == 1 or not self._within_budget(1):
             return False
         await asyncio.sleep(self._timing.read_back_pause)
         await self._read_back()
@@ -169,6 +188,8 @@ class SettingWrite:
         if not self._within_budget(1):
             return
         try:
+            await self._transaction.ready()
+            self.held_at = asyncio.get_running_loop().time()
             self.held = await self._ask(READ_EXPORT_SETTINGS)
         except Sec1000Error as error:
             self.held = None
@@ -178,14 +199,14 @@ class SettingWrite:
         if not isinstance(error, ConnectionFailedError) or isinstance(error, ConnectionClosedError):
             self.connected = True
         self._fault = error
-        self._effort.recovered_errors.append(error)
+        self._stats.recovered_errors.append(error)
 
     def _time_left(self) -> float:
         return self._until - asyncio.get_running_loop().time()
 
     def _within_budget(self, requests: int, seconds: float = 0) -> bool:
         """Tell whether so many more requests and so much more time are within what a command may cost."""
-        return self._effort.requests + requests <= MAX_REQUESTS and self._time_left() > seconds
+        return self._stats.requests + requests <= MAX_REQUESTS and self._time_left() > seconds
 
     def _round_within_budget(self, steps: list[Command[int]]) -> bool:
         """Tell whether another round can come to its end: with modes off it must reach its arming."""
@@ -201,13 +222,13 @@ class SettingWrite:
 
         Once modes are off, arming the wanted one must not fail for lack of time.
         """
-        self._effort.requests += 1
-        await self._conversation.ready()
+        self._stats.requests += 1
+        await self._transaction.ready()
         deadline = self._time_left()
         if self._modes_off or self._switch_off:
             short_deadline = self._timing.unlimited_deadline
             deadline = short_deadline if must_be_sent else min(deadline, short_deadline)
-        answer = await self._conversation.ask(command, deadline)
+        answer = await self._transaction.ask(command, deadline)
         self.connected = True
         return answer
 

@@ -14,3 +14,9 @@ class RequestStats:
     """Errors after which it went on."""
     arming_unacknowledged: bool = False
     """The read-back agrees but no arming was acknowledged: only the meter shows whether the limit binds."""
+
+    def add(self, other: RequestStats) -> None:
+        """Add what another read or command cost, which also served this one."""
+        self.requests += other.requests
+        self.recovered_errors += other.recovered_errors
+        self.arming_unacknowledged |= other.arming_unacknowledged

@@ -31,6 +31,8 @@ class Timing:
     """Changes of the limit that may follow each other without this interval."""
     manual_retry_interval: float = 5
     """Between two manual retries."""
+    late_effect: float = 2.5
+    """After an "off" before a read-back proves that it does not take effect late."""
     watchdog_pause: float = 5
     """How long a watchdog reset suspends the limit."""
 

@@ -10,6 +10,7 @@ from ..const import CONF_CONTROL_MODE, CONF_TOTAL_CAPACITY, DOMAIN, MAX_KILOWATT
 from ..options import ExportOptions
 from ..sec1000.model import ControlMode, ExportSettings, kilowatts
 from ..sec1000.setting_write import TOLERANCE, agrees
+from .storage import async_load_lenient
 
 _VERSION: Final = 1
 
@@ -38,8 +39,9 @@ class Baseline:
 
     async def load(self) -> None:
         """Take over what was proven before Home Assistant was started."""
-        if stored := await self._store.async_load():
-            self.limit = stored["limit"]
+        limit = (await async_load_lenient(self._store)).get("limit")
+        if isinstance(limit, int) and not isinstance(limit, bool):
+            self.limit = limit
 
     async def keep(self, limit: int) -> None:
         """Keep this limit as the one that was proven."""

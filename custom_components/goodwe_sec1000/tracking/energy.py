@@ -6,8 +6,10 @@ from typing import Final
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 
-from ..const import DOMAIN
+from ..const import DOMAIN, LOGGER
+from ..sec1000.errors import InvalidValueError
 from ..sec1000.model import Telemetry, kilowatts, watts
+from .storage import async_load_lenient
 
 LONGEST_GAP: Final = 3
 """Refresh intervals between two good polls over which the power may be interpolated."""
@@ -94,10 +96,13 @@ class EnergyTotals:
 
     async def load(self) -> Energy | None:
         """Return the totals on disk; None before the first measurement ever."""
-        if stored := await self._store.async_load():
-            self._energy = Energy(
-                **{kind: watts(stored.get(f"energy_{kind}", 0.0)) for kind in asdict(Energy())}
-            )
+        if stored := await async_load_lenient(self._store):
+            try:
+                self._energy = Energy(
+                    **{kind: watts(stored.get(f"energy_{kind}", 0.0)) for kind in asdict(Energy())}
+                )
+            except (TypeError, InvalidValueError) as error:
+                LOGGER.warning("%s cannot be read and is taken for absent: %r", self._store.path, error)
         return self._energy
 
     @callback

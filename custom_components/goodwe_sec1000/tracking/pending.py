@@ -1,9 +1,9 @@
-"""The note: what the device should hold, kept on disk while its limit may be off."""
+"""The pending restore: what the device should hold again, on disk while its limit may be off."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, override
 
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
@@ -11,7 +11,9 @@ from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN, LOGGER
+from ..sec1000.errors import NotStoredError, RestorePendingElsewhereError
 from ..sec1000.model import ControlMode, ExportTarget
+from ..sec1000.pending import PendingTarget
 
 _VERSION: Final = 1
 
@@ -24,11 +26,11 @@ class PendingRestore:
     host: str
     port: int
     at: str
-    """When it was written, UTC, ISO 8601."""
+    """When it was stored, UTC, ISO 8601."""
 
     @classmethod
-    def of(cls, stored: Mapping[str, Any]) -> PendingRestore:
-        """Return the note that was stored; raises KeyError, TypeError, ValueError where it is damaged."""
+    def from_dict(cls, stored: Mapping[str, Any]) -> PendingRestore:
+        """Return what was stored; raises KeyError, TypeError, ValueError where it is damaged."""
         return cls(
             ExportTarget(
                 ControlMode.from_key(str(stored["mode"])),
@@ -41,8 +43,8 @@ class PendingRestore:
             str(stored["at"]),
         )
 
-    def stored(self) -> dict[str, str | int]:
-        """Return the note in plain values, powers in W."""
+    def as_dict(self) -> dict[str, str | int]:
+        """Return it in plain values, powers in W."""
         return {
             **asdict(self.target),
             "mode": self.target.mode.key,
@@ -51,55 +53,119 @@ class PendingRestore:
             "at": self.at,
         }
 
+    def is_at(self, host: str, port: int) -> bool:
+        """Return whether this is to be restored at that address."""
+        return (self.host.casefold(), self.port) == (host.casefold(), port)
+
 
 class PendingRestoreStore:
-    """Writes and drops the note of one entry; it outlives this program."""
+    """The one object that says whether the limit of an entry is off, in memory and on disk alike."""
 
-    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
+    def __init__(
+        self, hass: HomeAssistant, entry_id: str, on_change: Callable[[], None] = lambda: None
+    ) -> None:
+        """Prepare the store; `on_change` is called after each change of what is pending."""
         self._hass = hass
-        self.note: PendingRestore | None = None
-        self.damaged = False
-        """Whether a note stands that cannot be read."""
-        self._entry_id = entry_id
+        self._on_change = on_change
+        self._key = f"{DOMAIN}.{entry_id}.note"
         self._store = self._new_store()
+        self.current: PendingRestore | None = None
+        """What is pending; None where nothing is, or where the file cannot be read."""
+        self.corrupt = False
+        """Whether something is pending that cannot be read."""
 
     def _new_store(self) -> Store[dict[str, Any]]:
-        return Store(
-            self._hass, _VERSION, f"{DOMAIN}.{self._entry_id}.note", private=True, atomic_writes=True
-        )
+        return Store(self._hass, _VERSION, self._key, private=True, atomic_writes=True)
 
-    async def load(self) -> PendingRestore | None:
-        """Return the note that stands, if any does and can be read."""
-        self.note = None
-        stands = await self._hass.async_add_executor_job(Path(self._store.path).is_file)
+    async def load(self) -> None:
+        """Take over what is pending from disk."""
+        self.current = None
+        exists = await self._hass.async_add_executor_job(Path(self._store.path).is_file)
         try:
             stored = await self._store.async_load()
-        except (HomeAssistantError, NotImplementedError) as error:
-            # Written by another version, or not readable at all.
-            self.damaged = True
-            LOGGER.error("What the export limit should be cannot be read from disk: %s", error)
-            return None
+            if stored:
+                self.current = PendingRestore.from_dict(stored)
+        except (
+            HomeAssistantError,
+            NotImplementedError,
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            OSError,
+        ) as error:
+            self.corrupt = True
+            LOGGER.error(
+                "What the export limit should be cannot be read from %s: %r", self._store.path, error
+            )
+            return
         # What is no JSON at all, Home Assistant moves out of the way.
-        self.damaged = stands and not stored
-        if stored:
-            try:
-                self.note = PendingRestore.of(stored)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                self.damaged = True
-                LOGGER.error("What the export limit should be cannot be read from disk: %r", error)
-        return self.note
+        self.corrupt = exists and not stored
 
-    async def write(self, target: ExportTarget, host: str, port: int) -> None:
-        """Have this on disk before the limit is taken off; raises OSError where it is not."""
-        note = PendingRestore(target, host, port, dt_util.utcnow().isoformat())
-        stored = note.stored()
-        await self._store.async_save(stored)
-        # The store only logs what it could not write.
-        if await self._new_store().async_load() != stored:
-            raise OSError("what should hold could not be written to disk, so the limit was not taken off")
-        self.note = note
+    async def save(self, target: ExportTarget, host: str, port: int) -> None:
+        """Have this on disk before the limit is taken off; raises NotStoredError where it is not."""
+        pending = PendingRestore(target, host, port, dt_util.utcnow().isoformat())
+        await self._write(pending)
 
-    async def drop(self) -> None:
-        """Forget it: a read-back agreed, or the device limits the export by itself."""
-        self.note = None
-        await self._store.async_remove()
+    async def move(self, host: str, port: int) -> None:
+        """Restore at this address from now on; raises NotStoredError, and then nothing has changed."""
+        if self.current:
+            await self._write(replace(self.current, host=host, port=port))
+
+    async def _write(self, pending: PendingRestore) -> None:
+        stored = pending.as_dict()
+        try:
+            await self._store.async_save(stored)
+            # The store only logs what it could not write.
+            written = await self._new_store().async_load()
+        except (HomeAssistantError, NotImplementedError, OSError) as error:
+            raise NotStoredError(f"what should hold again cannot be written to disk: {error}") from error
+        if written != stored:
+            raise NotStoredError("what should hold again cannot be written to disk")
+        self.current = pending
+        self.corrupt = False
+        self._on_change()
+
+    async def clear(self) -> None:
+        """Forget it: a read-back agreed, or the device limits the export by another setting."""
+        self.current = None
+        self.corrupt = False
+        self._on_change()
+        try:
+            await self._store.async_remove()
+        except OSError as error:
+            LOGGER.error("%s cannot be removed: %s", self._store.path, error)
+
+    def at(self, host: str, port: int) -> PendingTarget:
+        """Return what is pending as a client of that address sees it."""
+        return _PendingAtAddress(self, host, port)
+
+
+class _PendingAtAddress(PendingTarget):
+    """What is pending for one device; what is pending elsewhere is neither seen nor replaced."""
+
+    def __init__(self, store: PendingRestoreStore, host: str, port: int) -> None:
+        super().__init__()
+        self._store = store
+        self._host = host
+        self._port = port
+
+    @property
+    @override
+    def target(self) -> ExportTarget | None:
+        pending = self._store.current
+        return pending.target if pending and pending.is_at(self._host, self._port) else None
+
+    @override
+    async def save(self, target: ExportTarget) -> None:
+        if self._store.current and self.target is None:
+            raise RestorePendingElsewhereError(
+                "the limit of the device at the address before is not restored yet"
+            )
+        await self._store.save(target, self._host, self._port)
+
+    @override
+    async def clear(self) -> None:
+        self._provable_from = 0.0
+        if self._store.corrupt or self.target:
+            await self._store.clear()

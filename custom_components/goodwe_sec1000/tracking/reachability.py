@@ -48,7 +48,7 @@ class Reachability:
         return monotonic() < self._quiet_until
 
     @callback
-    def ended(self) -> None:
+    def record_answer(self) -> None:
         """Take a good answer into account."""
         self._answered_at[self._entry.entry_id] = monotonic()
         self.answered_at = dt_util.utcnow()

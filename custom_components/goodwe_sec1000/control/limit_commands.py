@@ -1,0 +1,107 @@
+"""What limit commands want, and what those that are carried out together come to."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..const import CONF_CONTROL_MODE
+from ..options import ExportOptions
+from ..sec1000.errors import InvalidValueError
+from ..sec1000.model import ControlMode, ExportSettings, ExportTarget
+
+
+class ModeDeactivatedError(InvalidValueError):
+    """Export is to be disabled, but the control mode of the options is deactivated."""
+
+
+class Plan:
+    """Options and limit that follow from commands, one after the other, as if each had been carried out.
+
+    To be made while the line is held: what it reads and what the entry's options say cannot change then.
+    """
+
+    def __init__(
+        self,
+        stored: Mapping[str, Any],
+        pending: ExportTarget | None,
+        read: Callable[[], Awaitable[ExportSettings]],
+    ) -> None:
+        """Begin with the entry's stored options, and with what should hold while the limit is off.
+
+        `read` reads the device, or returns what it has read already.
+        """
+        self.changed: dict[str, Any] = {}
+        """The options (as stored) that the commands change."""
+        self.limit: int | None = None
+        """W; None while no command has said what it is to be."""
+        self.limit_follows = True
+        """Whether a limit that no command has named is to follow its range; a later command may name it."""
+        self._stored = stored
+        self._pending = pending
+        self._read = read
+
+    @property
+    def options(self) -> ExportOptions:
+        """The options as they are after the commands so far."""
+        return ExportOptions.from_options({**self._stored, **self.changed})
+
+    async def held(self) -> ExportSettings:
+        """Return what the device holds; raises as `Sec1000Client.read_export_settings`."""
+        return await self._read()
+
+    async def change_options(self, changed: Mapping[str, Any]) -> None:
+        """Change these options (as stored); the limit follows its range."""
+        old = self.options
+        self.changed |= changed
+        new = self.options
+        if self.limit is None:
+            if not self.limit_follows:
+                return
+            self.limit = self._pending.limit if self._pending else (await self.held()).limit
+        self.limit = _limit_for_new_range(self.limit, old, new)
+
+    async def target(self) -> ExportTarget:
+        """Return what the device is to hold; `limit` must be known.
+
+        Only its explicit choice deactivates. Where the options say deactivated and the device limits
+        the export all the same, its mode stays.
+        """
+        options = self.options
+        if self.limit is None:
+            raise ValueError("no command has said what the limit is to be")
+        target = options.target(self.limit)
+        if options.control_mode is not ControlMode.DEACTIVATED or CONF_CONTROL_MODE in self.changed:
+            return target
+        # What is read while the limit is off is not what should hold.
+        mode = self._pending.mode if self._pending else (await self.held()).mode
+        return ExportTarget(mode, target.capacity, target.limit, target.sum_of_phases)
+
+
+@dataclass(eq=False, kw_only=True)
+class LimitCommand:
+    """One call that changes the export limit, or options on which it depends."""
+
+    plan: Callable[[Plan], Awaitable[None]]
+    """Adds to the plan what this call wants; may be called again. Raises Sec1000Error where it cannot be."""
+    sets_limit: bool = False
+    """Whether the limit after this call depends on nothing that was before it."""
+    options: frozenset[str] = frozenset()
+    """The options that this call changes, whatever the device holds."""
+
+    def supersedes(self, older: LimitCommand) -> bool:
+        """Return whether nothing of an older call that waits is left after this one."""
+        if older.options:
+            return older.options <= self.options
+        return older.sets_limit and self.sets_limit
+
+
+def _limit_for_new_range(held: int, old: ExportOptions, new: ExportOptions) -> int:
+    """Return the limit (W) that is to hold under new options where the device held this under the old.
+
+    A disabled export is disabled under the new minimum, and likewise an enabled one.
+    """
+    if held <= old.min_export_limit:
+        return new.min_export_limit
+    if held >= old.max_export_limit:
+        return new.max_export_limit
+    return min(max(held, new.min_export_limit), new.max_export_limit)

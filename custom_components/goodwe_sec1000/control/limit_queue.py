@@ -1,0 +1,221 @@
+"""Limit commands that wait: the latest wins, and one write carries out all that is left of them."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from homeassistant.core import callback
+
+from ..const import LOGGER
+from ..coordinator import Sec1000Coordinator
+from ..issues import Issue
+from ..sec1000.client import LimitTransaction
+from ..sec1000.errors import NotAppliedError, OutcomeUnknownError, Sec1000Error, SupersededError
+from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, kilowatts
+from ..sec1000.setting_write import agrees
+from ..sec1000.stats import RequestStats
+from .limit_commands import LimitCommand, Plan
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    command: LimitCommand
+    stats: RequestStats
+    done: asyncio.Future[str]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Commands that are carried out by one write, in the order of their calls."""
+
+    waiting: list[_Waiting]
+    stats: RequestStats = field(default_factory=RequestStats)
+
+    def fail(self, error: Exception) -> None:
+        for waiting in self.waiting:
+            waiting.stats.add(self.stats)
+            _fail(waiting, error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unconfirmed:
+    """What a command wanted whose outcome is unknown."""
+
+    target: ExportTarget
+    changed: Mapping[str, Any]
+
+
+class LimitQueue:
+    """Carries out limit commands in the order of their calls.
+
+    What is written is worked out while the line is held, from the options and the device as they are
+    then; options that a command changes are saved before the line is let go. A command that waits is
+    superseded by a later one that leaves nothing of it; what is left of all that wait is written at once.
+    """
+
+    def __init__(self, coordinator: Sec1000Coordinator, may_switch_off: Callable[[], bool]) -> None:
+        """Serve one device; `may_switch_off` says whether a limiting mode may still be taken off."""
+        self._coordinator = coordinator
+        self._may_switch_off = may_switch_off
+        self._waiting: list[_Waiting] = []
+        self._task: asyncio.Task[None] | None = None
+        self._unconfirmed: _Unconfirmed | None = None
+
+    @property
+    def task(self) -> asyncio.Task[None] | None:
+        """What carries out commands now; None where none waits or runs."""
+        return self._task if self._task and not self._task.done() else None
+
+    async def run(self, command: LimitCommand, stats: RequestStats) -> str:
+        """Take the command's place in the order at once, and return in words what came of it.
+
+        A reset that runs is cut short. Raises SupersededError where a later command leaves nothing of
+        this one, what `LimitCommand.plan` raises, else as `LimitTransaction.write`.
+        """
+        for older in self._waiting:
+            if command.supersedes(older.command):
+                _fail(older, SupersededError("a newer limit command took this one's place"))
+        self._waiting = [waiting for waiting in self._waiting if not waiting.done.done()]
+        waiting = _Waiting(command, stats, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        coordinator = self._coordinator
+        coordinator.client.cut_reset_short("a newer command")
+        if self.task is None:
+            self._task = coordinator.config_entry.async_create_task(
+                coordinator.hass, self._carry_out_waiting(), f"{coordinator.name} limit commands"
+            )
+        return await waiting.done
+
+    @callback
+    def refuse_waiting(self, error: Sec1000Error) -> None:
+        """Let the commands that are not begun end with this error."""
+        for waiting in self._waiting:
+            _fail(waiting, error)
+        self._waiting.clear()
+
+    @callback
+    def settle(self, settings: ExportSettings) -> None:
+        """Take over a command whose outcome was unknown where the next good read shows what it wanted."""
+        unconfirmed, self._unconfirmed = self._unconfirmed, None
+        if unconfirmed and self.task is None and agrees(settings, unconfirmed.target):
+            self.save(unconfirmed.changed)
+            coordinator = self._coordinator
+            coordinator.config_entry.async_create_task(
+                coordinator.hass,
+                coordinator.set_verified(settings, unconfirmed.target.limit),
+                f"{coordinator.name} keep what an unknown outcome set",
+            )
+
+    async def _carry_out_waiting(self) -> None:
+        while self._waiting:
+            stats = RequestStats()
+            async with self._coordinator.client.limit_transaction(stats=stats) as transaction:
+                batch = _Batch(self._waiting, stats)
+                self._waiting = []
+                try:
+                    await self._carry_out(batch, transaction)
+                except asyncio.CancelledError:
+                    for waiting in batch.waiting:
+                        waiting.done.cancel()
+                    raise
+                except Exception as error:  # noqa: BLE001 - each caller raises it
+                    batch.fail(error)
+
+    async def _carry_out(self, batch: _Batch, transaction: LimitTransaction) -> None:
+        plan = await self._compose(batch, transaction)
+        if not batch.waiting:
+            return
+        coordinator = self._coordinator
+        target = await plan.target()
+        try:
+            settings = await transaction.write(target, may_switch_off=self._may_switch_off())
+        except NotAppliedError as error:
+            self._unconfirmed = None
+            coordinator.show_settings(error.held)
+            raise
+        except OutcomeUnknownError:
+            self._unconfirmed = _Unconfirmed(target, plan.changed)
+            coordinator.invalidate_settings()
+            raise
+        self._unconfirmed = None
+        self.save(plan.changed)
+        if settings.mode is not ControlMode.DEACTIVATED:
+            Issue.PENDING_UNREADABLE.async_clear(coordinator.hass, coordinator.config_entry.entry_id)
+            if coordinator.pending.corrupt:
+                await coordinator.pending.clear()
+        await coordinator.set_verified(settings, target.limit)
+        message = self._describe(settings, batch.stats)
+        for waiting in batch.waiting:
+            waiting.stats.add(batch.stats)
+            if not waiting.done.done():
+                waiting.done.set_result(message)
+
+    async def _compose(self, batch: _Batch, transaction: LimitTransaction) -> Plan:
+        """Return what the commands come to together; those that cannot be carried out leave the batch."""
+        coordinator = self._coordinator
+        read: ExportSettings | Sec1000Error | None = None
+
+        async def read_once() -> ExportSettings:
+            nonlocal read
+            if read is None:
+                try:
+                    read = await transaction.read()
+                except Sec1000Error as error:
+                    read = error
+            if isinstance(read, Sec1000Error):
+                raise read
+            return read
+
+        while True:
+            plan = Plan(coordinator.config_entry.options, coordinator.client.pending.target, read_once)
+            for index, waiting in enumerate(batch.waiting):
+                plan.limit_follows = not any(later.command.sets_limit for later in batch.waiting[index + 1 :])
+                try:
+                    await waiting.command.plan(plan)
+                except Exception as error:  # noqa: BLE001 - its caller raises it
+                    waiting.stats.add(batch.stats)
+                    _fail(waiting, error)
+                    batch.waiting.remove(waiting)
+                    break
+            else:
+                return plan
+
+    @callback
+    def save(self, changed: Mapping[str, Any]) -> None:
+        """Save these options (as stored)."""
+        if changed:
+            entry = self._coordinator.config_entry
+            self._coordinator.hass.config_entries.async_update_entry(
+                entry, options={**entry.options, **changed}
+            )
+
+    def _describe(self, settings: ExportSettings, stats: RequestStats) -> str:
+        message = f"Read back: {describe(settings)}."
+        if stats.arming_unacknowledged:
+            message += " The device did not acknowledge the arming: see by the meter whether it holds."
+        if settings.mode is not ControlMode.VALUE:
+            message += f" {_limit_not_binding(settings.mode)}"
+        if stats.arming_unacknowledged or settings.mode is not ControlMode.VALUE:
+            LOGGER.warning("%s: %s", self._coordinator.name, message)
+        return message
+
+
+def describe(settings: ExportSettings) -> str:
+    """Return what the device holds, in English, for messages and the log."""
+    return (
+        f"limit {kilowatts(settings.limit):.2f} kW, control mode {settings.mode.key}, "
+        f"total capacity {kilowatts(settings.capacity):.2f} kW"
+    )
+
+
+def _fail(waiting: _Waiting, error: Exception) -> None:
+    if not waiting.done.done():
+        waiting.done.set_exception(error)
+
+
+def _limit_not_binding(mode: ControlMode) -> str:
+    """Return what decides on the export where the limit does not."""
+    if mode is ControlMode.DEACTIVATED:
+        return "The control mode is deactivated: nothing limits the export, this limit does not bind."
+    return f"The control mode is {mode.name}: its receiver decides now, this limit may not bind."

@@ -1,0 +1,175 @@
+"""Runs each action to its end: outcome, feedback, errors in words, and what may still begin."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from homeassistant.core import callback
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+
+from ..const import DOMAIN, LOGGER
+from ..coordinator import Sec1000Coordinator
+from ..messages import translated_error
+from ..sec1000.errors import (
+    InvalidValueError,
+    ModeChangeRefusedError,
+    NotAppliedError,
+    NotLimitedError,
+    NotStoredError,
+    OutcomeUnknownError,
+    RestorePendingElsewhereError,
+    Sec1000Error,
+    SupersededError,
+)
+from ..sec1000.model import ExportSettings
+from ..sec1000.stats import RequestStats
+from ..tracking.feedback import Action, Feedback, FeedbackRecord
+from .limit_commands import ModeDeactivatedError
+
+
+class DeactivatingNotAllowedError(InvalidValueError):
+    """The control mode is to be deactivated, and the options do not allow that."""
+
+
+class SettingNotAcceptableError(InvalidValueError):
+    """What the device holds is to be kept, and it is deactivated or outside of the options."""
+
+
+_ERROR_KEYS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (ModeDeactivatedError, "choose_mode"),
+    (DeactivatingNotAllowedError, "deactivating_not_allowed"),
+    (SettingNotAcceptableError, "not_to_be_kept"),
+    (SupersededError, "superseded"),
+    (NotAppliedError, "not_applied"),
+    (OutcomeUnknownError, "outcome_unknown"),
+    (NotLimitedError, "nothing_to_reset"),
+    (NotStoredError, "not_stored"),
+    (RestorePendingElsewhereError, "pending_elsewhere"),
+    (ModeChangeRefusedError, "stopping"),
+    (InvalidValueError, "invalid_limit"),
+    (Sec1000Error, "action_failed"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an action ended well."""
+
+    feedback: Feedback
+    message: str
+    settings: ExportSettings | None
+    """What the device was last read to hold; None where that is too long ago."""
+
+
+@dataclass(slots=True)
+class ActionStats(RequestStats):
+    """What an action cost, and what of its input had to be corrected."""
+
+    correction: str | None = None
+
+
+type ActionBody = Callable[[ActionStats], Awaitable[str]]
+"""Does what an action is for, and returns in words what came of it."""
+
+
+class ActionRunner:
+    """Runs actions as tasks of the entry; a cancelled caller loses the answer, not the action."""
+
+    def __init__(self, coordinator: Sec1000Coordinator) -> None:
+        self.stopping = False
+        """Whether Home Assistant is stopping: no mode is taken off any more."""
+        self.closed = False
+        """Whether nothing that goes to the device is begun any more."""
+        self._coordinator = coordinator
+        self._running: dict[asyncio.Task[Outcome | HomeAssistantError], Action] = {}
+        self._latest: dict[Action, object] = {}
+
+    @property
+    def tasks(self) -> set[asyncio.Task[Outcome | HomeAssistantError]]:
+        """The actions that run."""
+        return set(self._running)
+
+    def is_running(self, action: Action) -> bool:
+        """Return whether a call of this action has not ended."""
+        return action in self._running.values()
+
+    @callback
+    def check_accepts(self, action: Action, *, takes_mode_off: bool = False) -> None:
+        """Raise a translated error where an action may not begin any more."""
+        key = "closed" if self.closed else "stopping" if self.stopping and takes_mode_off else None
+        if key:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key=key,
+                translation_placeholders={"action": action, "name": self._coordinator.name},
+            )
+
+    async def run(self, action: Action, body: ActionBody, *, takes_mode_off: bool = False) -> Outcome:
+        """Run the body in a task of its own, and wait for it through a shield.
+
+        Raises ServiceValidationError where the request itself is at fault (feedback 128), else
+        HomeAssistantError, both translated.
+        """
+        self.check_accepts(action, takes_mode_off=takes_mode_off)
+        run_id = self._latest[action] = object()
+        coordinator = self._coordinator
+        coordinator.show_feedback(action, FeedbackRecord.begun())
+        task = coordinator.config_entry.async_create_task(
+            coordinator.hass, self._run(action, run_id, body), f"{coordinator.name} {action}"
+        )
+        if not task.done():
+            self._running[task] = action
+            task.add_done_callback(self._running.pop)
+        try:
+            ended = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise HomeAssistantError(
+                    translation_domain=DOMAIN,
+                    translation_key="ended_with_the_integration",
+                    translation_placeholders={"action": action},
+                ) from None
+            raise
+        if isinstance(ended, HomeAssistantError):
+            raise ended
+        return ended
+
+    async def _run(self, action: Action, run_id: object, body: ActionBody) -> Outcome | HomeAssistantError:
+        """Do the work; an error is returned, since the caller may be gone."""
+        stats = ActionStats()
+        failure: Exception | None = None
+        feedback = Feedback.OK
+        try:
+            message = await body(stats)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the feedback has to say
+            if not isinstance(error, Sec1000Error):
+                LOGGER.exception("%s: %s failed", self._coordinator.name, action)
+            failure = error
+            feedback = Feedback.from_error(error)
+            message = _sentence(str(error))
+        if stats.correction:
+            feedback |= Feedback.INVALID_INPUT
+            message = f"{_sentence(stats.correction)} {message}"
+        # An older call of the same action must not speak for the newer one that still runs.
+        if self._latest[action] is run_id:
+            self._coordinator.show_feedback(action, FeedbackRecord.ended(feedback, message, stats))
+        if failure:
+            return self._translated(action, failure, feedback)
+        return Outcome(feedback, message, self._coordinator.data.settings)
+
+    def _translated(self, action: Action, error: Exception, feedback: Feedback) -> HomeAssistantError:
+        return translated_error(
+            self._coordinator.hass,
+            ServiceValidationError if isinstance(error, InvalidValueError) else HomeAssistantError,
+            next((key for kind, key in _ERROR_KEYS if isinstance(error, kind)), "unknown_error"),
+            error,
+            action=action,
+            feedback=str(int(feedback)),
+            name=self._coordinator.name,
+        )
+
+
+def _sentence(text: str) -> str:
+    """Return what an error says as a sentence of its own."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
