@@ -7,6 +7,7 @@ faster on a faster day: a load computed from a value that is half a day old woul
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 import math
 from random import Random
 from typing import Final
@@ -394,5 +395,6 @@ def _smooth_noise(seed: str, time: float, period: float) -> float:
     return _random_value(seed, index) * (1 - smooth) + _random_value(seed, index + 1) * smooth
 
 
+@lru_cache(maxsize=256)
 def _random_value(seed: str, index: int) -> float:
     return Random(f"{seed}/{index}").random()

@@ -104,6 +104,7 @@ async def test_all_entities_belong_to_one_device(
     assert {entity.device_id for entity in entities} == {device.id}
 
 
+@pytest.mark.usefixtures("warp")
 async def test_unchanged_values_write_no_states(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
