@@ -18,7 +18,7 @@ from .data import Sec1000ConfigEntry
 from .entity import Sec1000Entity
 from .options import ExportOptions
 from .sec1000.model import ControlMode
-from .sec1000.setting_write import TOLERANCE
+from .sec1000.setting_write import TOLERANCE_W
 from .tracking.baseline import Drift, drift
 
 PARALLEL_UPDATES = 0
@@ -50,7 +50,7 @@ def _export_limited(snapshot: Snapshot, options: ExportOptions) -> bool | None:
         return None
     if settings.mode is not ControlMode.VALUE or not options.sum_of_phases:
         return False
-    return abs(telemetry.meter_power - settings.limit) <= max(NEAR * settings.limit, TOLERANCE)
+    return abs(telemetry.meter_power - settings.limit) <= max(NEAR * settings.limit, TOLERANCE_W)
 
 
 BINARY_SENSORS: Final = (

@@ -58,7 +58,7 @@ from .sec1000.errors import (
     Sec1000Error,
 )
 from .sec1000.model import ControlMode, ExportSettings, kilowatts, watts
-from .sec1000.setting_write import TOLERANCE
+from .sec1000.setting_write import TOLERANCE_W
 from .tracking.pending import PendingRestoreStore
 
 _DEFAULTS: Final = {
@@ -171,10 +171,10 @@ class ExportSteps(ConfigEntryBaseFlow, ABC):
             minimum, maximum, capacity = (watts(self._wanted[key]) for key in LIMIT_FIELDS)
             if held.mode is not mode:
                 sentences.append(text(self.hass, "common", "mode_differs", mode=mode_name(self.hass, mode)))
-            if not minimum - TOLERANCE < held.limit < maximum + TOLERANCE:
+            if not minimum - TOLERANCE_W < held.limit < maximum + TOLERANCE_W:
                 bounds = {"minimum": format_kw(minimum), "maximum": format_kw(maximum)}
                 sentences.append(text(self.hass, "common", "limit_differs", **bounds))
-            if abs(held.capacity - capacity) >= TOLERANCE:
+            if abs(held.capacity - capacity) >= TOLERANCE_W:
                 sentences.append(text(self.hass, "common", "capacity_differs", capacity=format_kw(capacity)))
         return " ".join(sentences)
 

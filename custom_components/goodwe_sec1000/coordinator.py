@@ -33,12 +33,12 @@ from .tracking.pending import PendingRestoreStore
 from .tracking.reachability import Reachability
 
 SETTINGS_INTERVAL: Final = timedelta(seconds=60)
-SETTINGS_LIFETIME: Final = 180.0
-"""s; what was read longer ago is not shown any more."""
-REREAD_DELAY: Final = 10.0
-"""s after a command that could not be read back."""
-TELEMETRY_PROBE_INTERVAL: Final = 3600.0
-"""s; how often a firmware without telemetry is asked for it again."""
+SETTINGS_LIFETIME_S: Final = 180.0
+"""What was read longer ago is not shown any more."""
+REREAD_DELAY_S: Final = 10.0
+"""After a command that could not be read back."""
+TELEMETRY_PROBE_INTERVAL_S: Final = 3600.0
+"""How often firmware without telemetry is asked for it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Snapshot:
     answered: bool = False
     """Whether the device answered at least once since setup."""
     proven_limit: int | None = None
-    """W; the limit last proven here, at first the one first read."""
+    """The limit last proven here, at first the one first read, in W."""
     pending_restore: ExportTarget | None = None
     """What should hold while the limit may be off; None where nothing is to be restored."""
     energy: Energy | None = None
@@ -188,7 +188,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             listener()
 
     async def async_probe(self) -> None:
-        """Ask the device once although it is left alone; poll as usual again where it answers.
+        """Read the device once during a back-off; poll as usual again where it answers.
 
         It is asked for its settings, by which a SEC1000 is known, also where it serves no
         telemetry. Raises Sec1000Error where it does not answer.
@@ -243,7 +243,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._publish(replace(self.data, settings=None))
 
         async def read_soon() -> None:
-            await asyncio.sleep(REREAD_DELAY)
+            await asyncio.sleep(REREAD_DELAY_S)
             await self.read_settings()
 
         self.config_entry.async_create_background_task(
@@ -261,7 +261,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
 
         self._stop_dropping()
         self._cancel_dropping = async_call_later(
-            self.hass, SETTINGS_LIFETIME, HassJob(drop, cancel_on_shutdown=True)
+            self.hass, SETTINGS_LIFETIME_S, HassJob(drop, cancel_on_shutdown=True)
         )
 
     @callback
@@ -272,7 +272,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def _drop_old_settings(self) -> None:
-        if self.data.settings and monotonic() - self._settings_read_at < SETTINGS_LIFETIME:
+        if self.data.settings and monotonic() - self._settings_read_at < SETTINGS_LIFETIME_S:
             return
         # Where the telemetry fails too, that is logged already.
         if self.last_update_success and not self._loss_logged:
@@ -342,7 +342,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         except TelemetryNotServedError as error:
             if not self._ask_telemetry_at:
                 LOGGER.warning("%s: %s; it is asked again every hour", self.name, error)
-            self._ask_telemetry_at = monotonic() + TELEMETRY_PROBE_INTERVAL
+            self._ask_telemetry_at = monotonic() + TELEMETRY_PROBE_INTERVAL_S
             self._reachability.reset_backoff()
             return self._with_poll(Feedback.from_error(error), str(error), stats, telemetry=None)
         except Exception as error:

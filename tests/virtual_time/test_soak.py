@@ -23,7 +23,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
-from custom_components.goodwe_sec1000.sec1000.setting_write import TOLERANCE
+from custom_components.goodwe_sec1000.sec1000.setting_write import TOLERANCE_W
 from custom_components.goodwe_sec1000.tracking.feedback import Feedback
 from simulator import Simulator
 from simulator.exchange import Answer, Request
@@ -173,7 +173,7 @@ class Witness:
     def _judge(self, feedback: Feedback, message: str) -> None:
         assert self._command
         device, command = self.sim.device, self._command
-        stored = device.mode is ControlMode.VALUE and abs(device.limit - command.watts) < TOLERANCE
+        stored = device.mode is ControlMode.VALUE and abs(device.limit - command.watts) < TOLERANCE_W
         match feedback & ~Feedback.INVALID_INPUT:
             case Feedback.OK:
                 claim, true = "applied", stored and device.bound_limit == device.limit

@@ -23,7 +23,7 @@ from ..limit import bound, check_number, wanted_limit
 from ..options import ExportOptions
 from ..sec1000.errors import ModeChangeRefusedError, NotAppliedError, OutcomeUnknownError
 from ..sec1000.model import ControlMode, ExportSettings, ExportTarget
-from ..sec1000.setting_write import TOLERANCE
+from ..sec1000.setting_write import TOLERANCE_W
 from ..tracking.baseline import adoptable_options, is_acceptable
 from ..tracking.feedback import Action
 from .limit_commands import LimitCommand, ModeDeactivatedError, Plan
@@ -235,7 +235,7 @@ class ExportControl:
                 self._resume_restore()
             coordinator.show_settings(settings)
             message = f"The limit was switched off for 5 s; the device holds {describe(settings)} again."
-            if before.limit - settings.limit >= TOLERANCE:
+            if before.limit - settings.limit >= TOLERANCE_W:
                 message += (
                     f" It held {describe(before)} before; what was last proven is put in force instead."
                 )

@@ -33,7 +33,7 @@ class Plan:
         self.changed: dict[str, Any] = {}
         """The options (as stored) that the commands change."""
         self.limit: int | None = None
-        """W; None while no command has said what it is to be."""
+        """In W; None while no command has said what it is to be."""
         self.limit_follows = True
         """Whether a limit that no command has named is to follow its range; a later command may name it."""
         self._stored = stored

@@ -24,7 +24,7 @@ from .flood_limit import FloodLimit
 from .model import LIMITING_MODES, ControlMode, ExportSettings, ExportTarget, Telemetry
 from .pending import PendingTarget
 from .reset_window import ResetWindow
-from .setting_write import ROUNDS, TOLERANCE, SettingWrite, agrees
+from .setting_write import ROUNDS, TOLERANCE_W, SettingWrite, agrees
 from .stats import RequestStats
 from .transport import Priority, Transaction, Transport, transport_for
 
@@ -101,7 +101,7 @@ class Sec1000Client:
         return True
 
     async def identify(self, *, stats: RequestStats | None = None) -> ExportSettings:
-        """Ask for the settings, by which a SEC1000 is known, on behalf of somebody who waits.
+        """Ask for the settings, by which a SEC1000 is known, on behalf of a user who waits.
 
         An odd answer is asked for again; silence and refusal are not. Raises as
         `read_export_settings`.
@@ -116,7 +116,7 @@ class Sec1000Client:
         """Return control mode, capacity, CT ratio and export limit, as the device says them.
 
         An urgent read goes before polls that wait. Raises what the last try met, as
-        `read_telemetry` does, and SenselessAnswerError where the control mode is none.
+        `read_telemetry` does, and InvalidAnswerError where the control mode is none.
         """
         priority = Priority.COMMAND if urgent else Priority.POLL
         return await self._read_settings(priority, tries, stats or RequestStats())
@@ -137,7 +137,7 @@ class Sec1000Client:
         """Set the clock to the local time that `now` gives when it is sent; return that time.
 
         The clock cannot be read back: the time is sent and acknowledged, never proven. Raises
-        SenselessAnswerError where the device answers anything but "set", else as `read_telemetry`.
+        InvalidAnswerError where the device answers anything but "set", else as `read_telemetry`.
         """
 
         async def send_once() -> datetime:
@@ -184,7 +184,7 @@ class Sec1000Client:
         in between.
 
         Raises NotLimitedError where the device limits nothing; what the first read met, and then
-        nothing was changed; as `LimitTransaction.write`, where the setting could not be put back;
+        nothing was changed; as `LimitTransaction.write`, where the setting could not be restored;
         what was met instead of an acknowledgement that the limit was off, and SupersededError where
         the 5 s were cut short, both after the setting was put in force again.
         """
@@ -209,7 +209,7 @@ class Sec1000Client:
         finally:
             self._reset_window = None
         if window.cut_short_by:
-            raise SupersededError(f"the limit was put back early by {window.cut_short_by}")
+            raise SupersededError(f"the limit was restored early by {window.cut_short_by}")
         if fault:
             raise fault
         return before, settings
@@ -220,7 +220,7 @@ class Sec1000Client:
         return self._reset_window is not None
 
     def cut_reset_short(self, by: str) -> None:
-        """Let a limit that is off for a watchdog reset be put back at once; `by` names what asks for it."""
+        """Let a limit that a watchdog reset suspends be restored at once; `by` names what asks for it."""
         if self._reset_window:
             self._reset_window.cut_short(by)
 
@@ -265,7 +265,7 @@ class Sec1000Client:
         if before.mode is ControlMode.DEACTIVATED:
             raise NotLimitedError("nothing limits the export (control mode deactivated)")
         target = expected(before)
-        if before.mode is target.mode and before.limit >= target.limit + TOLERANCE:
+        if before.mode is target.mode and before.limit >= target.limit + TOLERANCE_W:
             return before, target
         return before, ExportTarget(before.mode, before.capacity, before.limit, target.sum_of_phases)
 
@@ -353,7 +353,7 @@ class Sec1000Client:
         *,
         repeat_only_malformed: bool = False,
     ) -> T:
-        """Ask, and ask again after 1 s and 3 s, so that whoever is more urgent gets in between."""
+        """Ask, and ask again after 1 s and 3 s, so that more urgent requests get in between."""
         for pause in self.transport.timing.retry_pauses[: tries - 1]:
             stats.requests += 1
             try:
@@ -370,7 +370,7 @@ class Sec1000Client:
 
 
 def _is_malformed(error: Sec1000Error) -> bool:
-    """Tell whether something answered, if not in the way it should."""
+    """Return whether something answered, if not in the way it should."""
     return isinstance(
         error, UnexpectedAnswerError | ChecksumError | InvalidAnswerError | ConnectionClosedError
     )

@@ -1,6 +1,6 @@
 """How often the limit may be changed.
 
-A device that gets many packets stops answering until somebody power-cycles it
+A device that gets many packets stops answering until it is power-cycled
 (docs/protocol.md, "What goes wrong on real devices").
 """
 

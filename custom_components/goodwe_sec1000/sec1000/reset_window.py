@@ -5,7 +5,7 @@ from contextlib import suppress
 
 
 class ResetWindow:
-    """The time between taking the limit off and putting it back."""
+    """The time between suspending the limit and restoring it."""
 
     def __init__(self) -> None:
         self._ended = asyncio.Event()
@@ -14,7 +14,7 @@ class ResetWindow:
         """What cut it short, in words; None where nothing did."""
 
     def cut_short(self, by: str) -> None:
-        """Have the limit put back now; once it is being put back, this changes nothing."""
+        """Have the limit restored now; once it is being restored, this changes nothing."""
         if not self._over:
             self.cut_short_by = self.cut_short_by or by
             self._ended.set()

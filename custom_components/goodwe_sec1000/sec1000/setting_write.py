@@ -21,16 +21,16 @@ from .transport import Transaction
 ROUNDS: Final = 3
 MAX_REQUESTS: Final = 12
 """How many requests one command may cost, those before the change included."""
-TOLERANCE: Final = 50
-"""W; a limit or capacity that is read back this far off was not applied."""
+TOLERANCE_W: Final = 50
+"""A limit or capacity that is read back this far off was not applied."""
 
 
 def agrees(settings: ExportSettings, target: ExportTarget) -> bool:
-    """Tell whether a read-back shows the target; the measurement cannot be read back."""
+    """Return whether a read-back shows the target; the measurement cannot be read back."""
     return (
         settings.mode is target.mode
-        and abs(settings.limit - target.limit) < TOLERANCE
-        and abs(settings.capacity - target.capacity) < TOLERANCE
+        and abs(settings.limit - target.limit) < TOLERANCE_W
+        and abs(settings.capacity - target.capacity) < TOLERANCE_W
     )
 
 
@@ -124,13 +124,13 @@ class SettingWrite:
             raise ModeChangeRefusedError("another control mode would have to be switched off")
 
     def _must_switch_off(self, mode: ControlMode | None) -> bool:
-        """Tell whether other modes go off first. A mode that is not known is taken for the wanted one."""
+        """Return whether other modes go off first. A mode that is not known is taken for the wanted one."""
         if self._target.mode is ControlMode.DEACTIVATED:
             return mode is not ControlMode.DEACTIVATED
         return mode not in (None, ControlMode.DEACTIVATED, self._target.mode)
 
     def _is_off(self, mode: ControlMode | None) -> bool:
-        """Tell whether nothing limits the export although something should."""
+        """Return whether nothing limits the export although something should."""
         return mode is ControlMode.DEACTIVATED and self._target.mode is not ControlMode.DEACTIVATED
 
     def _steps(self) -> list[Command[int]]:
@@ -151,7 +151,7 @@ class SettingWrite:
         return steps
 
     async def _write(self, steps: list[Command[int]]) -> bool:
-        """Send the steps and tell whether the last one, which arms the mode, was acknowledged.
+        """Send the steps and return whether the last one, which arms the mode, was acknowledged.
 
         A NAK counts, since devices are known to send it where nothing had to change.
         """
@@ -173,7 +173,7 @@ class SettingWrite:
     async def _read_back_twice(self) -> bool:
         """Read back, and once more after a pause where that does not agree.
 
-        Tell whether it agreed at once.
+        Return whether it agreed at once.
         """
         await self._read_back()
         if self.held and agrees(self.held, self._target):
@@ -205,11 +205,11 @@ class SettingWrite:
         return self._until - asyncio.get_running_loop().time()
 
     def _within_budget(self, requests: int, seconds: float = 0) -> bool:
-        """Tell whether so many more requests and so much more time are within what a command may cost."""
+        """Return whether so many more requests and so much more time are within what a command may cost."""
         return self._stats.requests + requests <= MAX_REQUESTS and self._time_left() > seconds
 
     def _round_within_budget(self, steps: list[Command[int]]) -> bool:
-        """Tell whether another round can come to its end: with modes off it must reach its arming."""
+        """Return whether another round can come to its end: with modes off it must reach its arming."""
         timing = self._timing
         if self._modes_off or self._switch_off:
             return self._within_budget(

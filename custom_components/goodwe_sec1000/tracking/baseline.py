@@ -9,7 +9,7 @@ from homeassistant.helpers.storage import Store
 from ..const import CONF_CONTROL_MODE, CONF_TOTAL_CAPACITY, DOMAIN, MAX_KILOWATTS
 from ..options import ExportOptions
 from ..sec1000.model import ControlMode, ExportSettings, kilowatts
-from ..sec1000.setting_write import TOLERANCE, agrees
+from ..sec1000.setting_write import TOLERANCE_W, agrees
 from .storage import async_load_lenient
 
 _VERSION: Final = 1
@@ -63,13 +63,13 @@ def drift(settings: ExportSettings, options: ExportOptions, limit: int) -> Drift
         return Drift.OTHER
     if settings.mode is ControlMode.DEACTIVATED:
         return Drift.LESS_STRICT
-    if settings.mode is target.mode and settings.limit >= target.limit + TOLERANCE:
+    if settings.mode is target.mode and settings.limit >= target.limit + TOLERANCE_W:
         return Drift.LESS_STRICT
     return Drift.OTHER
 
 
 def is_acceptable(settings: ExportSettings, options: ExportOptions) -> bool:
-    """Tell whether what the device holds may become what should hold: a limit within the options.
+    """Return whether what the device holds may become the target: a limit within the options.
 
     Deactivated never does: it is chosen, not found.
     """
@@ -84,7 +84,7 @@ def adoptable_options(settings: ExportSettings, options: ExportOptions) -> dict[
         adopted[CONF_CONTROL_MODE] = settings.mode.key
     capacity = round(kilowatts(settings.capacity), 2)
     if (
-        abs(settings.capacity - options.total_capacity) >= TOLERANCE
+        abs(settings.capacity - options.total_capacity) >= TOLERANCE_W
         and settings.capacity >= options.max_export_limit
         and capacity <= MAX_KILOWATTS
     ):

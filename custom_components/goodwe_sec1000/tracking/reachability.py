@@ -1,4 +1,4 @@
-"""A device that has had enough: how long it is left alone, and when Repairs tells how to wake it."""
+"""Back-off and outage reporting for an unresponsive device."""
 
 from datetime import datetime
 from time import monotonic
@@ -14,20 +14,20 @@ from ..issues import Issue
 from ..sec1000.errors import AnswerTimeoutError, ChecksumError, Sec1000Error, UnexpectedAnswerError
 
 FAILURES_BEFORE_BACKING_OFF: Final = 3
-LONGEST_BACK_OFF: Final = 300
-"""s between two tries of a device that seems to have had enough."""
-SILENCE_BEFORE_ISSUE: Final = 180.0
-"""s without one good answer before Repairs tells what to do."""
+LONGEST_BACK_OFF_S: Final = 300
+"""Between two polls of an unresponsive device."""
+OUTAGE_BEFORE_ISSUE_S: Final = 180.0
+"""Without one good answer before a repair issue says what to do."""
 
 _ANSWERED_AT: Final[HassKey[dict[str, float]]] = HassKey(f"{DOMAIN}_answered_at")
 """By entry id: when (s, monotonic) its device last gave a good answer, or was first asked."""
 
 
 class Reachability:
-    """Keeps account of good answers and of their absence.
+    """Records good answers and their absence.
 
-    Setup that is tried again makes a new one, and the device may have been silent all along: the
-    last good answer is therefore kept for as long as Home Assistant runs and the entry is wanted.
+    Each retry of a setup makes a new one while the device may have been unresponsive all along: the
+    time of the last good answer is therefore kept for as long as Home Assistant runs.
     """
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
@@ -39,21 +39,21 @@ class Reachability:
         self._quiet_until = 0.0
         self.answered_at: datetime | None = None
         """UTC, of the last good answer since setup."""
-        self._told: bool | None = None
-        """None before it is known whether an earlier setup told."""
+        self._issue_raised: bool | None = None
+        """None before it is known whether an earlier setup raised the issue."""
 
     @property
     def backing_off(self) -> bool:
-        """Whether the device is to be left alone now."""
+        """Whether polling pauses now."""
         return monotonic() < self._quiet_until
 
     @callback
     def record_answer(self) -> None:
-        """Take a good answer into account."""
+        """Record a good answer."""
         self._answered_at[self._entry.entry_id] = monotonic()
         self.answered_at = dt_util.utcnow()
-        if self._told is not False:
-            self._told = False
+        if self._issue_raised is not False:
+            self._issue_raised = False
             Issue.DEVICE_SILENT.async_clear(self._hass, self._entry.entry_id)
 
     @callback
@@ -66,9 +66,9 @@ class Reachability:
     def check_outage(self, interval: int) -> None:
         """Tell how to wake a device that has not given one good answer for too long."""
         silent_for = monotonic() - self._answered_at[self._entry.entry_id]
-        if self._told or silent_for < SILENCE_BEFORE_ISSUE:
+        if self._issue_raised or silent_for < OUTAGE_BEFORE_ISSUE_S:
             return
-        self._told = True
+        self._issue_raised = True
         Issue.DEVICE_SILENT.async_raise(
             self._hass, self._entry.entry_id, {"name": self._entry.title, "interval": str(interval)}
         )
@@ -86,7 +86,7 @@ class Reachability:
         doublings = self._failures - FAILURES_BEFORE_BACKING_OFF + 1
         if doublings <= 0:
             return None
-        pause = max(min(interval << min(doublings, 8), LONGEST_BACK_OFF), interval)
+        pause = max(min(interval << min(doublings, 8), LONGEST_BACK_OFF_S), interval)
         self._quiet_until = monotonic() + pause
         return pause
 
