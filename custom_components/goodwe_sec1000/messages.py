@@ -20,7 +20,6 @@ from .sec1000.errors import (
     ConnectionFailedError,
     HostNotFoundError,
     InvalidAnswerError,
-    NotAppliedError,
     NotLimitedError,
     NotStoredError,
     OutcomeUnknownError,
@@ -28,6 +27,7 @@ from .sec1000.errors import (
     UnexpectedAnswerError,
 )
 from .sec1000.model import ControlMode, ExportSettings, kilowatts
+from .sec1000.setting_write import NotAppliedError
 
 _KEYS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (AnswerTimeoutError, "no_answer"),

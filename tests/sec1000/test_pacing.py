@@ -6,9 +6,9 @@ from itertools import pairwise
 import pytest
 
 from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
-from custom_components.goodwe_sec1000.sec1000.errors import NotAppliedError, Sec1000Error
+from custom_components.goodwe_sec1000.sec1000.errors import Sec1000Error
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportSettings, ExportTarget
-from custom_components.goodwe_sec1000.sec1000.setting_write import agrees
+from custom_components.goodwe_sec1000.sec1000.setting_write import NotAppliedError, agrees
 from custom_components.goodwe_sec1000.sec1000.stats import RequestStats
 from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from custom_components.goodwe_sec1000.sec1000.transport import transport_for

@@ -11,13 +11,13 @@ from custom_components.goodwe_sec1000.sec1000.errors import (
     ChecksumError,
     ConnectionClosedError,
     ConnectionFailedError,
-    NotAppliedError,
     NotLimitedError,
     OutcomeUnknownError,
     Sec1000Error,
     SupersededError,
 )
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportSettings, ExportTarget
+from custom_components.goodwe_sec1000.sec1000.setting_write import NotAppliedError
 from custom_components.goodwe_sec1000.sec1000.stats import RequestStats
 from simulator import Simulator
 

@@ -21,8 +21,9 @@ from custom_components.goodwe_sec1000.sec1000.command import (
     switch_mode,
     write_export_limit,
 )
-from custom_components.goodwe_sec1000.sec1000.errors import NotAppliedError, Sec1000Error
+from custom_components.goodwe_sec1000.sec1000.errors import Sec1000Error
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTarget
+from custom_components.goodwe_sec1000.sec1000.setting_write import NotAppliedError
 from custom_components.goodwe_sec1000.sec1000.transport import Transaction, Transport
 from simulator import Simulator
 from tests.states import get_state

@@ -21,9 +21,9 @@ from ..const import (
 from ..coordinator import Sec1000Coordinator, export_is_on
 from ..limit import bound, check_number, wanted_limit
 from ..options import ExportOptions
-from ..sec1000.errors import ModeChangeRefusedError, NotAppliedError, OutcomeUnknownError
+from ..sec1000.errors import ModeChangeRefusedError, OutcomeUnknownError
 from ..sec1000.model import ControlMode, ExportSettings, ExportTarget
-from ..sec1000.setting_write import TOLERANCE_W
+from ..sec1000.setting_write import TOLERANCE_W, NotAppliedError
 from ..tracking.baseline import adoptable_options, is_acceptable
 from ..tracking.feedback import Action
 from .limit_commands import LimitCommand, ModeDeactivatedError, Plan

@@ -11,9 +11,9 @@ from ..const import LOGGER
 from ..coordinator import Sec1000Coordinator
 from ..issues import Issue
 from ..sec1000.client import LimitTransaction
-from ..sec1000.errors import NotAppliedError, OutcomeUnknownError, Sec1000Error, SupersededError
+from ..sec1000.errors import OutcomeUnknownError, Sec1000Error, SupersededError
 from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, kilowatts
-from ..sec1000.setting_write import agrees
+from ..sec1000.setting_write import NotAppliedError, agrees
 from ..sec1000.stats import RequestStats
 from .limit_commands import LimitCommand, Plan
 

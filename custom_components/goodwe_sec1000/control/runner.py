@@ -14,7 +14,6 @@ from ..messages import translated_error
 from ..sec1000.errors import (
     InvalidValueError,
     ModeChangeRefusedError,
-    NotAppliedError,
     NotLimitedError,
     NotStoredError,
     OutcomeUnknownError,
@@ -23,6 +22,7 @@ from ..sec1000.errors import (
     SupersededError,
 )
 from ..sec1000.model import ExportSettings
+from ..sec1000.setting_write import NotAppliedError
 from ..sec1000.stats import RequestStats
 from ..tracking.feedback import Action, Feedback, FeedbackRecord
 from .limit_commands import ModeDeactivatedError

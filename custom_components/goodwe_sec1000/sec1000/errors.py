@@ -1,10 +1,5 @@
 """Exceptions of the client, all derived from Sec1000Error."""
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .model import ExportSettings
-
 
 class Sec1000Error(Exception):
     """Base of every error of a request or command."""
@@ -44,15 +39,6 @@ class ChecksumError(Sec1000Error):
 
 class InvalidAnswerError(Sec1000Error):
     """A well-formed answer with impossible content, such as an unknown control mode or a refused clock."""
-
-
-class NotAppliedError(Sec1000Error):
-    """The read-back after the last write does not match the target."""
-
-    def __init__(self, message: str, held: ExportSettings) -> None:
-        super().__init__(message)
-        self.held = held
-        """The settings that were read back."""
 
 
 class OutcomeUnknownError(Sec1000Error):

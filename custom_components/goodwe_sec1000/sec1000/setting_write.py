@@ -9,7 +9,6 @@ from .errors import (
     ConnectionClosedError,
     ConnectionFailedError,
     ModeChangeRefusedError,
-    NotAppliedError,
     OutcomeUnknownError,
     Sec1000Error,
 )
@@ -23,6 +22,15 @@ MAX_REQUESTS: Final = 12
 """How many requests one command may cost, those before the change included."""
 TOLERANCE_W: Final = 50
 """A limit or capacity that is read back this far off was not applied."""
+
+
+class NotAppliedError(Sec1000Error):
+    """The read-back after the last write does not match the target."""
+
+    def __init__(self, message: str, held: ExportSettings) -> None:
+        super().__init__(message)
+        self.held = held
+        """The settings that were read back."""
 
 
 def agrees(settings: ExportSettings, target: ExportTarget) -> bool:
