@@ -23,6 +23,7 @@ from .options import ExportOptions
 from .sec1000.client import TRIES, Sec1000Client
 from .sec1000.errors import NotStoredError, Sec1000Error, TelemetryNotServedError
 from .sec1000.model import ControlMode, ExportSettings, ExportTarget, Telemetry, kilowatts
+from .sec1000.setting_write import TOLERANCE_W
 from .sec1000.stats import RequestStats
 from .sec1000.zero_glitch import ZeroGlitchFilter
 from .tracking.baseline import Baseline
@@ -67,13 +68,15 @@ class Snapshot:
 def export_is_on(snapshot: Snapshot, options: ExportOptions) -> bool | None:
     """Return False only where the limit is what decides and lets through no more than the minimum.
 
-    None where that is not known. While a limit is off and being restored, export is on.
+    Within the tolerance of a read-back, the limit is the minimum. None where that is not known. While a
+    limit is off and being restored, export is on.
     """
     if snapshot.pending_restore:
         return True
     if (settings := snapshot.settings) is None:
         return None
-    return settings.mode is not ControlMode.VALUE or settings.limit > options.min_export_limit
+    lowest = max(options.min_export_limit, 0)
+    return settings.mode is not ControlMode.VALUE or settings.limit >= lowest + TOLERANCE_W
 
 
 class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
@@ -198,13 +201,13 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         await self.async_refresh()
 
     async def _apply_settings(self, settings: ExportSettings) -> None:
-        """Show what was read; the first limit that is ever read is the first baseline.
+        """Show what was read; the first limit that is ever read is the first baseline, up to the maximum.
 
         What is read while the limit is off is never taken for what should hold.
         """
         limit_may_be_off = self.data.pending_restore or self.pending.corrupt
         if self.data.proven_limit is None and not limit_may_be_off:
-            await self.set_verified(settings, settings.limit)
+            await self.set_verified(settings, min(settings.limit, self.options.max_export_limit))
         else:
             self.show_settings(settings)
 

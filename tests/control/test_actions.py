@@ -52,9 +52,7 @@ def at_limit(hass: HomeAssistant) -> Callable[[str], None]:
     return check
 
 
-async def test_disable_sends_the_minimum(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
-) -> None:
+async def test_disable_sends_minimum(hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator) -> None:
     response = await act(hass, "export_disable")
     assert sim.device.bound_limit == 0
     assert response == {
@@ -69,14 +67,14 @@ async def test_disable_sends_the_minimum(
     assert feedback(hass, "export_disable") == 1
 
 
-async def test_enable_sends_the_maximum(hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator) -> None:
+async def test_enable_sends_maximum(hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator) -> None:
     sim.device.limit = 0
     assert (await act(hass, "export_enable"))["export_limit"] == 10.0
     assert sim.device.bound_limit == 10_000
     assert get_state(hass, "binary_sensor.sec1000_export_state").state == "on"
 
 
-async def test_the_measurement_goes_with_every_limit(
+async def test_measurement_is_written_with_every_limit(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     await act(hass, "set_export_limit", limit=5)
@@ -102,7 +100,7 @@ async def test_the_measurement_goes_with_every_limit(
         (10.004, 10_000, 129),
     ],
 )
-async def test_a_limit_is_taken_as_it_comes_and_brought_into_range(
+async def test_limit_is_brought_into_range(
     hass: HomeAssistant,
     loaded: MockConfigEntry,
     sim: Simulator,
@@ -140,7 +138,7 @@ async def test_a_limit_is_taken_as_it_comes_and_brought_into_range(
         {"kW": 7},
     ],
 )
-async def test_what_is_no_number_is_refused_and_nothing_is_sent(
+async def test_limit_that_is_no_number_is_refused(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, given: object
 ) -> None:
     sim.requests.clear()
@@ -150,15 +148,13 @@ async def test_what_is_no_number_is_refused_and_nothing_is_sent(
     assert sim.requests == []
 
 
-async def test_a_limit_that_is_missing_is_refused(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+async def test_missing_limit_is_refused(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     with pytest.raises(ServiceValidationError):
         await act(hass, "set_export_limit")
     assert feedback(hass, "set_export_limit") == 128
 
 
-async def test_the_limit_is_read_on_request(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
-) -> None:
+async def test_limit_is_read_on_request(hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator) -> None:
     sim.device.limit = 2_340
     sim.requests.clear()
     response = await act(hass, "get_export_limit")
@@ -167,7 +163,7 @@ async def test_the_limit_is_read_on_request(
     assert len(sim.requests) == 1
 
 
-async def test_the_clock_is_set_in_the_time_zone_of_home_assistant(
+async def test_clock_is_set_in_time_zone_of_home_assistant(
     hass: HomeAssistant, freezer: FrozenDateTimeFactory, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     await hass.config.async_set_time_zone("Europe/Bratislava")
@@ -178,7 +174,7 @@ async def test_the_clock_is_set_in_the_time_zone_of_home_assistant(
     assert feedback(hass, "set_datetime") == 1
 
 
-async def test_the_reset_takes_the_limit_off_and_puts_all_back(
+async def test_reset_suspends_and_restores_limit(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.device.limit = 4_320
@@ -190,7 +186,7 @@ async def test_the_reset_takes_the_limit_off_and_puts_all_back(
     assert (response["feedback"], response["export_limit"]) == (1, 4.32)
 
 
-async def test_there_is_nothing_to_reset_where_nothing_limits(
+async def test_reset_is_refused_while_deactivated(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.device.mode = ControlMode.DEACTIVATED
@@ -219,7 +215,7 @@ async def test_there_is_nothing_to_reset_where_nothing_limits(
         ("unknown-mode", 2),
     ],
 )
-async def test_each_bit_is_produced_by_the_fault_it_stands_for(
+async def test_each_feedback_bit_follows_its_fault(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, fault: str, bit: int
 ) -> None:
     sim.inject(fault, commands=(0x43,) if fault == "unknown-mode" else None)
@@ -229,7 +225,7 @@ async def test_each_bit_is_produced_by_the_fault_it_stands_for(
         assert feedback(hass, action) == bit
 
 
-async def test_a_read_back_that_disagrees_is_a_general_error(
+async def test_read_back_that_disagrees_is_general_error(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.device.limit = 4_000
@@ -240,7 +236,7 @@ async def test_a_read_back_that_disagrees_is_a_general_error(
     assert get_state(hass, "sensor.sec1000_export_limit").state == "4.0"
 
 
-async def test_nothing_old_is_shown_after_a_command_that_could_not_be_read_back(
+async def test_unknown_outcome_shows_no_old_setting(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.inject("wrong-checksum")
@@ -251,7 +247,7 @@ async def test_nothing_old_is_shown_after_a_command_that_could_not_be_read_back(
     assert get_state(hass, "binary_sensor.sec1000_export_state").state == "unavailable"
 
 
-async def test_a_clock_that_is_refused_is_a_general_error(
+async def test_refused_clock_is_general_error(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.inject("nak")
@@ -260,7 +256,7 @@ async def test_a_clock_that_is_refused_is_a_general_error(
     assert feedback(hass, "set_datetime") == 2
 
 
-async def test_an_error_of_our_own_is_told_and_logged(
+async def test_unexpected_error_is_reported_and_logged(
     hass: HomeAssistant, loaded: MockConfigEntry, caplog: pytest.LogCaptureFixture
 ) -> None:
     with (
@@ -274,7 +270,7 @@ async def test_an_error_of_our_own_is_told_and_logged(
     assert any(record.exc_info for record in caplog.records)
 
 
-async def test_a_poll_that_fails_by_an_error_of_our_own_is_told_and_logged_and_the_next_one_is_tried(
+async def test_poll_with_unexpected_error_is_logged_and_retried(
     hass: HomeAssistant, loaded: MockConfigEntry, caplog: pytest.LogCaptureFixture
 ) -> None:
     coordinator = loaded.runtime_data.coordinator
@@ -288,7 +284,7 @@ async def test_a_poll_that_fails_by_an_error_of_our_own_is_told_and_logged_and_t
     assert get_state(hass, "sensor.sec1000_meter_power").state != "unavailable"
 
 
-async def test_feedback_waits_while_an_action_runs_and_tells_what_it_overcame(
+async def test_feedback_shows_progress_and_recovered_errors(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     never_ran = get_state(hass, "sensor.sec1000_export_enable_feedback")
@@ -307,7 +303,7 @@ async def test_feedback_waits_while_an_action_runs_and_tells_what_it_overcame(
     assert [text for text in ended.attributes["overcome"] if "checksum" in text]
 
 
-async def test_a_cancelled_caller_loses_the_answer_and_not_the_command(
+async def test_cancelled_caller_does_not_cancel_command(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     sim.requests.clear()
@@ -323,7 +319,7 @@ async def test_a_cancelled_caller_loses_the_answer_and_not_the_command(
 
 
 @pytest.mark.usefixtures("warp")
-async def test_an_older_call_does_not_speak_for_the_newer_one(
+async def test_feedback_is_that_of_newest_call(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.inject("silence", count=1)
@@ -343,7 +339,7 @@ async def test_an_older_call_does_not_speak_for_the_newer_one(
 
 
 @pytest.mark.parametrize("mode", [ControlMode.RCR, ControlMode.DRED])
-async def test_nothing_is_claimed_where_a_receiver_decides(
+async def test_message_says_that_receiver_decides(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, mode: ControlMode
 ) -> None:
     hass.config_entries.async_update_entry(
@@ -357,7 +353,7 @@ async def test_nothing_is_claimed_where_a_receiver_decides(
     assert get_state(hass, "binary_sensor.sec1000_export_state").state == "on"
 
 
-async def test_export_cannot_be_disabled_where_nothing_would_hold_it(
+async def test_disable_is_refused_while_deactivated(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     hass.config_entries.async_update_entry(
@@ -371,7 +367,7 @@ async def test_export_cannot_be_disabled_where_nothing_would_hold_it(
 
 
 @pytest.mark.parametrize("action", ["set_export_limit", "export_enable"])
-async def test_setting_a_limit_takes_no_mode_off(
+async def test_limit_switches_no_mode_off(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, action: str
 ) -> None:
     """The options say deactivated, the device limits all the same: that must not end by setting a limit."""
@@ -388,7 +384,7 @@ async def test_setting_a_limit_takes_no_mode_off(
 
 
 @pytest.mark.usefixtures("warp")
-async def test_a_corrected_limit_that_fails_tells_both(
+async def test_failed_corrected_limit_reports_both(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.inject("silence")
@@ -397,14 +393,14 @@ async def test_a_corrected_limit_that_fails_tells_both(
     assert feedback(hass, "set_export_limit") == 136
 
 
-async def test_actions_exist_before_any_device_and_say_what_is_missing(hass: HomeAssistant) -> None:
+async def test_actions_without_device_say_what_is_missing(hass: HomeAssistant) -> None:
     assert await async_setup_component(hass, DOMAIN, {})
     assert set(hass.services.async_services()[DOMAIN]) >= set(FEEDBACK_SENSORS)
     with pytest.raises(ServiceValidationError, match="is set up"):
         await act(hass, "export_disable")
 
 
-async def test_with_two_devices_the_action_wants_to_know_which(
+async def test_action_with_two_devices_asks_which(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     async with Simulator(overload=False) as second:
@@ -429,7 +425,7 @@ async def test_with_two_devices_the_action_wants_to_know_which(
         {"action": "goodwe_sec1000.set_export_limit", "data": {"limit": "{{ 14 / 2 }}"}},
     ],
 )
-async def test_scripts_call_it_in_both_spellings(
+async def test_scripts_call_actions_in_both_spellings(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, config: dict[str, Any]
 ) -> None:
     assert await async_setup_component(hass, "script", {"script": {"seven": {"sequence": [config]}}})

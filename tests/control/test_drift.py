@@ -1,4 +1,4 @@
-"""A device that drifts from what was set is shown, and put back only where it allows more."""
+"""Drift is shown, and corrected only where the device allows more."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -34,7 +34,7 @@ def writes(sim: Simulator) -> list[int]:
     ]
 
 
-async def test_what_was_proven_here_is_what_should_hold(
+async def test_verified_limit_is_baseline(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     assert not differs(hass)
@@ -46,9 +46,7 @@ async def test_what_was_proven_here_is_what_should_hold(
         assert differs(hass) is expected
 
 
-async def test_a_limit_that_is_set_here_differs_at_no_moment(
-    hass: HomeAssistant, loaded: MockConfigEntry
-) -> None:
+async def test_limit_set_here_never_differs(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     changes: list[Event[EventStateChangedData]] = []
     async_track_state_change_event(hass, "binary_sensor.sec1000_limit_differs", changes.append)
     for action in ("export_disable", "export_enable"):
@@ -57,7 +55,7 @@ async def test_a_limit_that_is_set_here_differs_at_no_moment(
     assert changes == []
 
 
-async def test_what_was_proven_is_remembered_across_a_restart(
+async def test_baseline_survives_restart(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     await hass.services.async_call(DOMAIN, "set_export_limit", {"limit": 4}, blocking=True)
@@ -68,7 +66,7 @@ async def test_what_was_proven_is_remembered_across_a_restart(
     assert differs(hass)
 
 
-async def test_without_the_option_a_drift_is_only_shown(
+async def test_drift_is_only_shown_without_the_option(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.device.mode = ControlMode.DEACTIVATED
@@ -79,7 +77,7 @@ async def test_without_the_option_a_drift_is_only_shown(
 
 
 @pytest.mark.parametrize("looser", ["deactivated", "raised"])
-async def test_a_device_that_allows_more_is_put_back(
+async def test_less_strict_device_is_corrected(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, looser: str
 ) -> None:
     choose(hass, loaded, put_back=True)
@@ -95,7 +93,7 @@ async def test_a_device_that_allows_more_is_put_back(
 
 
 @pytest.mark.parametrize(("mode", "limit"), [(ControlMode.VALUE, 3_000), (ControlMode.RCR, 10_000)])
-async def test_a_device_that_allows_less_or_obeys_a_receiver_is_only_shown(
+async def test_stricter_device_or_receiver_is_only_shown(
     pass_time: PassTime,
     hass: HomeAssistant,
     loaded: MockConfigEntry,
@@ -112,7 +110,7 @@ async def test_a_device_that_allows_less_or_obeys_a_receiver_is_only_shown(
     assert writes(sim) == []
 
 
-async def test_setup_never_puts_back(
+async def test_setup_never_corrects(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     choose(hass, loaded, put_back=True)
@@ -127,7 +125,7 @@ async def test_setup_never_puts_back(
     assert sim.device.bound_limit == 10_000
 
 
-async def test_three_times_an_hour_and_then_repairs_tells(
+async def test_fourth_drift_in_an_hour_raises_issue(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     choose(hass, loaded, put_back=True)
@@ -138,6 +136,8 @@ async def test_three_times_an_hour_and_then_repairs_tells(
         await pass_time(61)
         assert sim.device.limit == 10_000
     assert issues.async_get_issue(*issue) is None
+    # A reload does not forget them.
+    await hass.config_entries.async_reload(loaded.entry_id)
     sim.device.limit = 20_000
     await pass_time(61)
     assert sim.device.limit == 20_000
@@ -149,7 +149,7 @@ async def test_three_times_an_hour_and_then_repairs_tells(
     assert issues.async_get_issue(*issue) is None
 
 
-async def test_repairs_tells_no_longer_where_nothing_is_to_be_put_back_any_more(
+async def test_drift_issue_is_cleared_with_the_option(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     choose(hass, loaded, put_back=True)
@@ -164,7 +164,7 @@ async def test_repairs_tells_no_longer_where_nothing_is_to_be_put_back_any_more(
     assert differs(hass)
 
 
-async def test_a_nightly_read_does_not_take_over_a_lost_mode(
+async def test_reading_does_not_adopt_lost_mode(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.device.mode = ControlMode.DEACTIVATED
@@ -185,7 +185,7 @@ async def test_a_nightly_read_does_not_take_over_a_lost_mode(
         (ControlMode.DEACTIVATED, 12_000, {"total_capacity": 12.0}),
     ],
 )
-async def test_reading_the_limit_takes_over_mode_and_a_capacity_that_suffices(
+async def test_reading_adopts_mode_and_sufficient_capacity(
     hass: HomeAssistant,
     loaded: MockConfigEntry,
     sim: Simulator,
@@ -199,3 +199,27 @@ async def test_reading_the_limit_takes_over_mode_and_a_capacity_that_suffices(
     await hass.services.async_call(DOMAIN, "get_export_limit", {}, blocking=True)
     assert dict(loaded.options) == {**before, **adopted}
     assert get_state(hass, "binary_sensor.sec1000_module_started").state == "on"
+
+
+async def test_first_baseline_is_brought_below_maximum(
+    pass_time: PassTime, hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.device.limit = 20_000
+    choose(hass, entry, put_back=True)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert differs(hass)
+    await pass_time(61)
+    assert sim.device.bound_limit == 10_000
+    assert not differs(hass)
+
+
+@pytest.mark.parametrize(("limit", "state"), [(0, "off"), (49, "off"), (50, "on")])
+async def test_export_is_off_within_tolerance_of_minimum(
+    hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, limit: int, state: str
+) -> None:
+    sim.device.limit = limit
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert get_state(hass, "switch.sec1000_export_to_grid").state == state
+    assert get_state(hass, "binary_sensor.sec1000_export_state").state == state

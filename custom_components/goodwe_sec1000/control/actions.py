@@ -171,7 +171,8 @@ class ExportControl:
             if not is_acceptable(held, plan.options):
                 self._coordinator.show_settings(held)
                 raise SettingNotAcceptableError(f"the device holds {describe(held)}")
-            plan.limit = held.limit
+            options = plan.options
+            plan.limit = min(max(held.limit, options.min_export_limit), options.max_export_limit)
             plan.changed |= adoptable_options(held, plan.options)
 
         return await self._change(Action.SET_EXPORT_LIMIT, LimitCommand(plan=plan))

@@ -7,8 +7,9 @@ from typing import Final
 
 from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.util.hass_dict import HassKey
 
-from ..const import CONF_PUT_BACK, LOGGER
+from ..const import CONF_PUT_BACK, DOMAIN, LOGGER
 from ..coordinator import Sec1000Coordinator
 from ..issues import Issue
 from ..messages import format_kw, mode_name
@@ -18,6 +19,8 @@ from .limit_queue import describe
 
 CORRECTIONS_AN_HOUR: Final = 3
 HOUR_S: Final = 3600.0
+_CORRECTED_AT: Final[HassKey[dict[str, deque[float]]]] = HassKey(f"{DOMAIN}_corrected_at")
+"""When (monotonic, in s) drift was last corrected, by entry; a reload does not forget it."""
 
 
 class DriftCorrection:
@@ -26,7 +29,10 @@ class DriftCorrection:
     def __init__(self, coordinator: Sec1000Coordinator, control: ExportControl) -> None:
         self._coordinator = coordinator
         self._control = control
-        self._corrected_at: deque[float] = deque(maxlen=CORRECTIONS_AN_HOUR)
+        corrected_at = coordinator.hass.data.setdefault(_CORRECTED_AT, {})
+        self._corrected_at = corrected_at.setdefault(
+            coordinator.config_entry.entry_id, deque(maxlen=CORRECTIONS_AN_HOUR)
+        )
         coordinator.config_entry.async_on_unload(coordinator.async_add_settings_listener(self._settings_read))
 
     @callback

@@ -8,6 +8,7 @@ from ..const import CONF_CONTROL_MODE
 from ..options import ExportOptions
 from ..sec1000.errors import InvalidValueError
 from ..sec1000.model import ControlMode, ExportSettings, ExportTarget
+from ..sec1000.setting_write import TOLERANCE_W
 
 
 class ModeDeactivatedError(InvalidValueError):
@@ -100,8 +101,8 @@ def _limit_for_new_range(held: int, old: ExportOptions, new: ExportOptions) -> i
 
     A disabled export is disabled under the new minimum, and likewise an enabled one.
     """
-    if held <= old.min_export_limit:
+    if held < old.min_export_limit + TOLERANCE_W:
         return new.min_export_limit
-    if held >= old.max_export_limit:
+    if held > old.max_export_limit - TOLERANCE_W:
         return new.max_export_limit
     return min(max(held, new.min_export_limit), new.max_export_limit)

@@ -305,6 +305,7 @@ class Sec1000Client:
         stats: RequestStats,
         *,
         known_mode: ControlMode | None,
+        started: float | None = None,
         rounds: int = ROUNDS,
         may_switch_off: bool = True,
     ) -> ExportSettings:
@@ -318,6 +319,7 @@ class Sec1000Client:
             stats,
             known_mode=known_mode,
             pending=self.pending,
+            started=asyncio.get_running_loop().time() if started is None else started,
             rounds=rounds,
             may_switch_off=may_switch_off,
         )
@@ -383,6 +385,7 @@ class LimitTransaction:
         self._client = client
         self._transaction = transaction
         self._stats = stats
+        self._started = asyncio.get_running_loop().time()
 
     async def read(self) -> ExportSettings:
         """Return what the device holds; raises as `Sec1000Client.read_export_settings`."""
@@ -406,5 +409,6 @@ class LimitTransaction:
             target,
             self._stats,
             known_mode=client.known_mode,
+            started=self._started,
             may_switch_off=may_switch_off,
         )

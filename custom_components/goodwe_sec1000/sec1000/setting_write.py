@@ -53,10 +53,13 @@ class SettingWrite:
         *,
         known_mode: ControlMode | None,
         pending: PendingTarget,
+        started: float,
         rounds: int = ROUNDS,
         may_switch_off: bool = True,
     ) -> None:
         """Prepare the change; `known_mode` is the mode last read, None where none was.
+
+        `started` is when the command sent its first request (s, the event loop's clock).
 
         The target is saved as `pending` before a limiting mode is taken off for another one. In a
         single round it is read back once. Without `may_switch_off` no mode is taken off.
@@ -83,7 +86,7 @@ class SettingWrite:
         self._timing = transaction.timing
         # Arming may go beyond this by its own deadline, so that all stays within the command's.
         longest = self._timing.command_deadline - self._timing.unlimited_deadline
-        self._until = asyncio.get_running_loop().time() + longest
+        self._until = started + longest
 
     async def run(self) -> ExportSettings:
         """Return the read-back that agrees.

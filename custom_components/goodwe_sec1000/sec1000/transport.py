@@ -146,9 +146,11 @@ class Transport:
 
     async def _exchange(self, command: Command[object], answer: bytearray, deadline: float) -> None:
         """Append what is received to `answer`; every failure raises a Sec1000Error."""
+        connected = False
         try:
             async with asyncio.timeout(deadline):
                 reader, writer = await asyncio.open_connection(self._host, self._port, limit=STREAM_LIMIT)
+                connected = True
                 try:
                     writer.write(command.encode())
                     await writer.drain()
@@ -165,7 +167,9 @@ class Transport:
         except (socket.gaierror, UnicodeError) as error:
             raise HostNotFoundError(f"no address is known for {self._host!r}") from error
         except OSError as error:
-            raise ConnectionFailedError(f"{command.name}: {error.strerror or error}") from error
+            # After the connection was made, the request may have arrived.
+            kind = ConnectionClosedError if connected else ConnectionFailedError
+            raise kind(f"{command.name}: {error.strerror or error}") from error
 
     async def _receive(
         self, command: Command[object], reader: asyncio.StreamReader, answer: bytearray

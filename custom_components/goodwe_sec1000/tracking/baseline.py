@@ -73,7 +73,8 @@ def is_acceptable(settings: ExportSettings, options: ExportOptions) -> bool:
 
     Deactivated never does: it is chosen, not found.
     """
-    within = options.min_export_limit <= settings.limit <= options.max_export_limit
+    lowest, highest = options.min_export_limit - TOLERANCE_W, options.max_export_limit + TOLERANCE_W
+    within = lowest < settings.limit < highest
     return settings.mode is not ControlMode.DEACTIVATED and within
 
 

@@ -50,7 +50,8 @@ class Reachability:
     @callback
     def record_answer(self) -> None:
         """Record a good answer."""
-        self._answered_at[self._entry.entry_id] = monotonic()
+        if self._entry.entry_id in self._answered_at:
+            self._answered_at[self._entry.entry_id] = monotonic()
         self.answered_at = dt_util.utcnow()
         if self._issue_raised is not False:
             self._issue_raised = False
@@ -64,9 +65,10 @@ class Reachability:
 
     @callback
     def check_outage(self, interval: int) -> None:
-        """Tell how to wake a device that has not given one good answer for too long."""
-        silent_for = monotonic() - self._answered_at[self._entry.entry_id]
-        if self._issue_raised or silent_for < OUTAGE_BEFORE_ISSUE_S:
+        """Raise the issue of a device that has not given one good answer for too long."""
+        answered_at = self._answered_at.get(self._entry.entry_id)
+        # A poll may end after its entry is unloaded and forgotten.
+        if answered_at is None or self._issue_raised or monotonic() - answered_at < OUTAGE_BEFORE_ISSUE_S:
             return
         self._issue_raised = True
         Issue.DEVICE_SILENT.async_raise(
