@@ -6,27 +6,22 @@ its deadline, and the export must not stay unlimited.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-import json
-from pathlib import Path
-import sys
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import STATE_UNAVAILABLE, __version__ as homeassistant_version
+from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_component import async_update_entity
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components import goodwe_sec1000 as integration
 from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Phases, Telemetry
-from simulator import FAULTS, Fault, Simulator
+from simulator import Fault, Simulator
 from simulator.faults import Reach
 from tests.entries import entry_of
 from tests.states import get_state
@@ -118,8 +113,19 @@ OWN_ERROR: Final = 4
 """Feedback bit of an exception of the integration itself."""
 
 
+REQUEST_NAMES: Final = {
+    TELEMETRY: "telemetry",
+    LIMIT: "write",
+    ARM: "arm",
+    DRED_OFF: "DRED off",
+    RCR_OFF: "RCR off",
+    READ: "read",
+    CLOCK: "clock",
+}
+
+
 @dataclass(frozen=True, slots=True)
-class Strike:
+class Scope:
     """Which requests of the operation the fault affects."""
 
     command: int | None
@@ -139,10 +145,10 @@ class Cell:
 
     operation: Operation
     fault: str
-    strike: Strike
+    scope: Scope
 
     def __str__(self) -> str:
-        return f"{self.operation}, {self.fault}, {self.strike}"
+        return f"{self.operation}, {self.fault}, {self.scope}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,22 +200,22 @@ def cells(operation: Operation, fault: Fault) -> Iterator[Cell]:
     touched = [command for command in REQUESTS[operation] if command in fault.commands]
     if fault.reach is Reach.INVERTERS:
         if operation in WRITES:
-            yield Cell(operation, fault.name, Strike(None, once=False))
+            yield Cell(operation, fault.name, Scope(None, once=False))
         return
     if not touched:
         return
     if fault.reach is Reach.PORT:
-        yield Cell(operation, fault.name, Strike(None, once=True))
-        yield Cell(operation, fault.name, Strike(None, once=False))
+        yield Cell(operation, fault.name, Scope(None, once=True))
+        yield Cell(operation, fault.name, Scope(None, once=False))
         return
     for command in touched:
-        yield Cell(operation, fault.name, Strike(command, once=True))
+        yield Cell(operation, fault.name, Scope(command, once=True))
     if fault.reach is Reach.HEALTH:
         return
     if len(touched) > 1:
         for command in touched:
-            yield Cell(operation, fault.name, Strike(command, once=False))
-    yield Cell(operation, fault.name, Strike(None, once=False))
+            yield Cell(operation, fault.name, Scope(command, once=False))
+    yield Cell(operation, fault.name, Scope(None, once=False))
 
 
 async def measure(hass: HomeAssistant, warp: TimeWarp, cell: Cell) -> Measured:
@@ -242,11 +248,11 @@ async def _measure(
     sim.hold(NOW)
     if cell.operation is Operation.READ:
         sim.device.limit = LIMIT_ELSEWHERE
-    strike = cell.strike
+    scope = cell.scope
     sim.inject(
         cell.fault,
-        count=1 if strike.once else None,
-        commands=None if strike.command is None else (strike.command,),
+        count=1 if scope.once else None,
+        commands=None if scope.command is None else (scope.command,),
     )
     exchanges = entry.runtime_data.coordinator.client.transport.exchanges
     before = list(exchanges)
@@ -348,7 +354,7 @@ def judge(measured: Measured) -> list[str]:
 
 def undetectable_reason(cell: Cell) -> str | None:
     """Return why no program can detect this fault; None if it can be detected."""
-    command = cell.strike.command
+    command = cell.scope.command
     asked = TELEMETRY if cell.operation is Operation.TELEMETRY else READ
     if cell.fault == "stale-value" and command in (None, asked):
         return OLD_ANSWER
@@ -395,7 +401,7 @@ def _wrong_reports(measured: Measured) -> Iterator[str]:
         if not measured.is_ok and seen.telemetry is not None:
             yield "an old measurement is shown after a poll that failed"
         if measured.is_ok and (
-            seen.telemetry is None or not _is_measured(seen.telemetry, measured.cell.fault)
+            seen.telemetry is None or not is_measured(seen.telemetry, measured.cell.fault)
         ):
             yield "a wrong measurement is shown"
     elif operation is Operation.CLOCK:
@@ -405,7 +411,7 @@ def _wrong_reports(measured: Measured) -> Iterator[str]:
         if seen.limit not in (None, LIMIT_BEFORE):
             yield "a limit is shown that was never read"
     else:
-        in_force = _is_applied(held) or (
+        in_force = is_applied(held) or (
             measured.result == UNACKNOWLEDGED and abs(held.limit - LIMIT_WANTED) < TOLERANCE_W
         )
         if measured.is_ok and operation in WRITES and not in_force:
@@ -416,7 +422,7 @@ def _wrong_reports(measured: Measured) -> Iterator[str]:
             yield "a limit is shown that the device does not hold"
 
 
-def _is_applied(held: Held) -> bool:
+def is_applied(held: Held) -> bool:
     return (
         held.mode is ControlMode.VALUE
         and abs(held.limit - LIMIT_WANTED) < TOLERANCE_W
@@ -425,7 +431,7 @@ def _is_applied(held: Held) -> bool:
     )
 
 
-def _is_measured(telemetry: Telemetry, fault: str = "") -> bool:
+def is_measured(telemetry: Telemetry, fault: str = "") -> bool:
     """Return whether this is NOW; with zero-inverters, the last inverter power may be held."""
     powers = [
         *zip(telemetry.power, NOW.power, strict=True),
@@ -442,174 +448,11 @@ def _is_measured(telemetry: Telemetry, fault: str = "") -> bool:
 
 def _is_right(seen: Seen, held: Held) -> bool:
     """Return whether all that is shown is right; unavailable is not wrong."""
-    return (seen.telemetry is None or _is_measured(seen.telemetry)) and (
+    return (seen.telemetry is None or is_measured(seen.telemetry)) and (
         seen.limit is None or (abs(seen.limit - held.limit) <= ROUNDING_W and seen.mode is held.mode)
     )
 
 
-# The page.
-
-BEGIN: Final = "<!-- measured -->"
-END: Final = "<!-- end -->"
-
-REQUEST_NAMES: Final = {
-    TELEMETRY: "telemetry",
-    LIMIT: "write",
-    ARM: "arm",
-    DRED_OFF: "DRED off",
-    RCR_OFF: "RCR off",
-    READ: "read",
-    CLOCK: "clock",
-}
-ERRORS_TEXT: Final = {
-    "action_failed": "failed",
-    "not_applied": "not applied",
-    "outcome_unknown": "outcome unknown",
-}
-OPERATIONS_TEXT: Final = {
-    Operation.TELEMETRY: "The sensors of power, voltage and current are updated.",
-    Operation.READ: (
-        "`get_export_limit`, after another program changed the limit from "
-        f"{LIMIT_BEFORE / 1000:.2f} to {LIMIT_ELSEWHERE / 1000:.2f} kW."
-    ),
-    Operation.WRITE: (
-        f"`set_export_limit` with {LIMIT_WANTED / 1000:.2f} kW on a device that holds "
-        f"{LIMIT_BEFORE / 1000:.2f} kW in value mode: write, arm, read."
-    ),
-    Operation.MODE: (
-        f"`set_export_limit` with {LIMIT_WANTED / 1000:.2f} kW, value mode in the options, on a device that "
-        "is controlled by RCR: write, DRED off, RCR off, arm, read."
-    ),
-    Operation.CLOCK: "`set_datetime`.",
-}
-
-
-def _table(operation: Operation, table: Sequence[Measured]) -> list[str]:
-    lines = [
-        f"### {operation}",
-        "",
-        OPERATIONS_TEXT[operation],
-        "",
-        "| fault | strikes | the user is told | requests | s | shown | device | shown later | device later |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for fault in dict.fromkeys(each.cell.fault for each in table):
-        rows: dict[tuple[str, ...], list[Measured]] = {}
-        for each in table:
-            if (each.cell.operation, each.cell.fault) == (operation, fault):
-                rows.setdefault(_outcome(each), []).append(each)
-        for (outcome, *rest), alike in rows.items():
-            requests = _range([each.requests for each in alike])
-            seconds = _range([int(each.seconds + 0.51) for each in alike])
-            row = (f"| {fault}", _strikes(alike), outcome, requests, seconds, *rest)
-            lines.append(" | ".join(row) + " |")
-            fault = ""  # noqa: PLW2901 - named in the first of its rows only
-    return [*lines, ""]
-
-
-def _outcome(measured: Measured) -> tuple[str, ...]:
-    """Return the cells of a row other than numbers; equal outcomes share a row."""
-    wrong = judge(measured)
-    outcome = ERRORS_TEXT.get(measured.result, measured.result)
-    outcome += f" ({measured.feedback}" + ("" if measured.is_ok else f" {', '.join(measured.flags)}") + ")"
-    if _is_undetected(measured):
-        outcome += " †"
-    if measured.result == UNACKNOWLEDGED and not _is_applied(measured.held):
-        outcome += " ‡"
-    if wrong:
-        outcome += f" **WRONG: {'; '.join(wrong)}**"
-    return (
-        outcome.replace("_", " "),
-        _format_shown(measured, measured.seen),
-        _format_held(measured, measured.held),
-        _format_shown(measured, measured.seen_later),
-        _format_held(measured, measured.held_later),
-    )
-
-
-def _is_undetected(measured: Measured) -> bool:
+def is_undetected(measured: Measured) -> bool:
+    """Return whether a fault that no program can detect led to a wrong report."""
     return undetectable_reason(measured.cell) is not None and any(_wrong_reports(measured))
-
-
-def _strikes(alike: Sequence[Measured]) -> str:
-    parts = []
-    for once in (True, False):
-        commands = [each.cell.strike.command for each in alike if each.cell.strike.once is once]
-        names = [REQUEST_NAMES[command] for command in commands if command is not None]
-        if None in commands:
-            names.append("all")
-        if names:
-            parts.append(f"{'once' if once else 'always'}: {', '.join(names)}")
-    return "; ".join(parts)
-
-
-def _range(values: Sequence[int]) -> str:
-    low, high = min(values), max(values)
-    return str(low) if low == high else f"{low} to {high}"
-
-
-def _format_shown(measured: Measured, seen: Seen) -> str:
-    if measured.cell.operation is Operation.CLOCK:
-        return "–"
-    if measured.cell.operation is Operation.TELEMETRY:
-        if seen.telemetry is None:
-            return "unavailable"
-        if _is_measured(seen.telemetry):
-            return "right"
-        return (
-            "inverters: the last value" if _is_measured(seen.telemetry, measured.cell.fault) else "old values"
-        )
-    if seen.limit is None or seen.mode is None:
-        return "unavailable"
-    return f"{_format_mode(seen.mode)} {seen.limit / 1000:.2f}"
-
-
-def _format_held(measured: Measured, held: Held) -> str:
-    if measured.cell.operation is Operation.CLOCK:
-        return "set" if held.clock_right else "not set"
-    if measured.cell.operation is Operation.TELEMETRY:
-        return "–"
-    words = f"{_format_mode(held.mode)} {held.limit / 1000:.2f}"
-    if held.mode is ControlMode.VALUE and held.bound_limit not in (None, held.limit):
-        words += f", in force {(held.bound_limit or 0) / 1000:.2f}"
-    return words
-
-
-def _format_mode(mode: ControlMode) -> str:
-    return mode.key if mode in (ControlMode.VALUE, ControlMode.DEACTIVATED) else mode.name
-
-
-def measured_part(table: Sequence[Measured]) -> str:
-    """Return the part between the marks in docs/RELIABILITY.md."""
-    wrong = sum(bool(judge(each)) for each in table)
-    unseen = Counter(undetectable_reason(each.cell) for each in table if _is_undetected(each))
-    names = {each.cell.fault for each in table}
-    version = json.loads((Path(integration.__file__).parent / "manifest.json").read_text())["version"]
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    warned = sum(each.result == UNACKNOWLEDGED and not _is_applied(each.held) for each in table)
-    return "\n".join(
-        (
-            f"{len(table)} cells of {len(names)} faults; wrong: **{wrong}**.",
-            "",
-            f"Integration {version}, Home Assistant {homeassistant_version}, Python {python}.",
-            "",
-            "Cells with a mark:",
-            "",
-            *(f"- † {why}: {count}" for why, count in unseen.items()),
-            f"- ‡ an arming that is lost again and again; the user is told to look at the meter: {warned}",
-            "",
-            *(line for operation in Operation for line in _table(operation, table)),
-            "### The faults",
-            "",
-            "| fault | what the device does |",
-            "|---|---|",
-            *(f"| {fault.name} | {fault.summary} |" for fault in FAULTS.values() if fault.name in names),
-        )
-    )
-
-
-def updated(page: str, table: Sequence[Measured]) -> str:
-    """Return the page with the new measurements."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{measured_part(table)}\n\n{END}{after}"
