@@ -23,7 +23,6 @@ from .options import ExportOptions
 from .sec1000.client import TRIES, Sec1000Client
 from .sec1000.errors import NotStoredError, Sec1000Error, TelemetryNotServedError
 from .sec1000.model import ControlMode, ExportSettings, ExportTarget, Telemetry, kilowatts
-from .sec1000.setting_write import TOLERANCE_W
 from .sec1000.stats import RequestStats
 from .sec1000.zero_glitch import ZeroGlitchFilter
 from .tracking.baseline import Baseline
@@ -66,17 +65,15 @@ class Snapshot:
 
 
 def export_is_on(snapshot: Snapshot, options: ExportOptions) -> bool | None:
-    """Return False only where the limit is what decides and lets through no more than the minimum.
+    """Return whether export is on; None where that is not known.
 
-    Within the tolerance of a read-back, the limit is the minimum. None where that is not known. While a
-    limit is off and being restored, export is on.
+    While a limit is suspended and being restored, export is on.
     """
     if snapshot.pending_restore:
         return True
     if (settings := snapshot.settings) is None:
         return None
-    lowest = max(options.min_export_limit, 0)
-    return settings.mode is not ControlMode.VALUE or settings.limit >= lowest + TOLERANCE_W
+    return not options.disables_export(settings.mode, settings.limit)
 
 
 class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):

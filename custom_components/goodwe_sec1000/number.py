@@ -103,4 +103,4 @@ class Sec1000Number(Sec1000Entity, NumberEntity):
 
     @override
     async def async_set_native_value(self, value: float) -> None:
-        await self.entity_description.set_value(self._export, value)
+        await self._async_command(self.entity_description.set_value(self._export, value))

@@ -15,6 +15,7 @@ from .const import (
     DEFAULT_SCAN_INTERVAL,
 )
 from .sec1000.model import ControlMode, ExportTarget, watts
+from .sec1000.setting_write import TOLERANCE_W
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,13 @@ class ExportOptions:
             control_mode=ControlMode.from_key(options[CONF_CONTROL_MODE]),
             sum_of_phases=bool(options[CONF_SUM_OF_PHASES]),
         )
+
+    def disables_export(self, mode: ControlMode, limit: int) -> bool:
+        """Return whether a device with this mode and limit (W) exports no more than the minimum.
+
+        Only the limit of the mode value decides; within the tolerance of a read-back it is the minimum.
+        """
+        return mode is ControlMode.VALUE and limit < max(self.min_export_limit, 0) + TOLERANCE_W
 
     def target(self, limit: int) -> ExportTarget:
         """Return the target with this limit (W)."""

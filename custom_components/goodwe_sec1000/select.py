@@ -45,4 +45,4 @@ class ControlModeSelect(Sec1000Entity, SelectEntity):
 
     @override
     async def async_select_option(self, option: str) -> None:
-        await self._export.choose_mode(ControlMode.from_key(option))
+        await self._async_command(self._export.choose_mode(ControlMode.from_key(option)))

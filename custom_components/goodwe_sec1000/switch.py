@@ -41,8 +41,8 @@ class ExportSwitch(Sec1000Entity, SwitchEntity):
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
-        await self._export.enable()
+        await self._async_command(self._export.enable())
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
-        await self._export.disable()
+        await self._async_command(self._export.disable())

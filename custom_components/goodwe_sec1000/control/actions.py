@@ -74,11 +74,7 @@ class ExportControl:
         """
 
         async def plan(plan: Plan) -> None:
-            if plan.options.control_mode is ControlMode.DEACTIVATED:
-                raise ModeDeactivatedError(
-                    "the control mode in the options is deactivated: choose a mode first"
-                )
-            plan.limit = plan.options.min_export_limit
+            _disable(plan)
 
         return await self._change(Action.EXPORT_DISABLE, LimitCommand(plan=plan, sets_limit=True))
 
@@ -91,9 +87,25 @@ class ExportControl:
         return await self._change(Action.EXPORT_ENABLE, LimitCommand(plan=plan, sets_limit=True))
 
     async def toggle(self) -> Outcome:
-        """Enable export where it is off, disable it otherwise, also where its state is not known."""
+        """Enable export where it is off, disable it otherwise; the device is read before.
+
+        The feedback is that of `enable` or `disable`, whichever it comes to.
+        """
+
+        async def body(stats: ActionStats) -> str:
+            async def plan(plan: Plan) -> None:
+                if await plan.export_is_on():
+                    stats.action = Action.EXPORT_DISABLE
+                    _disable(plan)
+                else:
+                    stats.action = Action.EXPORT_ENABLE
+                    plan.limit = plan.options.max_export_limit
+
+            return await self._carry_out(LimitCommand(plan=plan), stats)
+
         off = export_is_on(self._coordinator.data, self._coordinator.options) is False
-        return await (self.enable() if off else self.disable())
+        action = Action.EXPORT_ENABLE if off else Action.EXPORT_DISABLE
+        return await self._runner.run(action, body)
 
     async def set_limit(self, limit: object) -> Outcome:
         """Set this limit (kW), brought into the range of the options; feedback 129 where it had to be.
@@ -351,3 +363,9 @@ class ExportControl:
         settings = self._coordinator.data.settings
         if settings and not self._client.pending.target:
             self._queue.settle(settings)
+
+
+def _disable(plan: Plan) -> None:
+    if plan.options.control_mode is ControlMode.DEACTIVATED:
+        raise ModeDeactivatedError("the control mode in the options is deactivated: choose a mode first")
+    plan.limit = plan.options.min_export_limit

@@ -61,6 +61,15 @@ class Plan:
             self.limit = self._pending.limit if self._pending else (await self.held()).limit
         self.limit = _limit_for_new_range(self.limit, old, new)
 
+    async def export_is_on(self) -> bool:
+        """Return whether export is on after the commands so far; while the limit is off, it is."""
+        if self.limit is not None:
+            return not self.options.disables_export(self.options.control_mode, self.limit)
+        if self._pending:
+            return True
+        held = await self.held()
+        return not self.options.disables_export(held.mode, held.limit)
+
     async def target(self) -> ExportTarget:
         """Return what the device is to hold; `limit` must be known.
 

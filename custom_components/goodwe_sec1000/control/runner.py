@@ -67,6 +67,8 @@ class ActionStats(RequestStats):
     """What an action cost, and what of its input had to be corrected."""
 
     correction: str | None = None
+    action: Action | None = None
+    """The action that reports the outcome, where that is another one than the one that was begun."""
 
 
 type ActionBody = Callable[[ActionStats], Awaitable[str]]
@@ -114,9 +116,10 @@ class ActionRunner:
         self.check_accepts(action, takes_mode_off=takes_mode_off)
         run_id = self._latest[action] = object()
         coordinator = self._coordinator
+        before = coordinator.data.feedback[action]
         coordinator.show_feedback(action, FeedbackRecord.begun())
         task = coordinator.config_entry.async_create_task(
-            coordinator.hass, self._run(action, run_id, body), f"{coordinator.name} {action}"
+            coordinator.hass, self._run(action, run_id, body, before), f"{coordinator.name} {action}"
         )
         if not task.done():
             self._running[task] = action
@@ -135,7 +138,9 @@ class ActionRunner:
             raise ended
         return ended
 
-    async def _run(self, action: Action, run_id: object, body: ActionBody) -> Outcome | HomeAssistantError:
+    async def _run(
+        self, action: Action, run_id: object, body: ActionBody, before: FeedbackRecord
+    ) -> Outcome | HomeAssistantError:
         """Do the work; an error is returned, since the caller may be gone."""
         stats = ActionStats()
         failure: Exception | None = None
@@ -153,7 +158,12 @@ class ActionRunner:
             message = f"{_sentence(stats.correction)} {message}"
         # An older call of the same action must not speak for the newer one that still runs.
         if self._latest[action] is run_id:
-            self._coordinator.show_feedback(action, FeedbackRecord.ended(feedback, message, stats))
+            record = FeedbackRecord.ended(feedback, message, stats)
+            reporting = stats.action or action
+            if reporting is not action:
+                self._coordinator.show_feedback(action, before)
+            self._coordinator.show_feedback(reporting, record)
+            action = reporting
         if failure:
             return self._translated(action, failure, feedback)
         return Outcome(feedback, message, self._coordinator.data.settings)
