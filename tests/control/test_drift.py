@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_track_state_change_event
 import pytest
@@ -223,3 +224,51 @@ async def test_export_is_off_within_tolerance_of_minimum(
     await hass.async_block_till_done()
     assert get_state(hass, "switch.sec1000_export_to_grid").state == state
     assert get_state(hass, "binary_sensor.sec1000_export_state").state == state
+
+
+class TestUnknownOutcome:
+    """A command that could not be read back, and the first good read after it."""
+
+    @pytest.fixture(autouse=True)
+    async def disabled(self, hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+        """Have export disabled, and drift corrected."""
+        choose(hass, loaded, put_back=True)
+        await hass.services.async_call(DOMAIN, "export_disable", blocking=True)
+
+    async def enable(self, hass: HomeAssistant, sim: Simulator, fault: str, commands: Any) -> None:
+        sim.inject(fault, commands=commands)
+        with pytest.raises(HomeAssistantError, match="not known"):
+            await hass.services.async_call(DOMAIN, "export_enable", blocking=True)
+        sim.clear_faults()
+
+    async def test_wish_that_is_read_later_is_not_undone(
+        self, pass_time: PassTime, hass: HomeAssistant, sim: Simulator
+    ) -> None:
+        await self.enable(hass, sim, "silence", (0x43,))
+        for _ in range(3):
+            await pass_time(61)
+        assert sim.device.bound_limit == 10_000
+        assert not differs(hass)
+
+    async def test_old_limit_is_shown_as_different_and_kept(
+        self, pass_time: PassTime, hass: HomeAssistant, sim: Simulator
+    ) -> None:
+        await self.enable(hass, sim, "silence", None)
+        for _ in range(3):
+            await pass_time(61)
+        assert sim.device.bound_limit == 0
+        assert differs(hass)
+        await hass.services.async_call(DOMAIN, "set_export_limit", {"limit": 4}, blocking=True)
+        assert not differs(hass)
+
+    async def test_third_limit_is_adopted(
+        self, pass_time: PassTime, hass: HomeAssistant, sim: Simulator
+    ) -> None:
+        await self.enable(hass, sim, "silence", None)
+        sim.device.limit = 3_000
+        await pass_time(61)
+        assert not differs(hass)
+        sim.device.limit = 8_000
+        await pass_time(61)
+        await hass.async_block_till_done()
+        assert sim.device.bound_limit == 3_000

@@ -67,6 +67,12 @@ class ExportControl:
         """Whether an action runs."""
         return bool(self._runner.tasks)
 
+    @property
+    def may_correct_drift(self) -> bool:
+        """Whether drift may be corrected now."""
+        may_be_off = self._client.pending.target is not None
+        return not (self.is_busy or may_be_off) and self._queue.may_correct_drift
+
     async def disable(self) -> Outcome:
         """Set the minimum export limit.
 

@@ -46,7 +46,7 @@ class DriftCorrection:
         hass, entry = coordinator.hass, coordinator.config_entry
         if snapshot.settings is None or snapshot.proven_limit is None:
             return
-        if self._control.is_busy or coordinator.client.pending.target:
+        if not self._control.may_correct_drift:
             return
         limit = snapshot.proven_limit
         found = drift(snapshot.settings, options, limit)

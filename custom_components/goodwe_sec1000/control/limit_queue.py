@@ -61,6 +61,8 @@ class LimitQueue:
         self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
         self._unconfirmed: _Unconfirmed | None = None
+        self._is_contested = False
+        """Whether the device holds what it held before a command whose outcome was unknown."""
 
     @property
     def task(self) -> asyncio.Task[None] | None:
@@ -94,18 +96,36 @@ class LimitQueue:
             _fail(waiting, error)
         self._waiting.clear()
 
+    @property
+    def may_correct_drift(self) -> bool:
+        """Whether the baseline is known to be what the user wants: not after an unknown outcome."""
+        return self._unconfirmed is None and not self._is_contested
+
     @callback
     def settle(self, settings: ExportSettings) -> None:
-        """Take over a command whose outcome was unknown where the next good read shows what it wanted."""
+        """Decide by the first good read after an unknown outcome what the baseline is.
+
+        It is what the command wanted, and its options are saved, where that is what is read. Where the
+        device holds what it held before, the command is still the baseline, but nothing is corrected
+        until a command is proven. Anything else is adopted, up to the maximum.
+        """
+        if self._unconfirmed is None or self.task:
+            return
         unconfirmed, self._unconfirmed = self._unconfirmed, None
-        if unconfirmed and self.task is None and agrees(settings, unconfirmed.target):
+        coordinator = self._coordinator
+        before = coordinator.data.proven_limit
+        limit = min(settings.limit, coordinator.options.max_export_limit)
+        if agrees(settings, unconfirmed.target):
             self.save(unconfirmed.changed)
-            coordinator = self._coordinator
-            coordinator.config_entry.async_create_task(
-                coordinator.hass,
-                coordinator.set_verified(settings, unconfirmed.target.limit),
-                f"{coordinator.name} keep what an unknown outcome set",
-            )
+            limit = unconfirmed.target.limit
+        elif before is not None and agrees(settings, coordinator.options.target(before)):
+            self._is_contested = True
+            limit = unconfirmed.target.limit
+        coordinator.config_entry.async_create_task(
+            coordinator.hass,
+            coordinator.set_verified(settings, limit),
+            f"{coordinator.name} settle an unknown outcome",
+        )
 
     async def _carry_out_waiting(self) -> None:
         while self._waiting:
@@ -139,6 +159,7 @@ class LimitQueue:
             coordinator.invalidate_settings()
             raise
         self._unconfirmed = None
+        self._is_contested = False
         self.save(plan.changed)
         if settings.mode is not ControlMode.DEACTIVATED:
             Issue.PENDING_UNREADABLE.async_clear(coordinator.hass, coordinator.config_entry.entry_id)
