@@ -6,8 +6,8 @@ its deadline, and the export must not stay unlimited.
 """
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Phases, Telemetry
-from simulator import Fault, Simulator
+from simulator import Fault, Request, Simulator
 from simulator.faults import Reach
 from tests.entries import entry_of
 from tests.states import get_state
@@ -77,6 +77,7 @@ class Operation(StrEnum):
     READ = "Limit read"
     WRITE = "Limit write"
     MODE = "Mode change"
+    RESET = "Watchdog reset"
     CLOCK = "Clock"
 
 
@@ -86,13 +87,17 @@ REQUESTS: Final = {
     Operation.READ: (READ,),
     Operation.WRITE: (LIMIT, ARM, READ),
     Operation.MODE: (LIMIT, DRED_OFF, RCR_OFF, ARM, READ),
+    Operation.RESET: (READ, DRED_OFF, RCR_OFF, ARM, LIMIT, ARM, READ),
     Operation.CLOCK: (CLOCK,),
 }
 """Requests of each operation to a healthy device, in order."""
+SUSPENDED_AFTER: Final = 4
+"""Requests of a reset that are answered when the limit is suspended; the next is 5 s later."""
 ACTIONS: Final = {
     Operation.READ: ("get_export_limit", {}),
     Operation.WRITE: ("set_export_limit", {"limit": LIMIT_WANTED / 1000}),
     Operation.MODE: ("set_export_limit", {"limit": LIMIT_WANTED / 1000}),
+    Operation.RESET: ("reset_export_watchdog", {}),
     Operation.CLOCK: ("set_datetime", {}),
 }
 FEEDBACKS: Final = {
@@ -100,12 +105,19 @@ FEEDBACKS: Final = {
     Operation.READ: "get_export_limit_feedback",
     Operation.WRITE: "set_export_limit_feedback",
     Operation.MODE: "set_export_limit_feedback",
+    Operation.RESET: "reset_export_watchdog_feedback",
     Operation.CLOCK: "set_date_and_time_feedback",
 }
-WRITES: Final = (Operation.WRITE, Operation.MODE)
+TARGETS: Final = {
+    Operation.WRITE: LIMIT_WANTED,
+    Operation.MODE: LIMIT_WANTED,
+    Operation.RESET: LIMIT_BEFORE,
+}
+"""Limit (W) of the device after each operation that writes one."""
 OLD_ANSWER: Final = "an old answer with a right checksum"
 NOT_READABLE: Final = "the clock"
 ARMING_WITHOUT_EFFECT: Final = "an arming that is acknowledged and has no effect"
+OFF_WITHOUT_EFFECT: Final = "an off that is acknowledged and has no effect"
 LATE_LIMIT: Final = "a limit that takes effect between arming and read-back"
 UNACKNOWLEDGED: Final = "ok, arming not acknowledged"
 """The message states that the limit is stored and that only the meter shows whether it is in force."""
@@ -132,11 +144,13 @@ class Scope:
     """The affected command; None for all."""
     once: bool
     """Whether only the first such request is affected."""
+    suspended: bool = False
+    """Whether the fault begins while a reset has the limit suspended."""
 
-    def __str__(self) -> str:
-        return (
-            f"{'once' if self.once else 'always'}: {REQUEST_NAMES[self.command] if self.command else 'all'}"
-        )
+    @property
+    def when(self) -> str:
+        """From when on, and whether once or always."""
+        return f"{'while suspended, ' if self.suspended else ''}{'once' if self.once else 'always'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +161,18 @@ class Cell:
     fault: str
     scope: Scope
 
+    @property
+    def affected(self) -> str:
+        """The name of the affected request."""
+        command = self.scope.command
+        if command is None:
+            return "all"
+        if self.operation is Operation.RESET and command == ARM and not self.scope.suspended:
+            return "value off"
+        return REQUEST_NAMES[command]
+
     def __str__(self) -> str:
-        return f"{self.operation}, {self.fault}, {self.scope}"
+        return f"{self.operation}, {self.fault}, {self.scope.when}: {self.affected}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +208,8 @@ class Measured:
     seconds: float
     held: Held
     seen: Seen
+    was_suspended: bool
+    """Whether a limit was written while no mode limited the export."""
     exhausted: bool
     """Whether the device was overloaded by requests, not by the injected fault."""
     held_later: Held
@@ -197,36 +223,56 @@ class Measured:
 
 def cells(operation: Operation, fault: Fault) -> Iterator[Cell]:
     """Yield the cells of a fault and an operation; none if the operation is not affected."""
-    touched = [command for command in REQUESTS[operation] if command in fault.commands]
+    requests = REQUESTS[operation]
     if fault.reach is Reach.INVERTERS:
-        if operation in WRITES:
+        if operation in TARGETS:
             yield Cell(operation, fault.name, Scope(None, once=False))
-        return
+    elif operation is Operation.RESET:
+        yield from _cells(operation, fault, requests[:SUSPENDED_AFTER], suspended=False)
+        yield from _cells(operation, fault, requests[SUSPENDED_AFTER:], suspended=True)
+    else:
+        yield from _cells(operation, fault, requests, suspended=False)
+
+
+def _cells(operation: Operation, fault: Fault, requests: Sequence[int], *, suspended: bool) -> Iterator[Cell]:
+    def cell(command: int | None, *, once: bool) -> Cell:
+        return Cell(operation, fault.name, Scope(command, once=once, suspended=suspended))
+
+    touched = [command for command in requests if command in fault.commands]
     if not touched:
         return
     if fault.reach is Reach.PORT:
-        yield Cell(operation, fault.name, Scope(None, once=True))
-        yield Cell(operation, fault.name, Scope(None, once=False))
+        # A port that is closed for a moment is open again before the limit is restored.
+        if not suspended:
+            yield cell(None, once=True)
+        yield cell(None, once=False)
         return
     for command in touched:
-        yield Cell(operation, fault.name, Scope(command, once=True))
+        yield cell(command, once=True)
     if fault.reach is Reach.HEALTH:
         return
     if len(touched) > 1:
         for command in touched:
-            yield Cell(operation, fault.name, Scope(command, once=False))
-    yield Cell(operation, fault.name, Scope(None, once=False))
+            yield cell(command, once=False)
+    yield cell(None, once=False)
 
 
 async def measure(hass: HomeAssistant, warp: TimeWarp, cell: Cell) -> Measured:
     """Set up the integration with a new device, inject the fault, and return the result."""
     mode = ControlMode.RCR if cell.operation is Operation.MODE else ControlMode.VALUE
-    async with Simulator(mode=mode, limit=LIMIT_BEFORE) as sim:
+    restored: list[Request] = []
+
+    def on_exchange(request: Request, _answer: object) -> None:
+        if request.frame and request.frame.command == LIMIT and sim.device.mode is ControlMode.DEACTIVATED:
+            restored.append(request)
+
+    async with Simulator(mode=mode, limit=LIMIT_BEFORE, on_exchange=on_exchange) as sim:
         sim.hold(BEFORE)
         entry = await set_up(hass, sim)
         await asyncio.sleep(QUIET_S)
         assert _seen(hass, entry) == Seen(BEFORE, LIMIT_BEFORE, mode)
         measured = await _measure(hass, warp, cell, sim, entry)
+        measured = replace(measured, was_suspended=bool(restored))
         assert await hass.config_entries.async_remove(entry.entry_id)
         await hass.async_block_till_done()
     return measured
@@ -248,16 +294,20 @@ async def _measure(
     sim.hold(NOW)
     if cell.operation is Operation.READ:
         sim.device.limit = LIMIT_ELSEWHERE
-    scope = cell.scope
+    exchanges = entry.runtime_data.coordinator.client.transport.exchanges
+    before = list(exchanges)
+    began = warp.passed
+    scope, sent_before = cell.scope, len(sim.requests)
+    operation = asyncio.create_task(_operate(hass, cell.operation))
+    if scope.suspended:
+        await sim.wait_for_requests(sent_before + SUSPENDED_AFTER)
+        await sim.wait_until_idle()
     sim.inject(
         cell.fault,
         count=1 if scope.once else None,
         commands=None if scope.command is None else (scope.command,),
     )
-    exchanges = entry.runtime_data.coordinator.client.transport.exchanges
-    before = list(exchanges)
-    began = warp.passed
-    result = await _operate(hass, cell.operation)
+    result = await operation
     seconds = warp.passed - began
     requests = [exchange for exchange in exchanges if exchange not in before]
     if cell.operation is not Operation.TELEMETRY:
@@ -280,6 +330,7 @@ async def _measure(
         seconds=seconds,
         held=held,
         seen=seen,
+        was_suspended=False,
         exhausted=exhausted,
         held_later=_held(sim),
         seen_later=_seen(hass, entry),
@@ -363,13 +414,16 @@ def undetectable_reason(cell: Cell) -> str | None:
     if cell.operation is Operation.WRITE and command == ARM:
         # The mode was on before, so that the arming changes nothing that can be read.
         return ARMING_WITHOUT_EFFECT if cell.fault in ("ack-without-effect", "nak", "late-effect") else None
+    if cell.operation is Operation.RESET and command in (None, ARM) and not cell.scope.suspended:
+        # A reset reads nothing while the limit is suspended.
+        return OFF_WITHOUT_EFFECT if cell.fault in ("ack-without-effect", "nak") else None
     if cell.operation is Operation.MODE and command == LIMIT and cell.fault == "late-effect":
         return LATE_LIMIT
     return None
 
 
 def _exceeded(measured: Measured) -> Iterator[str]:
-    is_write = measured.cell.operation in WRITES
+    is_write = measured.cell.operation in TARGETS
     if measured.seconds > (COMMAND_DEADLINE_S if is_write else READ_DEADLINE_S):
         yield f"it took {measured.seconds:.1f} s"
     if measured.requests > (MAX_REQUESTS_COMMAND if is_write else MAX_REQUESTS_READ):
@@ -411,23 +465,30 @@ def _wrong_reports(measured: Measured) -> Iterator[str]:
         if seen.limit not in (None, LIMIT_BEFORE):
             yield "a limit is shown that was never read"
     else:
-        in_force = is_applied(held) or (
-            measured.result == UNACKNOWLEDGED and abs(held.limit - LIMIT_WANTED) < TOLERANCE_W
-        )
-        if measured.is_ok and operation in WRITES and not in_force:
-            yield "the limit is said to be set and is not in force"
+        if measured.is_ok and operation in TARGETS:
+            yield from _wrong_success(measured)
         if seen.limit is not None and (
             abs(seen.limit - held.limit) > ROUNDING_W or seen.mode is not held.mode
         ):
             yield "a limit is shown that the device does not hold"
 
 
-def is_applied(held: Held) -> bool:
+def _wrong_success(measured: Measured) -> Iterator[str]:
+    is_stored = abs(measured.held.limit - TARGETS[measured.cell.operation]) < TOLERANCE_W
+    if not is_applied(measured) and not (measured.result == UNACKNOWLEDGED and is_stored):
+        yield "the limit is said to be set and is not in force"
+    if measured.cell.operation is Operation.RESET and not measured.was_suspended:
+        yield "the limit is said to have been switched off and was not"
+
+
+def is_applied(measured: Measured) -> bool:
+    """Return whether the device obeyed the limit that the operation writes, when it ended."""
+    held, target = measured.held, TARGETS[measured.cell.operation]
     return (
         held.mode is ControlMode.VALUE
-        and abs(held.limit - LIMIT_WANTED) < TOLERANCE_W
+        and abs(held.limit - target) < TOLERANCE_W
         and held.bound_limit is not None
-        and abs(held.bound_limit - LIMIT_WANTED) < TOLERANCE_W
+        and abs(held.bound_limit - target) < TOLERANCE_W
     )
 
 

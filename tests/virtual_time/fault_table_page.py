@@ -19,7 +19,6 @@ from .fault_table import (
     LIMIT_BEFORE,
     LIMIT_ELSEWHERE,
     LIMIT_WANTED,
-    REQUEST_NAMES,
     UNACKNOWLEDGED,
     Held,
     Measured,
@@ -56,6 +55,10 @@ OPERATIONS_TEXT: Final = {
         f"`set_export_limit` with {LIMIT_WANTED / 1000:.2f} kW, value mode in the options, on a device that "
         "is controlled by RCR: write, DRED off, RCR off, arm, read."
     ),
+    Operation.RESET: (
+        f"`reset_export_watchdog` on a device that holds {LIMIT_BEFORE / 1000:.2f} kW in value mode: read, "
+        "DRED off, RCR off, value off, 5 s in which the limit is suspended, write, arm, read."
+    ),
     Operation.CLOCK: "`set_datetime`.",
 }
 
@@ -90,7 +93,7 @@ def _outcome(measured: Measured) -> tuple[str, ...]:
     outcome += f" ({measured.feedback}" + ("" if measured.is_ok else f" {', '.join(measured.flags)}") + ")"
     if is_undetected(measured):
         outcome += " †"
-    if measured.result == UNACKNOWLEDGED and not is_applied(measured.held):
+    if measured.result == UNACKNOWLEDGED and not is_applied(measured):
         outcome += " ‡"
     if wrong:
         outcome += f" **WRONG: {'; '.join(wrong)}**"
@@ -104,15 +107,10 @@ def _outcome(measured: Measured) -> tuple[str, ...]:
 
 
 def _scopes(alike: Sequence[Measured]) -> str:
-    parts = []
-    for once in (True, False):
-        commands = [each.cell.scope.command for each in alike if each.cell.scope.once is once]
-        names = [REQUEST_NAMES[command] for command in commands if command is not None]
-        if None in commands:
-            names.append("all")
-        if names:
-            parts.append(f"{'once' if once else 'always'}: {', '.join(names)}")
-    return "; ".join(parts)
+    names: dict[str, list[str]] = {}
+    for each in alike:
+        names.setdefault(each.cell.scope.when, []).append(each.cell.affected)
+    return "; ".join(f"{when}: {', '.join(requests)}" for when, requests in names.items())
 
 
 def _range(values: Sequence[int]) -> str:
@@ -158,7 +156,7 @@ def faults_part(table: Sequence[Measured]) -> str:
     names = {each.cell.fault for each in table}
     version = json.loads((Path(integration.__file__).parent / "manifest.json").read_text())["version"]
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    warned = sum(each.result == UNACKNOWLEDGED and not is_applied(each.held) for each in table)
+    warned = sum(each.result == UNACKNOWLEDGED and not is_applied(each) for each in table)
     return "\n".join(
         (
             f"{len(table)} cells of {len(names)} faults; wrong: **{wrong}**.",
