@@ -44,8 +44,11 @@ def paste(screen: Screen, card: str) -> None:
     manual = screen.page.get_by_text("Manual", exact=True)
     screen.page.locator("hui-card-picker .card").filter(has=manual).click()
     screen.write_code(card)
+    save = screen.page.get_by_role("button", name="Save", exact=True)
+    # Until the pasted card is checked, the one that was there before counts.
+    expect(save).to_be_enabled()
     screen.keep("pasted")
-    screen.page.get_by_role("button", name="Save", exact=True).click()
+    save.click()
     screen.page.get_by_role("button", name="Done", exact=True).click()
 
 

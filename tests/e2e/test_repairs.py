@@ -33,13 +33,15 @@ def test_suspended_limit_is_in_repairs_until_restored(
     flow.shows("The export may not be limited")
     holds = "control mode Value: Central Europe, export limit 10.00 kW, total capacity 30.00 kW."
     expect(flow.dialog.get_by_text(f"This should hold: {holds}")).to_be_visible()
-    flow.press("Put the limit back now")
+    flow.press("Restore the limit now")
     reason = "the connection was closed before the answer was whole"
-    flow.shows_errors(f"The limit is not back: {reason}. Home Assistant goes on trying.")
+    flow.shows_errors(
+        f"The limit is not restored: {reason}. Check that the device has power and network, then try again."
+    )
     assert added.limit_in_force() is None
 
     added.do("clear")
-    flow.press("Put the limit back now")
+    flow.press("Restore the limit now")
     expect(flow.dialog.get_by_text(_FIXED)).to_be_visible()
     screen.keep("the limit is back")
     assert added.limit_in_force() == 10

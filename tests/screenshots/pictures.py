@@ -117,7 +117,7 @@ def repair(device: SimulatedDevice, screen: Screen, camera: Camera) -> None:
     flow.shows("The export may not be limited")
     camera.take_dialog("repair", flow.dialog)
     device.do("start")
-    flow.press("Put the limit back now")
+    flow.press("Restore the limit now")
     expect(flow.dialog.get_by_text("The device limits the export again")).to_be_visible()
 
 
