@@ -368,6 +368,7 @@ async def test_new_interval_polls_nothing_without_entities(
     await walk.submit()
     await walk.submit()
     assert walk.outcome == "saved"
+    await hass.async_block_till_done(wait_background_tasks=True)
     sim.requests.clear()
     for _ in range(3):
         await pass_time(6)

@@ -339,7 +339,7 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
             entry, options={**entry.options, **self._chosen(GENERAL_FIELDS)}
         )
         if loaded:
-            await entry.runtime_data.coordinator.apply_scan_interval()
+            entry.runtime_data.coordinator.apply_scan_interval()
         export = self._chosen((*LIMIT_FIELDS, *CONTROL_FIELDS))
         if self._deactivates() or any(entry.options.get(key) != value for key, value in export.items()):
             if not loaded:

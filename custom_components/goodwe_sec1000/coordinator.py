@@ -133,13 +133,16 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         """Whether the firmware has telemetry to give, as far as is known."""
         return not self._ask_telemetry_at
 
-    async def apply_scan_interval(self) -> None:
-        """Poll now, and from now on at the interval that the options hold."""
+    @callback
+    def apply_scan_interval(self) -> None:
+        """Poll soon, and from then on at the interval that the options hold."""
         interval = timedelta(seconds=self.options.scan_interval)
         if interval != self.update_interval:
             self.update_interval = interval
             if not self.backing_off:
-                await self.async_refresh()
+                self.config_entry.async_create_background_task(
+                    self.hass, self.async_request_refresh(), f"{self.name} apply the refresh interval"
+                )
 
     @callback
     def async_add_settings_listener(self, listener: Callable[[], None]) -> CALLBACK_TYPE:
