@@ -38,7 +38,7 @@ async def test_tests_that_lack_a_browser_are_named(
 
 async def test_broken_browser_is_reported() -> None:
     script = await asyncio.create_subprocess_exec(
-        CHECKOUT / "scripts" / "chromium",
+        CHECKOUT / "scripts" / "internal" / "chromium",
         env={**os.environ, "CHROMIUM": "no-such-browser"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -22,7 +22,7 @@ FLAGS: Final = (
 @cache
 def found() -> subprocess.CompletedProcess[str]:
     """Look for a browser; standard output is its path, or standard error the reason why there is none."""
-    looked = [str(CHECKOUT / "scripts" / "chromium"), "--no-install"]
+    looked = [str(CHECKOUT / "scripts" / "internal" / "chromium"), "--no-install"]
     return subprocess.run(looked, capture_output=True, text=True, check=False)  # noqa: S603 - our own script
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from playwright.sync_api import sync_playwright
 
-ROOT: Final = Path(__file__).parents[1]
+ROOT: Final = Path(__file__).parents[2]
 DRAWINGS: Final = ROOT / "docs" / "brand"
 BRAND: Final = ROOT / "custom_components" / "goodwe_sec1000" / "brand"
 HEIGHTS: Final = {"": 256, "@2x": 512}
