@@ -78,8 +78,8 @@ def _table(operation: Operation, table: Sequence[Measured]) -> list[str]:
             if (each.cell.operation, each.cell.fault) == (operation, fault):
                 rows.setdefault(_outcome(each), []).append(each)
         for (outcome, *rest), alike in rows.items():
-            requests = _range([each.requests for each in alike])
-            seconds = _range([int(each.seconds + 0.51) for each in alike])
+            requests = format_range([each.requests for each in alike])
+            seconds = format_range([int(each.seconds + 0.51) for each in alike])
             row = (f"| {fault}", _scopes(alike), outcome, requests, seconds, *rest)
             lines.append(" | ".join(row) + " |")
             fault = ""  # noqa: PLW2901 - named in the first of its rows only
@@ -113,7 +113,8 @@ def _scopes(alike: Sequence[Measured]) -> str:
     return "; ".join(f"{when}: {', '.join(requests)}" for when, requests in names.items())
 
 
-def _range(values: Sequence[int]) -> str:
+def format_range(values: Sequence[int]) -> str:
+    """Return "2", or "2 to 6"."""
     low, high = min(values), max(values)
     return str(low) if low == high else f"{low} to {high}"
 
@@ -131,7 +132,7 @@ def _format_shown(measured: Measured, seen: Seen) -> str:
         )
     if seen.limit is None or seen.mode is None:
         return "unavailable"
-    return f"{_format_mode(seen.mode)} {seen.limit / 1000:.2f}"
+    return f"{format_mode(seen.mode)} {seen.limit / 1000:.2f}"
 
 
 def _format_held(measured: Measured, held: Held) -> str:
@@ -139,13 +140,14 @@ def _format_held(measured: Measured, held: Held) -> str:
         return "set" if held.clock_right else "not set"
     if measured.cell.operation is Operation.TELEMETRY:
         return "–"
-    words = f"{_format_mode(held.mode)} {held.limit / 1000:.2f}"
+    words = f"{format_mode(held.mode)} {held.limit / 1000:.2f}"
     if held.mode is ControlMode.VALUE and held.bound_limit not in (None, held.limit):
         words += f", in force {(held.bound_limit or 0) / 1000:.2f}"
     return words
 
 
-def _format_mode(mode: ControlMode) -> str:
+def format_mode(mode: ControlMode) -> str:
+    """Return the name of a control mode as the page has it."""
     return mode.key if mode in (ControlMode.VALUE, ControlMode.DEACTIVATED) else mode.name
 
 
