@@ -13,6 +13,7 @@ from homeassistant.util.dt import utcnow
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
+from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 
@@ -373,3 +374,43 @@ async def test_new_interval_polls_nothing_without_entities(
     for _ in range(3):
         await pass_time(6)
     assert 0x0B not in [request.frame.command for request in sim.requests if request.frame]
+
+
+async def test_unchanged_step_keeps_what_an_action_changed_meanwhile(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    walk = await changing(hass, loaded, scan_interval=60)
+    assert walk.defaults["max_export_limit"] == 10
+    await hass.services.async_call(DOMAIN, "set_max_export_limit", {"limit": 3}, blocking=True)
+    await walk.submit()
+    await walk.submit()
+    assert walk.outcome == "saved"
+    assert loaded.options["max_export_limit"] == 3
+    assert loaded.options["scan_interval"] == 60
+    assert sim.device.bound_limit == 3_000
+
+
+async def test_each_step_is_filled_when_it_is_shown(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    walk = UserFlow(hass.config_entries.options, "options")
+    await walk.start(loaded.entry_id)
+    await hass.services.async_call(DOMAIN, "set_max_export_limit", {"limit": 3}, blocking=True)
+    await walk.submit()
+    assert walk.defaults["max_export_limit"] == 3
+    assert "export limit 3.00 kW" in walk.text
+    await hass.services.async_call(DOMAIN, "set_export_limit", {"limit": 2}, blocking=True)
+    await walk.submit()
+    assert "export limit 2.00 kW" in walk.text
+
+
+async def test_minimum_above_maximum_lowered_meanwhile_is_refused(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    walk = await changing(hass, loaded)
+    await hass.services.async_call(DOMAIN, "set_max_export_limit", {"limit": 3}, blocking=True)
+    await walk.submit(min_export_limit=5)
+    await walk.submit()
+    assert walk.errors == {"base": "not_applied"}
+    assert "5.00 kW is outside 0.00 to 3.00 kW" in walk.error_text
+    assert loaded.options["min_export_limit"] == 0

@@ -1,7 +1,7 @@
 """The flows: setup and reconfigure, which write nothing to the device, and the options, which do."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, override
 
 from homeassistant.config_entries import (
@@ -99,12 +99,22 @@ class ExportSteps(ConfigEntryBaseFlow, ABC):
     async def _finish(self) -> ConfigFlowResult:
         """Apply what was chosen and end the flow; raises StepFailedError."""
 
+    @callback
+    def _refresh(self) -> None:
+        """Take over what has changed since the step before was shown."""
+
+    @callback
+    def _choose(self, values: Mapping[str, Any]) -> None:
+        """Take over what was submitted."""
+        self._wanted |= values
+
     async def async_step_export_limits(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Let the user set minimum, maximum and total capacity."""
         values, errors = validate(user_input or {})
         if user_input is not None and not errors:
-            self._wanted |= values
+            self._choose(values)
             return await self.async_step_control()
+        self._refresh()
         return self.async_show_form(
             step_id="export_limits",
             data_schema=form(LIMIT_FIELDS, self._wanted | values),
@@ -117,7 +127,7 @@ class ExportSteps(ConfigEntryBaseFlow, ABC):
         """Let the user choose control mode and measurement."""
         if user_input is None:
             return await self._show_control()
-        self._wanted |= user_input
+        self._choose(user_input)
         if self._wanted[CONF_CONTROL_MODE] == ControlMode.DEACTIVATED.key:
             return await self.async_step_confirm_deactivated()
         return await self._finish_or_reshow(self._show_control)
@@ -141,6 +151,7 @@ class ExportSteps(ConfigEntryBaseFlow, ABC):
             return await show_again(error)
 
     async def _show_control(self, error: StepFailedError | None = None) -> ConfigFlowResult:
+        self._refresh()
         return self.async_show_form(
             step_id="control",
             data_schema=form(CONTROL_FIELDS, self._wanted),
@@ -306,30 +317,45 @@ class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
 
 
 class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
-    """Changes the options of an entry without reloading it."""
+    """Changes the options of an entry without reloading it, and only those that were changed in a step."""
+
+    def __init__(self) -> None:
+        self._changed: dict[str, Any] = {}
+        """What was submitted with another value than the one that its step showed."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Let the user set the options that are not written to the device."""
-        entry: Sec1000ConfigEntry = self.config_entry
-        if user_input is None:
-            self._wanted = {
-                CONF_SCAN_INTERVAL: DEFAULT_SCAN_INTERVAL,
-                CONF_PUT_BACK: False,
-                CONF_ALLOW_DEACTIVATING: False,
-                **entry.options,
-            }
-            if entry.state is ConfigEntryState.LOADED:
-                self._held = entry.runtime_data.coordinator.data.settings
         values, errors = validate(user_input or {})
         if user_input is not None and not errors:
-            self._wanted |= values
+            self._choose(values)
             return await self.async_step_export_limits()
+        self._refresh()
         return self.async_show_form(
             step_id="init",
             data_schema=form(GENERAL_FIELDS, self._wanted | values),
             errors=errors,
             last_step=False,
         )
+
+    @callback
+    @override
+    def _refresh(self) -> None:
+        entry: Sec1000ConfigEntry = self.config_entry
+        self._wanted = {
+            CONF_SCAN_INTERVAL: DEFAULT_SCAN_INTERVAL,
+            CONF_PUT_BACK: False,
+            CONF_ALLOW_DEACTIVATING: False,
+            **entry.options,
+            **self._changed,
+        }
+        if entry.state is ConfigEntryState.LOADED:
+            self._held = entry.runtime_data.coordinator.data.settings
+
+    @callback
+    @override
+    def _choose(self, values: Mapping[str, Any]) -> None:
+        self._changed |= {key: value for key, value in values.items() if value != self._wanted[key]}
+        super()._choose(values)
 
     @override
     async def _finish(self) -> ConfigFlowResult:
@@ -341,6 +367,8 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
         if loaded:
             entry.runtime_data.coordinator.apply_scan_interval()
         export = self._chosen((*LIMIT_FIELDS, *CONTROL_FIELDS))
+        if self._deactivates():
+            export[CONF_CONTROL_MODE] = ControlMode.DEACTIVATED.key
         if self._deactivates() or any(entry.options.get(key) != value for key, value in export.items()):
             if not loaded:
                 raise StepFailedError("not_loaded")
@@ -359,7 +387,9 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
         )
 
     def _chosen(self, fields: Iterable[str]) -> dict[str, Any]:
-        return {key: self._wanted[key] for key in fields}
+        """Return what was changed of these options, and what an older release did not store."""
+        stored = self.config_entry.options
+        return {key: self._wanted[key] for key in fields if key in self._changed or key not in stored}
 
 
 def _suggestions(held: ExportSettings) -> dict[str, Any]:

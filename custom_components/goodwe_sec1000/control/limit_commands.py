@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..const import CONF_CONTROL_MODE
+from ..limit import OutOfRangeError
 from ..options import ExportOptions
 from ..sec1000.errors import InvalidValueError
 from ..sec1000.model import ControlMode, ExportSettings, ExportTarget
@@ -51,10 +52,17 @@ class Plan:
         return await self._read()
 
     async def change_options(self, changed: Mapping[str, Any]) -> None:
-        """Change these options (as stored); the limit follows its range."""
+        """Change these options (as stored); the limit follows its range.
+
+        Raises OutOfRangeError where minimum, maximum and capacity would be out of order.
+        """
         old = self.options
+        new = ExportOptions.from_options({**self._stored, **self.changed, **changed})
+        if new.max_export_limit > new.total_capacity:
+            raise OutOfRangeError(new.max_export_limit, new.min_export_limit, new.total_capacity)
+        if new.min_export_limit > new.max_export_limit:
+            raise OutOfRangeError(new.min_export_limit, 0, new.max_export_limit)
         self.changed |= changed
-        new = self.options
         if self.limit is None:
             if not self.limit_follows:
                 return
