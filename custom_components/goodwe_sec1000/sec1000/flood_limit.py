@@ -1,4 +1,4 @@
-"""How often the limit may be changed.
+"""The flood limit: how often the export limit may be changed.
 
 A device that gets many packets stops answering until it is power-cycled
 (docs/protocol.md, "What goes wrong on real devices").

@@ -1,4 +1,4 @@
-"""Its buttons."""
+"""The buttons of the older integration."""
 
 from homeassistant.components.button import ButtonEntity
 from homeassistant.config_entries import ConfigEntry

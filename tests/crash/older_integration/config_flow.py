@@ -1,4 +1,4 @@
-"""Says only which version its entries are."""
+"""The version of the older integration's entries; no flow."""
 
 from homeassistant.config_entries import ConfigFlow
 

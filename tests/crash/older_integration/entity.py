@@ -1,4 +1,4 @@
-"""What its entities have in common."""
+"""The base of the older integration's entities."""
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import Platform

@@ -1,4 +1,4 @@
-"""Its number."""
+"""The number of the older integration."""
 
 from homeassistant.components.number import NumberEntity
 from homeassistant.config_entries import ConfigEntry

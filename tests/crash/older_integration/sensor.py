@@ -1,4 +1,4 @@
-"""Its sensors, and statistics of those that are in them."""
+"""The sensors of the older integration, and the statistics of those that had some."""
 
 from datetime import UTC, datetime
 from typing import Final

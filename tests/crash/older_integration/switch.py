@@ -1,4 +1,4 @@
-"""Its switch."""
+"""The switch of the older integration."""
 
 from homeassistant.components.switch import SwitchEntity
 from homeassistant.config_entries import ConfigEntry
