@@ -23,7 +23,9 @@ from .screenshots.pictures import NAMES
 
 README: Final = CHECKOUT / "README.md"
 DOCS: Final = CHECKOUT / "docs"
-DOCUMENTS: Final = (README, CHECKOUT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md")))
+CONTRIBUTING: Final = CHECKOUT / "CONTRIBUTING.md"
+ARCHITECTURE: Final = DOCS / "architecture.md"
+DOCUMENTS: Final = (README, CONTRIBUTING, *sorted(DOCS.rglob("*.md")))
 MANIFEST: Final[dict[str, Any]] = json.loads(
     (CHECKOUT / "custom_components" / DOMAIN / "manifest.json").read_text()
 )
@@ -33,6 +35,7 @@ ACTIONS_TEXT: Final = (DOCS / "actions.md").read_text()
 _CODE: Final = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 _LINK: Final = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 _SIZED: Final = re.compile(r'<img src="([^"]+)" width="\d+"(?: align="top")? alt="([^"]*)">')
+_PATH: Final = re.compile(r"`([\w.-]+/[\w./-]*|[\w-]+\.(?:py|md|json|toml|txt|yaml))[` ]")
 _ENTITY: Final = re.compile(r"\b(?:binary_sensor|button|number|select|sensor|switch)\.sec1000_\w+")
 
 each_document: Final = pytest.mark.parametrize(
@@ -96,6 +99,14 @@ def test_every_link_has_a_target(document: Path) -> None:
         if not file.is_relative_to(CHECKOUT) or not file.exists() or (anchor and anchor not in anchors(file)):
             lost.append(target)
     assert lost == []
+
+
+@pytest.mark.parametrize("document", [CONTRIBUTING, ARCHITECTURE])
+def test_every_path_for_contributors_exists(document: Path) -> None:
+    named = set(_PATH.findall(prose(document)))
+    assert "scripts/setup" in named or "scripts/lint" in named
+    roots = (CHECKOUT, CHECKOUT / "custom_components" / DOMAIN)
+    assert {path for path in named if not any((root / path).exists() for root in roots)} == set()
 
 
 @each_document
@@ -165,7 +176,7 @@ def test_readme_has_import_button_of_every_blueprint() -> None:
     }
 
 
-def test_repository_is_named_only_where_contributing_says() -> None:
+def test_repository_is_named_only_where_architecture_says() -> None:
     folders = ("blueprints", "custom_components", "demo", "docs", "scripts", "simulator", "tests", ".github")
     files = [file for folder in folders for file in (CHECKOUT / folder).rglob("*") if file.is_file()]
     files += [file for file in CHECKOUT.iterdir() if file.suffix in {".md", ".json", ".toml", ".txt"}]
