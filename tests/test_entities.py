@@ -68,7 +68,8 @@ async def test_feedback_sensors_have_no_statistics(
     ("mode", "limit", "state"),
     [
         (ControlMode.VALUE, 0, "off"),
-        (ControlMode.VALUE, 1, "on"),
+        (ControlMode.VALUE, 49, "off"),
+        (ControlMode.VALUE, 50, "on"),
         (ControlMode.VALUE, 10_000, "on"),
         (ControlMode.RCR, 0, "on"),
         (ControlMode.DRED, 0, "on"),
