@@ -35,6 +35,7 @@ async def reconfiguring(hass: HomeAssistant, entry: MockConfigEntry) -> UserFlow
     return walk
 
 
+@pytest.mark.promise("R-14")
 async def test_setup_flow_writes_nothing_to_device(hass: HomeAssistant, sim: Simulator) -> None:
     walk = await start_setup(hass)
     assert walk.step == "user"
@@ -348,6 +349,7 @@ async def test_mode_names_are_translated_or_english(hass: HomeAssistant, sim: Si
     assert "Value: Central Europe" in walk.text
 
 
+@pytest.mark.promise("R-13")
 async def test_deactivated_needs_confirmation_at_setup(hass: HomeAssistant, sim: Simulator) -> None:
     walk = await connected(hass, sim)
     await walk.submit()
@@ -433,6 +435,7 @@ async def test_rest_client_gets_same_steps_and_errors(
     await hass.async_block_till_done()
 
 
+@pytest.mark.promise("R-14")
 async def test_reconfigure_changes_address(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     options = dict(loaded.options)
     walk = await reconfiguring(hass, loaded)

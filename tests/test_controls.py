@@ -124,6 +124,7 @@ async def test_limit_follows_minimum_and_maximum(
     assert get_state(hass, NUMBER).attributes[bound] == value
 
 
+@pytest.mark.promise("R-09")
 async def test_bounds_stay_where_device_did_not_follow(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
@@ -165,6 +166,7 @@ async def test_select_changes_mode_and_option(
     assert get_state(hass, SELECT).state == loaded.options["export_limit_control_mode"] == "rcr"
 
 
+@pytest.mark.promise("R-13")
 async def test_deactivation_needs_its_option(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:

@@ -19,6 +19,7 @@ from .states import get_state
 READS = {0x0B, 0x43}
 
 
+@pytest.mark.promise("R-14")
 async def test_setup_reads_and_writes_nothing(loaded: MockConfigEntry, sim: Simulator) -> None:
     assert [request.frame.command for request in sim.requests if request.frame] == [0x43, 0x0B]
 
@@ -52,6 +53,7 @@ async def test_captured_frame_is_shown_in_states(
     }
 
 
+@pytest.mark.promise("R-27")
 @pytest.mark.usefixtures("warp")
 @pytest.mark.parametrize(
     "fault", ["refused", "silence", "garbage", "http", "close-before-answer", "oversized-length"]
@@ -75,6 +77,7 @@ async def test_setup_is_retried_until_device_answers(
     assert entry.state is ConfigEntryState.LOADED
 
 
+@pytest.mark.promise("R-29")
 @pytest.mark.usefixtures("warp")
 @pytest.mark.parametrize(("silent", "unavailable"), [(0x0B, "meter_power"), (0x43, "export_limit")])
 async def test_setup_needs_telemetry_or_settings_only(
@@ -88,6 +91,7 @@ async def test_setup_needs_telemetry_or_settings_only(
         assert (state.state == "unavailable") is (key == unavailable)
 
 
+@pytest.mark.promise("R-29")
 async def test_firmware_without_telemetry_is_probed_hourly(
     pass_time: Callable[[float], Awaitable[None]],
     hass: HomeAssistant,
@@ -114,6 +118,7 @@ async def test_firmware_without_telemetry_is_probed_hourly(
     assert get_state(hass, "sensor.sec1000_meter_power").state != "unavailable"
 
 
+@pytest.mark.promise("R-01")
 async def test_outage_is_logged_once_and_device_recovers(
     pass_time: Callable[[float], Awaitable[None]],
     hass: HomeAssistant,
@@ -143,6 +148,7 @@ async def test_outage_is_logged_once_and_device_recovers(
     assert sum("recovered" in record.message for record in caplog.records) == 1
 
 
+@pytest.mark.promise("R-01")
 @pytest.mark.usefixtures("warp")
 async def test_export_limit_is_available_for_three_minutes(
     hass: HomeAssistant,
@@ -158,6 +164,7 @@ async def test_export_limit_is_available_for_three_minutes(
     assert get_state(hass, "sensor.sec1000_meter_power").state != "unavailable"
 
 
+@pytest.mark.promise("R-01")
 async def test_export_limit_expires_without_another_read(
     pass_time: Callable[[float], Awaitable[None]],
     hass: HomeAssistant,
@@ -175,6 +182,7 @@ async def test_export_limit_expires_without_another_read(
     assert get_state(hass, "sensor.sec1000_export_limit").state == "10.0"
 
 
+@pytest.mark.promise("R-15")
 async def test_limit_changed_elsewhere_is_shown_within_a_minute(
     pass_time: Callable[[float], Awaitable[None]],
     hass: HomeAssistant,
@@ -203,6 +211,7 @@ async def test_poll_during_outage_is_one_try_at_each_interval(
     assert [request.frame.command for request in sim.requests if request.frame].count(0x0B) == 1
 
 
+@pytest.mark.promise("R-28")
 async def test_single_zero_in_full_production_is_not_shown(
     pass_time: Callable[[float], Awaitable[None]],
     hass: HomeAssistant,

@@ -247,6 +247,7 @@ async def test_proven_limit_is_put_back_where_that_was_chosen(
     assert sim.device.limit == installation.limit
 
 
+@pytest.mark.promise("R-19")
 @pytest.mark.parametrize("installation", [KILLED], indirect=True)
 async def test_pending_restore_is_finished(
     hass: HomeAssistant, installation: Installation, sim: Simulator

@@ -35,6 +35,7 @@ async def failing(hass: HomeAssistant, action: str, **data: object) -> HomeAssis
     return raised.value
 
 
+@pytest.mark.promise("R-04")
 @pytest.mark.usefixtures("warp")
 @pytest.mark.parametrize(("fault", "expected"), FAULTS.items())
 async def test_each_fault_has_its_own_text(

@@ -176,6 +176,7 @@ async def test_export_stays_disabled_while_minimum_changes(
     assert states == []
 
 
+@pytest.mark.promise("R-08", "R-09")
 async def test_old_options_apply_until_new_ones_are_verified(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
 ) -> None:
@@ -191,6 +192,7 @@ async def test_old_options_apply_until_new_ones_are_verified(
     assert loaded.options == before | {"max_export_limit": 7}
 
 
+@pytest.mark.promise("R-10")
 async def test_closed_dialog_loses_no_verified_option(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
 ) -> None:
@@ -205,6 +207,7 @@ async def test_closed_dialog_loses_no_verified_option(
     assert loaded.options["max_export_limit"] == 7
 
 
+@pytest.mark.promise("R-09")
 async def test_options_that_device_refuses_are_not_saved(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
 ) -> None:
@@ -229,6 +232,7 @@ async def test_options_that_device_refuses_are_not_saved(
     assert loaded.options["max_export_limit"] == 7
 
 
+@pytest.mark.promise("R-09")
 @pytest.mark.usefixtures("warp")
 @pytest.mark.parametrize(
     ("fault", "feedback"),
@@ -297,6 +301,7 @@ async def test_unchanged_export_options_are_saved_without_device(
     assert entry.options["allow_deactivating"] is True
 
 
+@pytest.mark.promise("R-13")
 async def test_deactivated_needs_confirmation_in_options(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
 ) -> None:

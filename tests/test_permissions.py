@@ -108,6 +108,7 @@ async def test_diagnostics_count_outcomes_of_all_requests(
     assert diagnostics["outcomes"] == {"ok": 2 + EXCHANGES_KEPT, "ConnectionFailedError": 3}
 
 
+@pytest.mark.promise("R-30")
 async def test_integration_connects_to_device_only(
     pass_time: Callable[[float], Awaitable[None]], hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator
 ) -> None:

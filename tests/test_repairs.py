@@ -520,6 +520,7 @@ class TestLimitKeepsDrifting:
             20_000,
         )
 
+    @pytest.mark.promise("R-13")
     @pytest.mark.parametrize("what", ["deactivated", "above the maximum"])
     async def test_keep_is_not_offered_for_unacceptable_setting(self, scene: Scene, what: str) -> None:
         if what == "deactivated":
@@ -556,6 +557,7 @@ class TestLimitKeepsDrifting:
         assert not scene.issue
 
 
+@pytest.mark.promise("R-21")
 @scenes(limit_was_left_off)
 class TestLimitWasLeftOff:
     """A removed entry whose limit is off."""

@@ -84,6 +84,7 @@ async def test_measurement_is_written_with_every_limit(
     assert not sim.device.sum_of_phases
 
 
+@pytest.mark.promise("R-08")
 @pytest.mark.parametrize(
     ("given", "watts", "result"),
     [
@@ -119,6 +120,7 @@ async def test_limit_is_brought_into_range(
         assert "was brought to" in response["message"]
 
 
+@pytest.mark.promise("R-12")
 @pytest.mark.parametrize(
     "given",
     [
@@ -186,6 +188,7 @@ async def test_reset_suspends_and_restores_limit(
     assert (response["feedback"], response["export_limit"]) == (1, 4.32)
 
 
+@pytest.mark.promise("R-12")
 async def test_reset_is_refused_while_deactivated(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
@@ -196,6 +199,7 @@ async def test_reset_is_refused_while_deactivated(
     assert sim.device.mode is ControlMode.DEACTIVATED
 
 
+@pytest.mark.promise("R-04")
 @pytest.mark.usefixtures("warp")
 @pytest.mark.parametrize(
     ("fault", "bit"),
@@ -225,6 +229,7 @@ async def test_each_feedback_bit_follows_its_fault(
         assert feedback(hass, action) == bit
 
 
+@pytest.mark.promise("R-03")
 async def test_read_back_that_disagrees_is_general_error(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
@@ -236,6 +241,7 @@ async def test_read_back_that_disagrees_is_general_error(
     assert get_state(hass, "sensor.sec1000_export_limit").state == "4.0"
 
 
+@pytest.mark.promise("R-01")
 async def test_unknown_outcome_shows_no_old_setting(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
@@ -303,6 +309,7 @@ async def test_feedback_shows_progress_and_recovered_errors(
     assert [text for text in ended.attributes["overcome"] if "checksum" in text]
 
 
+@pytest.mark.promise("R-10")
 async def test_cancelled_caller_does_not_cancel_command(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -353,6 +360,7 @@ async def test_message_says_that_receiver_decides(
     assert get_state(hass, "binary_sensor.sec1000_export_state").state == "on"
 
 
+@pytest.mark.promise("R-12")
 async def test_disable_is_refused_while_deactivated(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
@@ -366,6 +374,7 @@ async def test_disable_is_refused_while_deactivated(
     assert sim.requests == []
 
 
+@pytest.mark.promise("R-13")
 @pytest.mark.parametrize("action", ["set_export_limit", "export_enable"])
 async def test_limit_switches_no_mode_off(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, action: str

@@ -67,6 +67,7 @@ async def test_baseline_survives_restart(
     assert differs(hass)
 
 
+@pytest.mark.promise("R-15")
 async def test_drift_is_only_shown_without_the_option(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
@@ -77,6 +78,7 @@ async def test_drift_is_only_shown_without_the_option(
     assert writes(sim) == []
 
 
+@pytest.mark.promise("R-15")
 @pytest.mark.parametrize("looser", ["deactivated", "raised"])
 async def test_less_strict_device_is_corrected(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, looser: str
@@ -93,6 +95,7 @@ async def test_less_strict_device_is_corrected(
     assert get_state(hass, "sensor.sec1000_set_export_limit_feedback").state == "1"
 
 
+@pytest.mark.promise("R-15")
 @pytest.mark.parametrize(("mode", "limit"), [(ControlMode.VALUE, 3_000), (ControlMode.RCR, 10_000)])
 async def test_stricter_device_or_receiver_is_only_shown(
     pass_time: PassTime,
@@ -111,6 +114,7 @@ async def test_stricter_device_or_receiver_is_only_shown(
     assert writes(sim) == []
 
 
+@pytest.mark.promise("R-14")
 async def test_setup_never_corrects(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
@@ -126,6 +130,7 @@ async def test_setup_never_corrects(
     assert sim.device.bound_limit == 10_000
 
 
+@pytest.mark.promise("R-15")
 async def test_fourth_drift_in_an_hour_raises_issue(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
@@ -165,6 +170,7 @@ async def test_drift_issue_is_cleared_with_the_option(
     assert differs(hass)
 
 
+@pytest.mark.promise("R-13")
 async def test_reading_does_not_adopt_lost_mode(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
@@ -226,6 +232,7 @@ async def test_export_is_off_within_tolerance_of_minimum(
     assert get_state(hass, "binary_sensor.sec1000_export_state").state == state
 
 
+@pytest.mark.promise("R-15")
 class TestUnknownOutcome:
     """A command that could not be read back, and the first good read after it."""
 

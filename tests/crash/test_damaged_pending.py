@@ -15,6 +15,7 @@ from .stage import Stage
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("homes"), pytest.mark.timeout(120)]
 
 
+@pytest.mark.promise("R-23")
 @pytest.mark.parametrize(
     "text", ["", '{"version": 1, "minor_version": 1, "key": "goodwe'], ids=["empty", "half"]
 )

@@ -115,20 +115,24 @@ RESTORING_MOMENTS: Final = (
 )
 
 
+@pytest.mark.promise("R-17", "R-19")
 async def test_killed_reset_is_restored_by_next_start(tmp_path: Path, subtests: pytest.Subtests) -> None:
     await _run_all(tmp_path, subtests, RESET, [(moment,) for moment in RESET_MOMENTS])
 
 
+@pytest.mark.promise("R-19")
 async def test_killed_rcr_reset_restores_rcr(tmp_path: Path, subtests: pytest.Subtests) -> None:
     await _run_all(tmp_path, subtests, RESET_OF_RCR, [(replace(WHILE_SUSPENDED, sent=5),)])
 
 
+@pytest.mark.promise("R-17", "R-19")
 async def test_killed_mode_change_is_restored_by_next_start(
     tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
     await _run_all(tmp_path, subtests, CLOCK_AND_CHANGE, [(moment,) for moment in CHANGE_MOMENTS])
 
 
+@pytest.mark.promise("R-19")
 async def test_killed_restore_is_continued_by_next_start(tmp_path: Path, subtests: pytest.Subtests) -> None:
     await _run_all(tmp_path, subtests, RESET, [(WHILE_SUSPENDED, moment) for moment in RESTORING_MOMENTS])
 

@@ -211,6 +211,7 @@ async def until(condition: Callable[[], bool], seconds: float) -> None:
             await asyncio.sleep(1)
 
 
+@pytest.mark.promise("R-20")
 class TestShutdownDuringCommand:
     @pytest.mark.parametrize("answered", [1, 2, 4, 5, 6])
     @pytest.mark.parametrize("end", ENDS)
@@ -247,6 +248,7 @@ class TestShutdownDuringCommand:
         assert "5 s" not in response["message"]
 
 
+@pytest.mark.promise("R-18")
 async def test_failed_reset_shows_device_mode_and_is_retried(scene: Scene) -> None:
     call = await scene.begin(RESET, 4)
     scene.sim.inject("ack-without-effect")
@@ -264,6 +266,7 @@ async def test_failed_reset_shows_device_mode_and_is_retried(scene: Scene) -> No
 
 
 class TestShutdownWithSilentDevice:
+    @pytest.mark.promise("R-20")
     @pytest.mark.parametrize("end", ["unload", "reload", "disable"])
     async def test_pending_is_kept_for_next_setup(self, scene: Scene, end: str) -> None:
         call = await scene.begin(RESET, 4, silent=True)
@@ -288,6 +291,7 @@ class TestShutdownWithSilentDevice:
         await scene.come_back()
         assert took <= COMMAND_S + SHUTDOWN_S + 1
 
+    @pytest.mark.promise("R-26")
     @pytest.mark.parametrize("end", ["unload", "disable", "remove"])
     async def test_nothing_is_sent_after_entry_is_gone(self, scene: Scene, end: str) -> None:
         call = await scene.begin(RESET, 4, silent=True)
@@ -302,6 +306,7 @@ class TestShutdownWithSilentDevice:
         assert asked == []
         assert (reported is not None) is (end != "remove")
 
+    @pytest.mark.promise("R-26")
     @pytest.mark.parametrize("end", ["unload", "disable", "remove"])
     async def test_shutdown_during_restore_ends_restore(self, unloaded: Scene, end: str) -> None:
         await unloaded.load_suspended()
@@ -313,6 +318,7 @@ class TestShutdownWithSilentDevice:
         assert (unloaded.is_pending) is (end != "remove")
         assert (unloaded.issue("limit_was_left_off") is not None) is (end == "remove")
 
+    @pytest.mark.promise("R-21")
     async def test_removal_leaves_persistent_issue(self, scene: Scene) -> None:
         call = await scene.begin(RESET, 4, silent=True)
         await scene.end("remove")
@@ -331,6 +337,7 @@ class TestShutdownWithSilentDevice:
         assert [key for key in scene.storage if scene.entry.entry_id in key] == []
         await ended(call)
 
+    @pytest.mark.promise("R-21")
     async def test_removal_retries_restore(self, scene: Scene) -> None:
         call = await scene.begin(RESET, 4, silent=True)
         assert await scene.hass.config_entries.async_unload(scene.entry.entry_id)
@@ -369,6 +376,7 @@ class TestWhileSuspended:
         await poll
         assert tuple(scene.requests[1 : 1 + len(RESET.sent)]) == RESET.sent
 
+    @pytest.mark.promise("R-22")
     @pytest.mark.parametrize("answered", [1, 2, 3, 4, 5, 6])
     async def test_newer_limit_cuts_reset_short(self, scene: Scene, answered: int) -> None:
         reset = await scene.begin(RESET, answered)
@@ -397,6 +405,7 @@ class TestWhileSuspended:
         assert reset.exception() is None
         assert reset.result()["feedback"] == 1
 
+    @pytest.mark.promise("R-22")
     async def test_last_of_several_limits_wins_over_reset(self, scene: Scene) -> None:
         reset = await scene.begin(RESET, 4)
         older, newer = scene.call("export_disable"), scene.call("set_export_limit", limit=2)
@@ -405,6 +414,7 @@ class TestWhileSuspended:
         assert scene.sim.device.bound_limit == 2_000
         assert isinstance(reset.exception(), HomeAssistantError)
 
+    @pytest.mark.promise("R-12")
     async def test_second_reset_is_refused(self, scene: Scene) -> None:
         call = await scene.begin(RESET, 4)
         with pytest.raises(ServiceValidationError, match="a watchdog reset is running"):
@@ -413,6 +423,7 @@ class TestWhileSuspended:
         assert tuple(scene.requests) == RESET.sent
         assert scene.in_force == RESET.target
 
+    @pytest.mark.promise("R-25")
     async def test_suspended_limit_shows_export_on(self, scene: Scene) -> None:
         await scene.call("export_disable")
         assert scene.state(EXPORT_STATE) == "off"
@@ -423,6 +434,7 @@ class TestWhileSuspended:
 
 
 class TestOutage:
+    @pytest.mark.promise("R-18")
     @pytest.mark.parametrize("lost", range(1, 1 + len(RESET.sent)))
     async def test_reset_recovers_from_60_s_outage(self, scene: Scene, lost: int) -> None:
         await _outage(scene, RESET, lost)
@@ -431,6 +443,7 @@ class TestOutage:
         await until(lambda: scene.state(POWER) != "unavailable", 60)
         assert scene.state(LIMIT_DIFFERS) == "off"
 
+    @pytest.mark.promise("R-18")
     @pytest.mark.parametrize("lost", range(1, 1 + len(CHANGE.sent)))
     async def test_mode_change_survives_60_s_outage(self, unloaded: Scene, lost: int) -> None:
         unloaded.sim.device.mode = CHANGE.held
@@ -440,6 +453,7 @@ class TestOutage:
         unloaded.assert_restored(CHANGE.target, (CHANGE.held, None))
         await until(lambda: unloaded.state(POWER) != "unavailable", 60)
 
+    @pytest.mark.promise("R-12", "R-25")
     async def test_long_outage_raises_issue_until_restored(self, scene: Scene) -> None:
         call = await scene.begin(RESET, 4, silent=True)
         with pytest.raises(HomeAssistantError):
@@ -456,6 +470,7 @@ class TestOutage:
         await scene.restored()
         scene.assert_restored(RESET.target)
 
+    @pytest.mark.promise("R-22")
     async def test_limit_sent_during_outage_is_restored(self, scene: Scene) -> None:
         await _fail_disable_while_suspended(scene)
         await scene.restored()
@@ -463,6 +478,7 @@ class TestOutage:
         assert scene.state(EXPORT_STATE) == "off"
         assert scene.issue() is None
 
+    @pytest.mark.promise("R-22")
     async def test_issue_names_newest_limit(self, scene: Scene) -> None:
         reset = await scene.begin(RESET, 4, silent=True)
         await ended(reset)
@@ -481,6 +497,7 @@ class TestOutage:
         assert scene.sim.device.bound_limit == 0
         assert scene.state(LIMIT_DIFFERS) == "off"
 
+    @pytest.mark.promise("R-22")
     @pytest.mark.parametrize("later", [4, 28, 48])
     async def test_reload_during_outage_keeps_newest_limit(self, scene: Scene, later: int) -> None:
         reset = await scene.begin(RESET, 4, silent=True)
@@ -494,6 +511,7 @@ class TestOutage:
         assert scene.sim.device.bound_limit == 0
 
 
+@pytest.mark.promise("R-17")
 class TestPendingNotSaved:
     @pytest.mark.parametrize("command", [RESET, CHANGE], ids=lambda command: command.action)
     async def test_unsaved_pending_prevents_suspension(self, unloaded: Scene, command: Command) -> None:
@@ -516,6 +534,7 @@ class TestPendingNotSaved:
 
 
 class TestPendingAtSetup:
+    @pytest.mark.promise("R-25")
     async def test_pending_is_restored_after_entry_is_loaded(self, unloaded: Scene) -> None:
         await unloaded.load_suspended()
         for _ in range(3):
@@ -553,6 +572,7 @@ class TestPendingAtSetup:
         assert (unloaded.sim.device.mode, unloaded.sim.device.limit) == (mode, WISHED)
         assert unloaded.issue() is None
 
+    @pytest.mark.promise("R-23")
     @pytest.mark.parametrize(
         "damage",
         [
@@ -581,6 +601,7 @@ class TestPendingAtSetup:
         await unloaded.restored()
         unloaded.assert_restored(RESET.target)
 
+    @pytest.mark.promise("R-23")
     async def test_corrupt_pending_without_baseline_is_reported(self, unloaded: Scene) -> None:
         unloaded.store(["a lot"])
         unloaded.sim.device.mode = ControlMode.RCR

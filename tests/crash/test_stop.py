@@ -46,6 +46,7 @@ STOPS: Final = (
 )
 
 
+@pytest.mark.promise("R-20")
 async def test_stop_waits_until_limit_is_restored(tmp_path: Path, subtests: pytest.Subtests) -> None:
     ends = await asyncio.gather(
         *(_stop_during_command(tmp_path / str(number), stop) for number, stop in enumerate(STOPS)),
@@ -76,6 +77,7 @@ async def _stop_during_command(folder: Path, stop: Stop) -> None:
         await _next_start_writes_nothing(stage)
 
 
+@pytest.mark.promise("R-20")
 async def test_silent_device_does_not_block_stop(tmp_path: Path) -> None:
     async with asyncio.timeout(90), Stage.set_up(tmp_path / "home", mode=RESET.held, limit=OLD) as stage:
         stage.home.automate(RESET.at(START))
@@ -94,6 +96,7 @@ async def test_silent_device_does_not_block_stop(tmp_path: Path) -> None:
         assert (stage.sim.device.mode, stage.sim.device.bound_limit) == RESET.target
 
 
+@pytest.mark.promise("R-20")
 async def test_stop_during_restore_at_start_waits(tmp_path: Path) -> None:
     async with asyncio.timeout(90), Stage.set_up(tmp_path / "home", mode=RESET.held, limit=OLD) as stage:
         stage.home.automate(RESET.at(START))
@@ -114,6 +117,7 @@ async def test_stop_during_restore_at_start_waits(tmp_path: Path) -> None:
         await _next_start_writes_nothing(stage)
 
 
+@pytest.mark.promise("R-26")
 async def test_reset_triggered_by_stop_is_refused(tmp_path: Path) -> None:
     async with asyncio.timeout(90), Stage.set_up(tmp_path / "home", mode=RESET.held, limit=OLD) as stage:
         stage.home.automate(Automation(START, [("get_export_limit", {})]), RESET.at(SHUTDOWN))

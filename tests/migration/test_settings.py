@@ -64,6 +64,7 @@ async def test_entry_of_later_version_is_refused(hass: HomeAssistant, device: Si
     assert (entry.version, entry.data) == (3, {"new": True})
 
 
+@pytest.mark.promise("R-14")
 async def test_migration_writes_nothing_to_device(hass: HomeAssistant, device: Simulator) -> None:
     await migrate(hass, older_entry(max_export_limit=5.0))
     assert {request.frame.command for request in device.requests if request.frame} == READS

@@ -79,6 +79,7 @@ def test_unknown_prefix_is_accepted() -> None:
     assert READ_TELEMETRY.read(b"\xff\x00\xffXY" + CAPTURED[5:]) == READ_TELEMETRY.read(CAPTURED)
 
 
+@pytest.mark.promise("R-02")
 @pytest.mark.parametrize(
     ("answer", "error"),
     [

@@ -33,6 +33,7 @@ def test_standard_timing_is_unchanged() -> None:
     )
 
 
+@pytest.mark.promise("R-03")
 @pytest.mark.parametrize(
     ("mode", "capacity", "limit", "same"),
     [
@@ -53,6 +54,7 @@ def test_read_back_agrees_within_50_w_in_same_mode(
     assert agrees(ExportSettings(mode, capacity, 100, limit), TARGET) is same
 
 
+@pytest.mark.promise("R-06")
 @pytest.mark.usefixtures("warp")
 @pytest.mark.parametrize("fault", ["close-before-answer", "wrong-checksum", "reset"])
 async def test_failed_request_is_followed_by_pause(client: Sec1000Client, sim: Simulator, fault: str) -> None:
@@ -66,6 +68,7 @@ async def test_failed_request_is_followed_by_pause(client: Sec1000Client, sim: S
     assert all(later - earlier >= pacing for earlier, later in pairwise(arrivals))
 
 
+@pytest.mark.promise("R-06")
 @pytest.mark.usefixtures("warp")
 async def test_cancelled_request_is_followed_by_pause(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("silence", count=1)
@@ -79,6 +82,7 @@ async def test_cancelled_request_is_followed_by_pause(client: Sec1000Client, sim
     assert sim.requests[1].time - cancelled >= client.transport.timing.pacing * 0.9
 
 
+@pytest.mark.promise("R-05")
 async def test_failed_mode_change_costs_at_most_12_requests(client: Sec1000Client, sim: Simulator) -> None:
     sim.device.mode = ControlMode.RCR
     await client.read_export_settings()

@@ -223,6 +223,7 @@ def test_encoded_frame_decodes_to_same_frame(examples: int) -> None:
 # Bytes to answer.
 
 
+@pytest.mark.promise("R-02")
 def test_answer_is_accepted_exactly_when_well_formed(examples: int) -> None:
     """Any bytes give a value or a Sec1000Error, and a value only if the whole frame is valid."""
 
@@ -243,6 +244,7 @@ def test_answer_is_accepted_exactly_when_well_formed(examples: int) -> None:
     check()
 
 
+@pytest.mark.promise("R-02")
 def test_damaged_answer_never_gives_another_value(examples: int) -> None:
     """Damage is detected, or leaves the value unchanged, or happens to preserve the checksum."""
 
@@ -262,6 +264,7 @@ def test_damaged_answer_never_gives_another_value(examples: int) -> None:
     check()
 
 
+@pytest.mark.promise("R-02")
 @pytest.mark.parametrize(
     ("good", "command"), [(CAPTURED_BYTES, READ_TELEMETRY), (SETTINGS_BYTES, READ_EXPORT_SETTINGS)]
 )
@@ -473,6 +476,7 @@ HANG_S: Final = 20.0
 """Far beyond the deadline of a request, so that a slow machine is not taken for a hang."""
 
 
+@pytest.mark.promise("R-02")
 def test_any_bytes_from_socket_give_value_or_error(examples: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """In any segments and with any end; memory is bounded and no connection is left open."""
     reads = examples // 2

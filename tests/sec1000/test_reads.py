@@ -89,6 +89,7 @@ async def test_unusual_but_valid_answer_needs_no_retry(
     assert await client.read_telemetry(tries=1) == CAPTURED
 
 
+@pytest.mark.promise("R-05")
 async def test_read_is_attempted_three_times(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("wrong-checksum")
     with pytest.raises(ChecksumError):

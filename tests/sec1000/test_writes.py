@@ -123,6 +123,7 @@ async def test_lost_answer_does_not_prolong_suspension(client: Sec1000Client, si
     assert sim.device.bound_limit == 10_000
 
 
+@pytest.mark.promise("R-04")
 async def test_ack_without_effect_raises_not_applied(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("ack-without-effect")
     stats = RequestStats()
@@ -156,6 +157,7 @@ async def test_rounded_limit_agrees(client: Sec1000Client, sim: Simulator) -> No
     assert (await client.apply(target)).limit == 7_000
 
 
+@pytest.mark.promise("R-04")
 @pytest.mark.parametrize(
     ("fault", "cause"),
     [
@@ -175,6 +177,7 @@ async def test_failed_read_back_raises_outcome_unknown(
     assert stats.requests <= 12
 
 
+@pytest.mark.promise("R-04")
 async def test_refused_connection_is_not_outcome_unknown(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("refused")
     with pytest.raises(ConnectionFailedError):
@@ -182,6 +185,7 @@ async def test_refused_connection_is_not_outcome_unknown(client: Sec1000Client, 
     assert client.pending.target is None
 
 
+@pytest.mark.promise("R-06")
 async def test_commands_precede_waiting_polls_uninterrupted(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("silence", count=1)
     polls = [asyncio.create_task(client.read_telemetry(tries=1)) for _ in range(3)]
@@ -219,6 +223,7 @@ async def test_cancelled_waiting_limit_frees_its_place(client: Sec1000Client, si
     assert (await client.apply(SEVEN)).limit == 7_000
 
 
+@pytest.mark.promise("R-06")
 async def test_two_clients_of_one_device_share_transport(client: Sec1000Client, sim: Simulator) -> None:
     other = Sec1000Client("127.0.0.1".upper(), sim.port)
     assert other.transport is client.transport

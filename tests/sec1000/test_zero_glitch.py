@@ -10,6 +10,7 @@ def measured(inverters: int, meter: int) -> Telemetry:
     return Telemetry(Phases(230.0, 230.0, 230.0), Phases(0.0, 0.0, 0.0), Phases(0, 0, 0), meter, inverters)
 
 
+@pytest.mark.promise("R-28")
 def test_single_zero_in_full_production_is_hidden() -> None:
     glitch = ZeroGlitchFilter()
     glitch.filter(measured(20_000, 15_000), 0)

@@ -24,6 +24,7 @@ def export(sim: Simulator, watts: int) -> None:
     sim.hold(replace(CAPTURED, meter_power=watts, inverter_power=watts + 1_000))
 
 
+@pytest.mark.promise("R-16")
 async def test_limit_exceeded_is_on_after_a_minute(
     pass_time: PassTime,
     hass: HomeAssistant,

@@ -12,6 +12,7 @@ from simulator import Simulator
 from tests.states import get_state
 
 
+@pytest.mark.promise("R-11", "R-27")
 @pytest.mark.parametrize("fault", ["silence", "garbage", "wrong-checksum"])
 async def test_unresponsive_device_is_polled_less_until_it_answers(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, fault: str
@@ -38,6 +39,7 @@ async def test_unresponsive_device_is_polled_less_until_it_answers(
     assert get_state(hass, "sensor.sec1000_export_limit").state == "10.0"
 
 
+@pytest.mark.promise("R-27")
 async def test_unreachable_device_is_reported_and_found_at_interval(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:

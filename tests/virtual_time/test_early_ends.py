@@ -34,6 +34,7 @@ async def test_selected_early_ends_pass(warp: TimeWarp, hass_storage: Storage, c
     assert judge(await measure(warp, hass_storage, case)) == []
 
 
+@pytest.mark.promise("R-18", "R-19", "R-20", "R-21", "R-25")
 @pytest.mark.slow
 @pytest.mark.parametrize("end", End)
 @pytest.mark.parametrize("command", Command)

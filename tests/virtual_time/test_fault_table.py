@@ -50,6 +50,7 @@ async def test_selected_cells_pass(hass: HomeAssistant, warp: TimeWarp, cell: Ce
     assert judge(await measure(hass, warp, cell)) == []
 
 
+@pytest.mark.promise("R-01", "R-02", "R-03", "R-05")
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("operation", Operation)
@@ -75,6 +76,7 @@ def test_page_shows_measured_table(table: list[Measured], request: pytest.Fixtur
     check_page("faults", faults_part(table))
 
 
+@pytest.mark.promise("R-16")
 @pytest.mark.parametrize("fault", ["disobedient", "ack-without-effect"])
 async def test_meter_reveals_limit_not_in_force(hass: HomeAssistant, warp: TimeWarp, fault: str) -> None:
     """The limit is acknowledged and read back, but not obeyed or not armed."""

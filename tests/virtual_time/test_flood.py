@@ -58,6 +58,7 @@ async def set_limit(hass: HomeAssistant, limit: float) -> dict[str, Any]:
     return response
 
 
+@pytest.mark.promise("R-07", "R-11")
 async def test_limit_every_second_does_not_overload_device(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
@@ -111,6 +112,7 @@ def with_mode(hass: HomeAssistant, entry: MockConfigEntry, mode: ControlMode) ->
     hass.config_entries.async_update_entry(entry, options={**entry.options, CONF_CONTROL_MODE: mode.key})
 
 
+@pytest.mark.promise("R-10")
 @pytest.mark.parametrize("so_far", [1, 2, 3])
 async def test_set_limit_survives_automation_turned_off(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, so_far: int
@@ -126,6 +128,7 @@ async def test_set_limit_survives_automation_turned_off(
     assert get_state(hass, FEEDBACK).state == "1"
 
 
+@pytest.mark.promise("R-10")
 @pytest.mark.parametrize("so_far", [1, 2, 3, 4, 5])
 async def test_mode_change_survives_automation_turned_off(
     hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, so_far: int
@@ -144,6 +147,7 @@ async def test_mode_change_survives_automation_turned_off(
     assert get_state(hass, "binary_sensor.sec1000_limit_differs").state == "off"
 
 
+@pytest.mark.promise("R-10")
 @pytest.mark.parametrize("so_far", [1, 2, 3, 4, 5, 6, 7])
 async def test_reset_survives_automation_turned_off(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, so_far: int
@@ -161,6 +165,7 @@ async def test_reset_survives_automation_turned_off(
     assert get_state(hass, "sensor.sec1000_reset_export_watchdog_feedback").state == "1"
 
 
+@pytest.mark.promise("R-07")
 @pytest.mark.parametrize("so_far", [1, 2, 3])
 async def test_restarting_automation_ends_with_last_limit(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, so_far: int
@@ -267,6 +272,7 @@ async def test_other_reading_program_has_no_effect(
     assert not sim.overload.exhausted
 
 
+@pytest.mark.promise("R-11")
 async def test_other_writing_program_costs_only_retries(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
@@ -301,6 +307,7 @@ async def test_other_writing_program_costs_only_retries(
     assert not sim.overload.exhausted
 
 
+@pytest.mark.promise("R-03")
 async def test_two_home_assistants_report_true_results(warp: TimeWarp, sim: Simulator) -> None:
     """Two clients with separate transports: each reports whether its own limit is in force."""
     timing_ = timing.STANDARD

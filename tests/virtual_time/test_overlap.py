@@ -66,6 +66,7 @@ def issue(hass: HomeAssistant, entry: MockConfigEntry, name: str = "limit_is_off
     return ir.async_get(hass).async_get_issue(DOMAIN, f"{name}_{entry.entry_id}")
 
 
+@pytest.mark.promise("R-07", "R-08")
 @pytest.mark.parametrize("delay", DELAYS)
 class TestChangeOfOptions:
     async def test_enable_after_lower_maximum_stays_below_it(
@@ -116,6 +117,7 @@ class TestChangeOfOptions:
         assert sim.device.sum_of_phases is False
         assert sim.device.bound_limit == 10_000
 
+    @pytest.mark.promise("R-13")
     async def test_chosen_mode_of_deactivated_device_survives_a_limit(
         self, hass: HomeAssistant, sim: Simulator, entry: MockConfigEntry, delay: float
     ) -> None:
@@ -132,6 +134,7 @@ class TestChangeOfOptions:
         assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 2_000)
 
 
+@pytest.mark.promise("R-07")
 @pytest.mark.parametrize("delay", DELAYS)
 @pytest.mark.parametrize(
     ("domain", "service", "entity", "data"),
@@ -159,6 +162,7 @@ async def test_disable_after_change_of_options_wins(
     assert hass.states.get("switch.sec1000_export_to_grid").state == "off"  # type: ignore[union-attr]
 
 
+@pytest.mark.promise("R-07")
 async def test_disable_after_a_dragged_maximum_wins(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -178,6 +182,7 @@ async def test_disable_after_a_dragged_maximum_wins(
     assert len(sim.requests) <= 30
 
 
+@pytest.mark.promise("R-13")
 async def test_pending_restore_is_not_taken_for_deactivated(
     hass: HomeAssistant, sim: Simulator, entry: MockConfigEntry
 ) -> None:
@@ -198,6 +203,7 @@ async def test_pending_restore_is_not_taken_for_deactivated(
 
 
 class TestEnd:
+    @pytest.mark.promise("R-25")
     @pytest.mark.parametrize("end", ["disable", "unload", "stop"])
     async def test_unrestored_limit_is_reported(
         self,
@@ -230,6 +236,7 @@ class TestEnd:
             stored = hass_storage["repairs.issue_registry"]["data"]["issues"]
             assert any(entry["issue_id"] == found.issue_id and entry["is_persistent"] for entry in stored)
 
+    @pytest.mark.promise("R-18")
     async def test_late_off_after_reload_is_restored(
         self, hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
     ) -> None:
@@ -243,6 +250,7 @@ class TestEnd:
         assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 10_000)
         assert issue(hass, loaded) is None
 
+    @pytest.mark.promise("R-26")
     @pytest.mark.parametrize(
         ("domain", "service", "entity"),
         [
@@ -274,6 +282,7 @@ class TestEnd:
         assert loaded.state is ConfigEntryState.NOT_LOADED
         assert sim.device.bound_limit == 10_000
 
+    @pytest.mark.promise("R-10")
     async def test_running_command_ends_well_beside_an_unload(
         self, hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
     ) -> None:
@@ -285,6 +294,7 @@ class TestEnd:
         assert answer == 1
         assert sim.device.bound_limit == 4_000
 
+    @pytest.mark.promise("R-26")
     @pytest.mark.usefixtures("loaded")
     async def test_reset_is_refused_once_a_stop_has_begun(self, hass: HomeAssistant, sim: Simulator) -> None:
         stop = asyncio.create_task(hass.async_stop())
@@ -296,6 +306,7 @@ class TestEnd:
         await stop
         assert sim.device.bound_limit == 10_000
 
+    @pytest.mark.promise("R-26")
     @pytest.mark.usefixtures("loaded")
     async def test_shutdown_automation_sets_a_limit(self, hass: HomeAssistant, sim: Simulator) -> None:
         automation = {
@@ -313,6 +324,7 @@ class TestEnd:
         assert sim.device.bound_limit == 2_000
 
 
+@pytest.mark.promise("R-23")
 @pytest.mark.parametrize(
     ("file", "content"),
     [
@@ -358,6 +370,7 @@ def store_note(hass_storage: Storage, entry: MockConfigEntry, sim: Simulator, **
     hass_storage[key] = {"version": 1, "minor_version": 1, "key": key, "data": data}
 
 
+@pytest.mark.promise("R-23")
 class TestUnreadablePendingRestore:
     @pytest.fixture(autouse=True)
     def damaged(self, hass_storage: Storage, entry: MockConfigEntry) -> str:
@@ -389,6 +402,7 @@ class TestUnreadablePendingRestore:
         assert damaged in hass_storage
 
 
+@pytest.mark.promise("R-24")
 class TestAnotherAddress:
     @pytest.fixture
     async def other(self, sim: Simulator) -> AsyncIterator[Simulator]:

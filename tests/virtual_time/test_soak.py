@@ -261,6 +261,7 @@ def inject_mix(sim: Simulator, mix: dict[int, tuple[str, ...]], share: float) ->
             sim.inject(fault, chance=share / len(faults), commands=(command,))
 
 
+@pytest.mark.promise("R-03", "R-11")
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_soak_with_faults_makes_no_wrong_claim_and_leaks_nothing(
