@@ -591,7 +591,7 @@ class TestLimitWasLeftOff:
         repair = await scene.open("put_back")
         await repair.submit()
         assert repair.success_text
-        assert scene.commands == [READ]
+        assert scene.commands == [READ, READ]
 
     async def test_other_limit_is_overwritten_only_after_confirmation(self, scene: Scene) -> None:
         scene.sim.clear_faults()
@@ -601,7 +601,7 @@ class TestLimitWasLeftOff:
         assert repair.step == "overwrite"
         assert repair.result["errors"] is None
         assert "RCR" in repair.text
-        assert scene.commands == [READ]
+        assert scene.commands == [READ, READ]
         await repair.reopen()
         assert repair.step == "overwrite"
         assert scene.issue

@@ -369,7 +369,8 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
         export = self._chosen((*LIMIT_FIELDS, *CONTROL_FIELDS))
         if self._deactivates():
             export[CONF_CONTROL_MODE] = ControlMode.DEACTIVATED.key
-        if self._deactivates() or any(entry.options.get(key) != value for key, value in export.items()):
+        # Whether that is a change is decided in the order of the commands, some of which may wait.
+        if export:
             if not loaded:
                 raise StepFailedError("not_loaded")
             try:

@@ -20,6 +20,7 @@ DEFAULT_NAME: Final = "SEC1000"
 DEFAULT_HOST: Final = "192.168.1.200"
 DEFAULT_PORT: Final = 1234
 # Intervals are in s.
+MAX_PORT: Final = 65535
 DEFAULT_SCAN_INTERVAL: Final = 30
 MIN_SCAN_INTERVAL: Final = 5
 """Polled faster, the device stops answering until it is power-cycled."""

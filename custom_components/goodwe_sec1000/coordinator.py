@@ -184,11 +184,18 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         else:
             await self.settings_read(settings)
 
-    async def settings_read(self, settings: ExportSettings) -> None:
-        """Take over what was read by no command, and let the listeners know."""
-        await self._apply_settings(settings)
+    async def settings_read(self, settings: ExportSettings, verified_limit: int | None = None) -> None:
+        """Take over what was read by no command, and let the listeners know.
+
+        `verified_limit` (W) is the target that this proves, if any. All is published before the disk is
+        waited for: by then a newer command may have changed it.
+        """
+        limit = self._first_baseline(settings) if verified_limit is None else verified_limit
+        self.show_settings(settings, proven_limit=limit)
         for listener in tuple(self._settings_listeners):
             listener()
+        if limit is not None:
+            await self.baseline.keep(limit)
 
     async def async_probe(self) -> None:
         """Read the device once during a back-off; poll as usual again where it answers.
@@ -205,11 +212,17 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
 
         What is read while the limit is off is never taken for what should hold.
         """
+        limit = self._first_baseline(settings)
+        self.show_settings(settings, proven_limit=limit)
+        if limit is not None:
+            await self.baseline.keep(limit)
+
+    def _first_baseline(self, settings: ExportSettings) -> int | None:
+        """Return the first baseline (W) that a read yields; None where there is one, or must not be."""
         limit_may_be_off = self.data.pending_restore or self.pending.corrupt
-        if self.data.proven_limit is None and not limit_may_be_off:
-            await self.set_verified(settings, min(settings.limit, self.options.max_export_limit))
-        else:
-            self.show_settings(settings)
+        if self.data.proven_limit is not None or limit_may_be_off:
+            return None
+        return min(settings.limit, self.options.max_export_limit)
 
     async def set_verified(self, settings: ExportSettings, limit: int) -> None:
         """Take over what the device was just proven to hold, and keep the limit (W) as what should hold.
@@ -336,7 +349,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
     @override
     async def _async_update_data(self) -> Snapshot:
         setting_up = self.config_entry.state is ConfigEntryState.SETUP_IN_PROGRESS
-        if monotonic() < self._ask_telemetry_at or (setting_up and self.data.pending_restore):
+        if monotonic() < self._ask_telemetry_at or (setting_up and self.pending.current):
             return self.data
         stats = RequestStats()
         retry = self._settings_error is None if setting_up else self.last_update_success

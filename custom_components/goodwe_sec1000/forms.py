@@ -29,6 +29,7 @@ from .const import (
     CONF_SUM_OF_PHASES,
     CONF_TOTAL_CAPACITY,
     MAX_KILOWATTS,
+    MAX_PORT,
     MAX_SCAN_INTERVAL,
     MIN_SCAN_INTERVAL,
 )
@@ -38,7 +39,6 @@ CONF_CHOOSE_ANOTHER_MODE: Final = "choose_another_mode"
 
 MAX_NAME: Final = 100
 """Characters of a name, also in its form for entity ids, which Home Assistant bounds to 255."""
-MAX_PORT: Final = 65535
 
 _MODES: Final = (ControlMode.VALUE, ControlMode.RCR, ControlMode.DRED, ControlMode.DEACTIVATED)
 

@@ -139,6 +139,9 @@ class EntryRepairFlow(RepairFlowBase):
 class _PendingRestoreFlow(EntryRepairFlow):
     """A repair of what is pending, also where the entry is disabled."""
 
+    _shown: PendingRestore | None = None
+    """What was pending when the step was shown."""
+
     @property
     def _pending_entry(self) -> Sec1000ConfigEntry:
         """The entry, loaded or not; raises AbortFlow where it is removed."""
@@ -158,9 +161,15 @@ class _PendingRestoreFlow(EntryRepairFlow):
 
     async def async_step_confirm(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
         """Forget what is pending where the user has set the limit, or the device is gone."""
+        store = await self._store()
         if user_input is None:
+            self._shown = store.current
             return self._show("confirm")
-        await (await self._store()).clear()
+        self._abort_if_solved()
+        # What was suspended since then is not what the user confirms.
+        if store.current != self._shown:
+            raise AbortFlow("solved", description_placeholders=self._placeholders_from_issue)
+        await store.clear()
         return self._finish_fixed(description="confirmed")
 
 

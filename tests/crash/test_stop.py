@@ -69,8 +69,8 @@ async def _stop_during_command(folder: Path, stop: Stop) -> None:
         device = stage.sim.device
         sent = stage.request_names
         assert sent[: len(SETUP + command.sent)] == SETUP + command.sent
-        # Where a reset was cut short, it is read once more that the limit did not go off late.
-        assert sent[len(SETUP + command.sent) :] in {(), ("read",)}
+        # Where a reset was cut short, it is read twice that the limit did not go off late.
+        assert sent[len(SETUP + command.sent) :] in {(), ("read", "read")}
         assert (device.mode, device.bound_limit) == command.target
         assert not stage.home.pending.exists()
         assert stage.home.errors == []

@@ -26,17 +26,17 @@ from ..sec1000.model import ControlMode, ExportSettings, ExportTarget
 from ..sec1000.setting_write import TOLERANCE_W, NotAppliedError
 from ..tracking.baseline import adoptable_options, is_acceptable
 from ..tracking.feedback import Action
-from .limit_commands import LimitCommand, ModeDeactivatedError, Plan
+from .limit_commands import ActionStats, LimitCommand, ModeDeactivatedError, Plan
 from .limit_queue import LimitQueue, describe
 from .restore import Restorer
-from .runner import ActionRunner, ActionStats, DeactivatingNotAllowedError, Outcome, SettingNotAcceptableError
+from .runner import ActionRunner, DeactivatingNotAllowedError, Outcome, SettingNotAcceptableError
 
 _ADOPTED_NAMES: Final = {CONF_CONTROL_MODE: "control mode", CONF_TOTAL_CAPACITY: "total capacity"}
 
 STOP_TIMEOUT_S: Final = 15.0
 """How long a stop waits for actions that run and for a limit to be restored; Home Assistant gives 20 s."""
-UNLOAD_TIMEOUT_S: Final = 60.0
-"""How long an unload waits for actions that run; a command takes up to 45 s."""
+UNLOAD_TIMEOUT_S: Final = 120.0
+"""How long an unload waits for actions that run or wait; each command takes up to 45 s."""
 RESTORE_TIMEOUT_S: Final = 15.0
 """How long an unload waits for a limit to be restored once no action runs any more."""
 SHUTDOWN_GRACE_S: Final = 0.5
@@ -240,6 +240,11 @@ class ExportControl:
 
         async def body(stats: ActionStats) -> str:
             coordinator = self._coordinator
+            if earlier := self._queue.task:
+                # Limit commands that were called before keep their place.
+                await asyncio.wait({earlier})
+            if self._runner.stopping or self._runner.closed:
+                raise ModeChangeRefusedError("the integration is stopping")
             try:
                 before, settings = await self._client.reset_watchdog(self._reset_target, stats=stats)
             except NotAppliedError as error:

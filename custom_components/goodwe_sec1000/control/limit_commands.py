@@ -10,10 +10,23 @@ from ..options import ExportOptions
 from ..sec1000.errors import InvalidValueError
 from ..sec1000.model import ControlMode, ExportSettings, ExportTarget
 from ..sec1000.setting_write import TOLERANCE_W
+from ..sec1000.stats import RequestStats
+from ..tracking.feedback import Action
 
 
 class ModeDeactivatedError(InvalidValueError):
     """Export is to be disabled, but the control mode of the options is deactivated."""
+
+
+@dataclass(slots=True)
+class ActionStats(RequestStats):
+    """What an action cost, and what of its input had to be corrected."""
+
+    correction: str | None = None
+    action: Action | None = None
+    """The action that reports the outcome, where that is another one than the one that was begun."""
+    settings: ExportSettings | None = None
+    """What the device was proven to hold by this action."""
 
 
 class Plan:
@@ -78,17 +91,21 @@ class Plan:
         held = await self.held()
         return not self.options.disables_export(held.mode, held.limit)
 
-    async def target(self) -> ExportTarget:
-        """Return what the device is to hold; `limit` must be known.
+    @property
+    def is_mode_chosen(self) -> bool:
+        """Whether the options say which mode to arm; deactivated only where a command has chosen it.
 
-        Only its explicit choice deactivates. Where the options say deactivated and the device limits
-        the export all the same, its mode stays.
+        Else the device keeps the mode that it has.
         """
+        return self.options.control_mode is not ControlMode.DEACTIVATED or CONF_CONTROL_MODE in self.changed
+
+    async def target(self) -> ExportTarget:
+        """Return what the device is to hold; `limit` must be known."""
         options = self.options
         if self.limit is None:
             raise ValueError("no command has said what the limit is to be")
         target = options.target(self.limit)
-        if options.control_mode is not ControlMode.DEACTIVATED or CONF_CONTROL_MODE in self.changed:
+        if self.is_mode_chosen:
             return target
         # What is read while the limit is off is not what should hold.
         mode = self._pending.mode if self._pending else (await self.held()).mode

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from homeassistant.core import callback
@@ -11,17 +11,21 @@ from ..const import LOGGER
 from ..coordinator import Sec1000Coordinator
 from ..issues import Issue
 from ..sec1000.client import LimitTransaction
-from ..sec1000.errors import OutcomeUnknownError, Sec1000Error, SupersededError
+from ..sec1000.errors import InvalidValueError, OutcomeUnknownError, Sec1000Error, SupersededError
 from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, kilowatts
 from ..sec1000.setting_write import NotAppliedError, agrees
 from ..sec1000.stats import RequestStats
-from .limit_commands import LimitCommand, Plan
+from .limit_commands import ActionStats, LimitCommand, Plan
+
+
+class _ReadNeededError(Exception):
+    """What a command comes to depends on what the device holds."""
 
 
 @dataclass(eq=False, slots=True)
 class _Waiting:
     command: LimitCommand
-    stats: RequestStats
+    stats: ActionStats
     done: asyncio.Future[str]
 
 
@@ -50,8 +54,8 @@ class LimitQueue:
     """Carries out limit commands in the order of their calls.
 
     What is written is worked out while the line is held, from the options and the device as they are
-    then; options that a command changes are saved before the line is let go. A command that waits is
-    superseded by a later one that leaves nothing of it; what is left of all that wait is written at once.
+    then; options that a command changes are saved before the line is let go. Of those that wait then, one
+    is superseded by a later one that leaves nothing of it; what is left of all is written at once.
     """
 
     def __init__(self, coordinator: Sec1000Coordinator, may_switch_off: Callable[[], bool]) -> None:
@@ -69,20 +73,18 @@ class LimitQueue:
         """What carries out commands now; None where none waits or runs."""
         return self._task if self._task and not self._task.done() else None
 
-    async def run(self, command: LimitCommand, stats: RequestStats) -> str:
+    async def run(self, command: LimitCommand, stats: ActionStats) -> str:
         """Take the command's place in the order at once, and return in words what came of it.
 
-        A reset that runs is cut short. Raises SupersededError where a later command leaves nothing of
-        this one, what `LimitCommand.plan` raises, else as `LimitTransaction.write`.
+        A reset that runs is cut short, unless the command cannot be carried out as things are. Raises
+        SupersededError where a later command leaves nothing of this one, what `LimitCommand.plan`
+        raises, else as `LimitTransaction.write`.
         """
-        for older in self._waiting:
-            if command.supersedes(older.command):
-                _fail(older, SupersededError("a newer limit command took this one's place"))
-        self._waiting = [waiting for waiting in self._waiting if not waiting.done.done()]
         waiting = _Waiting(command, stats, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         coordinator = self._coordinator
-        coordinator.client.cut_reset_short("a newer command")
+        if await self._seems_possible(command):
+            coordinator.client.cut_reset_short("a newer command")
         if self.task is None:
             self._task = coordinator.config_entry.async_create_task(
                 coordinator.hass, self._carry_out_waiting(), f"{coordinator.name} limit commands"
@@ -115,11 +117,12 @@ class LimitQueue:
         coordinator = self._coordinator
         before = coordinator.data.proven_limit
         limit = min(settings.limit, coordinator.options.max_export_limit)
-        if agrees(settings, unconfirmed.target):
-            self.save(unconfirmed.changed)
-            limit = unconfirmed.target.limit
-        elif before is not None and agrees(settings, coordinator.options.target(before)):
+        if before is not None and agrees(settings, coordinator.options.target(before)):
+            # Also where it agrees with both: the measurement cannot be read.
             self._is_contested = True
+            limit = unconfirmed.target.limit
+        elif agrees(settings, unconfirmed.target):
+            self.save(unconfirmed.changed)
             limit = unconfirmed.target.limit
         coordinator.config_entry.async_create_task(
             coordinator.hass,
@@ -149,7 +152,7 @@ class LimitQueue:
         coordinator = self._coordinator
         target = await plan.target()
         try:
-            settings = await transaction.write(target, may_switch_off=self._may_switch_off())
+            settings = await self._write(transaction, target, is_mode_chosen=plan.is_mode_chosen)
         except NotAppliedError as error:
             self._unconfirmed = None
             coordinator.show_settings(error.held)
@@ -169,11 +172,46 @@ class LimitQueue:
         message = self._describe(settings, batch.stats)
         for waiting in batch.waiting:
             waiting.stats.add(batch.stats)
+            waiting.stats.settings = settings
             if not waiting.done.done():
                 waiting.done.set_result(message)
 
+    async def _write(
+        self, transaction: LimitTransaction, target: ExportTarget, *, is_mode_chosen: bool
+    ) -> ExportSettings:
+        """Write the target; a mode that was only found is never switched off on the strength of one read."""
+        if is_mode_chosen:
+            return await transaction.write(target, may_switch_off=self._may_switch_off())
+        try:
+            return await transaction.write(target, may_switch_off=False, rounds=1)
+        except NotAppliedError as error:
+            if error.held.mode is target.mode:
+                raise
+            found = replace(target, mode=error.held.mode)
+        return await transaction.write(found, may_switch_off=False)
+
+    async def _seems_possible(self, command: LimitCommand) -> bool:
+        """Return whether a command can be carried out under the options of now; sends nothing."""
+        coordinator = self._coordinator
+
+        async def read() -> ExportSettings:
+            raise _ReadNeededError
+
+        plan = Plan(coordinator.config_entry.options, coordinator.client.pending.target, read)
+        try:
+            await command.plan(plan)
+        except _ReadNeededError:
+            return True
+        except InvalidValueError:
+            return False
+        return True
+
     async def _compose(self, batch: _Batch, transaction: LimitTransaction) -> Plan:
-        """Return what the commands come to together; those that cannot be carried out leave the batch."""
+        """Return what the commands come to together.
+
+        Those that cannot be carried out leave the batch, and then those that a later one supersedes: a
+        command that is refused takes no other's place.
+        """
         coordinator = self._coordinator
         read: ExportSettings | Sec1000Error | None = None
 
@@ -200,7 +238,20 @@ class LimitQueue:
                     batch.waiting.remove(waiting)
                     break
             else:
-                return plan
+                if not self._drop_superseded(batch):
+                    return plan
+
+    def _drop_superseded(self, batch: _Batch) -> bool:
+        """Let superseded commands leave the batch, and return whether there was one."""
+        superseded = [
+            waiting
+            for index, waiting in enumerate(batch.waiting)
+            if any(later.command.supersedes(waiting.command) for later in batch.waiting[index + 1 :])
+        ]
+        for waiting in superseded:
+            _fail(waiting, SupersededError("a newer limit command took this one's place"))
+            batch.waiting.remove(waiting)
+        return bool(superseded)
 
     @callback
     def save(self, changed: Mapping[str, Any]) -> None:

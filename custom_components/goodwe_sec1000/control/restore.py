@@ -55,6 +55,9 @@ class Restorer:
             await self._restore()
         except Sec1000Error as error:
             LOGGER.debug("%s: the export limit is not restored yet: %s", self._coordinator.name, error)
+        except Exception:  # noqa: BLE001 - it is logged with its traceback
+            # Whatever it is, it must neither end the retries nor keep an entry from its unload.
+            LOGGER.exception("%s: the export limit is not restored yet", self._coordinator.name)
         return self._coordinator.pending.current is None
 
     async def async_retry_now(self) -> None:
@@ -122,9 +125,8 @@ class Restorer:
             return
         await own.pending.wait_until_provable()
         settings = await own.restore()
-        if agrees(settings, pending.target):
-            await coordinator.set_verified(settings, pending.target.limit)
-        await coordinator.settings_read(settings)
+        limit = pending.target.limit if agrees(settings, pending.target) else None
+        await coordinator.settings_read(settings, verified_limit=limit)
 
 
 def client_of(pending: PendingRestore, view: PendingTarget) -> Sec1000Client:

@@ -23,9 +23,8 @@ from ..sec1000.errors import (
 )
 from ..sec1000.model import ExportSettings
 from ..sec1000.setting_write import NotAppliedError
-from ..sec1000.stats import RequestStats
 from ..tracking.feedback import Action, Feedback, FeedbackRecord
-from .limit_commands import ModeDeactivatedError
+from .limit_commands import ActionStats, ModeDeactivatedError
 
 
 class DeactivatingNotAllowedError(InvalidValueError):
@@ -60,15 +59,6 @@ class Outcome:
     message: str
     settings: ExportSettings | None
     """What the device was last read to hold; None where that is too long ago."""
-
-
-@dataclass(slots=True)
-class ActionStats(RequestStats):
-    """What an action cost, and what of its input had to be corrected."""
-
-    correction: str | None = None
-    action: Action | None = None
-    """The action that reports the outcome, where that is another one than the one that was begun."""
 
 
 type ActionBody = Callable[[ActionStats], Awaitable[str]]
@@ -166,7 +156,7 @@ class ActionRunner:
             action = reporting
         if failure:
             return self._translated(action, failure, feedback)
-        return Outcome(feedback, message, self._coordinator.data.settings)
+        return Outcome(feedback, message, stats.settings or self._coordinator.data.settings)
 
     def _translated(self, action: Action, error: Exception, feedback: Feedback) -> HomeAssistantError:
         return translated_error(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +14,7 @@ from .errors import (
     HostNotFoundError,
     InvalidAnswerError,
     NotLimitedError,
+    NotStoredError,
     OutcomeUnknownError,
     Sec1000Error,
     SupersededError,
@@ -227,8 +228,8 @@ class Sec1000Client:
     async def restore(self, *, stats: RequestStats | None = None) -> ExportSettings:
         """Bring back what should hold, in one round, and return the read-back.
 
-        A device that limits the export again, by whatever setting, is left as it is. Raises what
-        the first read met, else as `LimitTransaction.write`; then it is still pending.
+        A device that limits the export again, by whatever setting, is left as it is; that is read
+        twice. Raises what a read met, else as `LimitTransaction.write`; then it is still pending.
         """
         stats = stats or RequestStats()
         async with self.transport.hold(Priority.COMMAND) as transaction:
@@ -240,6 +241,12 @@ class Sec1000Client:
             target = self.pending.target
             if target is None:
                 return settings
+            if settings.mode is not ControlMode.DEACTIVATED:
+                # One stale answer must not end what is pending.
+                await asyncio.sleep(self.transport.timing.read_back_pause)
+                stats.requests += 1
+                settings = await transaction.ask(READ_EXPORT_SETTINGS)
+                self._mode = settings.mode
             if settings.mode is not ControlMode.DEACTIVATED:
                 if self.pending.is_proven_at(read_at):
                     await self.pending.clear()
@@ -312,7 +319,9 @@ class Sec1000Client:
         """Bring the device to this target while the line is held; what is pending follows the outcome."""
         was_pending = self.pending.target
         if was_pending and target.mode is not ControlMode.DEACTIVATED and target != was_pending:
-            await self.pending.save(target)
+            # The limit is off already: a full disk must not keep a newer one from being written.
+            with suppress(NotStoredError):
+                await self.pending.save(target)
         write = SettingWrite(
             transaction,
             target,
@@ -391,7 +400,9 @@ class LimitTransaction:
         """Return what the device holds; raises as `Sec1000Client.read_export_settings`."""
         return await self._client.read_in(self._transaction, self._stats)
 
-    async def write(self, target: ExportTarget, *, may_switch_off: bool = True) -> ExportSettings:
+    async def write(
+        self, target: ExportTarget, *, may_switch_off: bool = True, rounds: int = ROUNDS
+    ) -> ExportSettings:
         """Make the device hold this and return what it says it holds then.
 
         Three requests where the mode stands, five where it is known to differ, at most 12 and
@@ -410,5 +421,6 @@ class LimitTransaction:
             self._stats,
             known_mode=client.known_mode,
             started=self._started,
+            rounds=rounds,
             may_switch_off=may_switch_off,
         )

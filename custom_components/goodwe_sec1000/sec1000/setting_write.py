@@ -207,8 +207,6 @@ class SettingWrite:
             self._record_error(error)
 
     def _record_error(self, error: Sec1000Error) -> None:
-        if not isinstance(error, ConnectionFailedError) or isinstance(error, ConnectionClosedError):
-            self.connected = True
         self._fault = error
         self._stats.recovered_errors.append(error)
 
@@ -239,9 +237,14 @@ class SettingWrite:
         if self._modes_off or self._switch_off:
             short_deadline = self._timing.unlimited_deadline
             deadline = short_deadline if must_be_sent else min(deadline, short_deadline)
-        answer = await self._transaction.ask(command, deadline)
-        self.connected = True
-        return answer
+        # From here on the request may arrive, whatever ends the wait for its answer.
+        was_connected, self.connected = self.connected, True
+        try:
+            return await self._transaction.ask(command, deadline)
+        except ConnectionFailedError as error:
+            if not isinstance(error, ConnectionClosedError):
+                self.connected = was_connected
+            raise
 
 
 def _words(mode: ControlMode, limit: int, capacity: int) -> str:

@@ -4,9 +4,10 @@ from enum import Enum, auto
 from typing import Any, Final, TypedDict
 
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.storage import Store
 
-from ..const import CONF_CONTROL_MODE, CONF_TOTAL_CAPACITY, DOMAIN, MAX_KILOWATTS
+from ..const import CONF_CONTROL_MODE, CONF_TOTAL_CAPACITY, DOMAIN, LOGGER, MAX_KILOWATTS
 from ..options import ExportOptions
 from ..sec1000.model import ControlMode, ExportSettings, kilowatts
 from ..sec1000.setting_write import TOLERANCE_W, agrees
@@ -35,19 +36,35 @@ class Baseline:
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         self.limit: int | None = None
         """None before the device was read for the first time."""
-        self._store = Store[_Stored](hass, _VERSION, f"{DOMAIN}.{entry_id}")
+        self._stored: int | None = None
+        """What is on disk, as far as it was verified."""
+        self._hass = hass
+        self._key = f"{DOMAIN}.{entry_id}"
+        self._store = self._new_store()
+
+    def _new_store(self) -> Store[_Stored]:
+        return Store(self._hass, _VERSION, self._key)
 
     async def load(self) -> None:
         """Take over what was proven before Home Assistant was started."""
         limit = (await async_load_lenient(self._store)).get("limit")
         if isinstance(limit, int) and not isinstance(limit, bool):
-            self.limit = limit
+            self.limit = self._stored = limit
 
     async def keep(self, limit: int) -> None:
-        """Keep this limit as the one that was proven."""
-        if limit != self.limit:
-            self.limit = limit
-            await self._store.async_save({"limit": limit})
+        """Keep this limit as the one that was proven; where it cannot be stored now, it is the next time."""
+        self.limit = limit
+        if limit == self._stored:
+            return
+        self._stored = None
+        stored: _Stored = {"limit": limit}
+        try:
+            await self._store.async_save(stored)
+            # The store only logs what it could not write.
+            if await self._new_store().async_load() == stored:
+                self._stored = limit
+        except (HomeAssistantError, NotImplementedError, OSError) as error:
+            LOGGER.warning("%s cannot be written: %s", self._store.path, error)
 
     async def remove(self) -> None:
         """Forget it with its entry."""
@@ -55,7 +72,7 @@ class Baseline:
 
 
 def drift(settings: ExportSettings, options: ExportOptions, limit: int) -> Drift:
-    """Tell how what the device holds differs from the options and the proven limit (W)."""
+    """Return how what the device holds differs from the options and the proven limit (W)."""
     target = options.target(limit)
     if agrees(settings, target):
         return Drift.NONE

@@ -10,12 +10,14 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
-from ..const import DOMAIN, LOGGER
+from ..const import DOMAIN, LOGGER, MAX_PORT
 from ..sec1000.errors import NotStoredError, RestorePendingElsewhereError
 from ..sec1000.model import ControlMode, ExportTarget
 from ..sec1000.pending import PendingTarget
 
 _VERSION: Final = 1
+MAX_POWER_W: Final = 1_000_000
+"""Of a limit or capacity that can be meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +33,20 @@ class PendingRestore:
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> PendingRestore:
         """Return what was stored; raises KeyError, TypeError, ValueError where it is damaged."""
-        return cls(
-            ExportTarget(
-                ControlMode.from_key(str(stored["mode"])),
-                int(stored["capacity"]),
-                int(stored["limit"]),
-                bool(stored["sum_of_phases"]),
-            ),
-            str(stored["host"]),
-            int(stored["port"]),
-            str(stored["at"]),
+        target = ExportTarget(
+            ControlMode.from_key(str(stored["mode"])),
+            int(stored["capacity"]),
+            int(stored["limit"]),
+            bool(stored["sum_of_phases"]),
         )
+        pending = cls(target, str(stored["host"]), int(stored["port"]), str(stored["at"]))
+        if target.mode is ControlMode.DEACTIVATED:
+            raise ValueError("nothing limits the export in the mode deactivated")
+        if not pending.host or not 0 < pending.port <= MAX_PORT:
+            raise ValueError(f"{pending.host!r}, port {pending.port}: no address")
+        if not 0 <= target.limit <= MAX_POWER_W or not 0 <= target.capacity <= MAX_POWER_W:
+            raise ValueError(f"limit {target.limit} W, capacity {target.capacity} W: out of range")
+        return pending
 
     def as_dict(self) -> dict[str, str | int]:
         """Return it in plain values, powers in W."""
@@ -93,6 +98,7 @@ class PendingRestoreStore:
             ValueError,
             AttributeError,
             OSError,
+            OverflowError,
         ) as error:
             self.corrupt = True
             LOGGER.error(
