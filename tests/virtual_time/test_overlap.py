@@ -296,6 +296,19 @@ class TestEnd:
 
     @pytest.mark.promise("R-26")
     @pytest.mark.usefixtures("loaded")
+    async def test_caller_cancelled_with_its_action_stays_cancelled(
+        self, hass: HomeAssistant, sim: Simulator
+    ) -> None:
+        sim.inject("silence", count=1)
+        caller = act(hass, "export_disable")
+        await sim.wait_for_requests(len(sim.requests) + 1)
+        for task in asyncio.all_tasks():
+            if task is caller or task.get_name().startswith("SEC1000 export_disable"):
+                task.cancel()
+        await asyncio.wait([caller])
+        assert caller.cancelled()
+
+    @pytest.mark.usefixtures("loaded")
     async def test_reset_is_refused_once_a_stop_has_begun(self, hass: HomeAssistant, sim: Simulator) -> None:
         stop = asyncio.create_task(hass.async_stop())
         await asyncio.sleep(0)

@@ -117,7 +117,9 @@ class ActionRunner:
         try:
             ended = await asyncio.shield(task)
         except asyncio.CancelledError:
-            if task.cancelled():
+            caller = asyncio.current_task()
+            # A cancelled caller stays cancelled: at its final stage Home Assistant cancels both.
+            if task.cancelled() and not (caller and caller.cancelling()):
                 raise HomeAssistantError(
                     translation_domain=DOMAIN,
                     translation_key="ended_with_the_integration",
