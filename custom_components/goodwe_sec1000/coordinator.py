@@ -325,10 +325,6 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         if self.pending.current is None:
             Issue.LIMIT_IS_OFF.async_clear(self.hass, self.config_entry.entry_id)
         if self.client.pending.target:
-            # An "off" of the run before may still take effect.
-            self.client.pending.distrust_until(
-                self.hass.loop.time() + self.client.transport.timing.late_effect
-            )
             # Restoring goes before everything else that could be asked.
             return
         try:

@@ -7,11 +7,17 @@ from typing import Any
 
 from homeassistant.core import callback
 
-from ..const import LOGGER
+from ..const import CONF_CONTROL_MODE, LOGGER
 from ..coordinator import Sec1000Coordinator
 from ..issues import Issue
 from ..sec1000.client import LimitTransaction
-from ..sec1000.errors import InvalidValueError, OutcomeUnknownError, Sec1000Error, SupersededError
+from ..sec1000.errors import (
+    InvalidValueError,
+    ModeChangeRefusedError,
+    OutcomeUnknownError,
+    Sec1000Error,
+    SupersededError,
+)
 from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, kilowatts
 from ..sec1000.setting_write import NotAppliedError, agrees
 from ..sec1000.stats import RequestStats
@@ -145,7 +151,15 @@ class LimitQueue:
                 except Exception as error:  # noqa: BLE001 - each caller raises it
                     batch.fail(error)
 
+    def _refuse_mode_changes(self, batch: _Batch) -> None:
+        """Let commands that change the mode leave the batch where no mode may be switched off any more."""
+        for waiting in tuple(batch.waiting):
+            if CONF_CONTROL_MODE in waiting.command.options and not self._may_switch_off():
+                _fail(waiting, ModeChangeRefusedError("Home Assistant is stopping"))
+                batch.waiting.remove(waiting)
+
     async def _carry_out(self, batch: _Batch, transaction: LimitTransaction) -> None:
+        self._refuse_mode_changes(batch)
         plan = await self._compose(batch, transaction)
         if not batch.waiting:
             return

@@ -53,13 +53,13 @@ class Sec1000Client:
         self._flood_limit = FloodLimit()
         self._reset_window: ResetWindow | None = None
         self._mode: ControlMode | None = None
-        """The mode last read, None where a write since then may have changed it."""
+        """The mode last read; None where none was."""
         self._telemetry_closed = 0
         """Requests for telemetry closed or refused in a row."""
 
     @property
     def known_mode(self) -> ControlMode | None:
-        """The mode last read; None where a write since then may have changed it."""
+        """The mode last read; None where none was."""
         return self._mode
 
     async def read_telemetry(self, *, tries: int = TRIES, stats: RequestStats | None = None) -> Telemetry:
@@ -286,7 +286,6 @@ class Sec1000Client:
         self, transaction: Transaction, limiting: ControlMode, stats: RequestStats
     ) -> tuple[Sec1000Error | None, float]:
         """Switch every mode off; return the fault and the moment of the limiting one's request."""
-        self._mode = None
         fault: Sec1000Error | None = None
         sent_at = 0.0
         # The mode that limits goes last, so that the time without a limit begins with it.
@@ -332,7 +331,6 @@ class Sec1000Client:
             rounds=rounds,
             may_switch_off=may_switch_off,
         )
-        self._mode = None
         try:
             return await write.run()
         except ConnectionFailedError as error:

@@ -16,6 +16,15 @@ class PendingTarget:
         self._provable_from = 0.0
 
     @property
+    def provable_from(self) -> float:
+        """From when on (s, the event loop's clock) a read can prove that the limit is back."""
+        return self._provable_from
+
+    @provable_from.setter
+    def provable_from(self, moment: float) -> None:
+        self._provable_from = moment
+
+    @property
     def target(self) -> ExportTarget | None:
         """What should hold; None where nothing was taken off, or all is back."""
         return self._target
@@ -37,12 +46,12 @@ class PendingTarget:
 
         An "off" that was not answered, or was sent just before, may take effect late.
         """
-        self._provable_from = max(self._provable_from, moment)
+        self.provable_from = max(self.provable_from, moment)
 
     def is_proven_at(self, moment: float) -> bool:
         """Return whether a read of that moment (s, the event loop's clock) can prove it."""
-        return moment >= self._provable_from
+        return moment >= self.provable_from
 
     async def wait_until_provable(self) -> None:
         """Return when a read that begins now can prove it."""
-        await asyncio.sleep(self._provable_from - asyncio.get_running_loop().time())
+        await asyncio.sleep(self.provable_from - asyncio.get_running_loop().time())

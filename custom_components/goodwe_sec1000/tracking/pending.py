@@ -11,6 +11,7 @@ from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN, LOGGER, MAX_PORT
+from ..sec1000 import timing
 from ..sec1000.errors import NotStoredError, RestorePendingElsewhereError
 from ..sec1000.model import ControlMode, ExportTarget
 from ..sec1000.pending import PendingTarget
@@ -78,13 +79,16 @@ class PendingRestoreStore:
         """What is pending; None where nothing is, or where the file cannot be read."""
         self.corrupt = False
         """Whether something is pending that cannot be read."""
+        self.provable_from = 0.0
+        """From when on (s, the event loop's clock) a read can prove that the limit is back."""
 
     def _new_store(self) -> Store[dict[str, Any]]:
         return Store(self._hass, _VERSION, self._key, private=True, atomic_writes=True)
 
     async def load(self) -> None:
-        """Take over what is pending from disk."""
+        """Take over what is pending from disk; an "off" of the run before may still take effect late."""
         self.current = None
+        self.provable_from = self._hass.loop.time() + timing.STANDARD.late_effect
         exists = await self._hass.async_add_executor_job(Path(self._store.path).is_file)
         try:
             stored = await self._store.async_load()
@@ -105,8 +109,11 @@ class PendingRestoreStore:
                 "What the export limit should be cannot be read from %s: %r", self._store.path, error
             )
             return
-        # What is no JSON at all, Home Assistant moves out of the way.
         self.corrupt = exists and not stored
+        if self.corrupt:
+            # What is no JSON, Home Assistant has moved out of the way: a later start has to know of it, too.
+            LOGGER.error("What the export limit should be cannot be read from %s", self._store.path)
+            await self._store.async_save({"unreadable_since": dt_util.utcnow().isoformat()})
 
     async def save(self, target: ExportTarget, host: str, port: int) -> None:
         """Have this on disk before the limit is taken off; raises NotStoredError where it is not."""
@@ -136,6 +143,7 @@ class PendingRestoreStore:
         """Forget it: a read-back agreed, or the device limits the export by another setting."""
         self.current = None
         self.corrupt = False
+        self.provable_from = 0.0
         self._on_change()
         try:
             await self._store.async_remove()
@@ -151,7 +159,6 @@ class _PendingAtAddress(PendingTarget):
     """What is pending for one device; what is pending elsewhere is neither seen nor replaced."""
 
     def __init__(self, store: PendingRestoreStore, host: str, port: int) -> None:
-        super().__init__()
         self._store = store
         self._host = host
         self._port = port
@@ -170,8 +177,17 @@ class _PendingAtAddress(PendingTarget):
             )
         await self._store.save(target, self._host, self._port)
 
+    @property
+    @override
+    def provable_from(self) -> float:
+        """As the store has it: each try at another address has a view of its own."""
+        return self._store.provable_from
+
+    @provable_from.setter
+    def provable_from(self, moment: float) -> None:
+        self._store.provable_from = moment
+
     @override
     async def clear(self) -> None:
-        self._provable_from = 0.0
         if self._store.corrupt or self.target:
             await self._store.clear()
