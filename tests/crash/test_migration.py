@@ -15,7 +15,7 @@ import pytest
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 from simulator import CAPTURED, Simulator
-from tests.migration.older_entities import ENTITIES, FEEDBACKS, POWERS
+from tests.migration.older_entities import ENTITIES, FEEDBACKS, NEW, POWERS
 
 from . import launch
 from .home import CHECKOUT, ENTRY_ID, Home
@@ -161,7 +161,7 @@ def check_migrated(home: Home, folder: Path) -> None:
     assert entry["options"]["min_export_limit"] == 0.0
     expected = {entity.entity_id(): f"{ENTRY_ID}_{entity.becomes}" for entity in ENTITIES}
     assert unique_ids(home).items() >= expected.items()
-    assert len(unique_ids(home)) == len(IDS) + 13
+    assert len(unique_ids(home)) == len(IDS) + sum(map(len, NEW.values()))
     [issue] = [
         issue
         for issue in home.stored("repairs.issue_registry")["issues"]

@@ -78,3 +78,13 @@ CONTROLS: Final = (
     OlderEntity("button", "export_disable", "disable_export"),
 )
 ENTITIES: Final = (*OTHER_MEASURED, *POWERS, *ON_OR_OFF, *FEEDBACKS, *CONTROLS)
+NEW: Final = {
+    "sensor": {f"energy_{kind}" for kind in ("exported", "imported", "produced", "consumed")},
+    "binary_sensor": {
+        *("export_state", "module_started", "limit_differs", "limit_exceeded", "export_limited"),
+    },
+    "number": {"minimum_export_limit", "maximum_export_limit"},
+    "select": {"control_mode"},
+    "button": {"read_export_limit"},
+}
+"""The keys of the entities that the older integration did not have, by platform."""

@@ -18,19 +18,9 @@ from simulator import CAPTURED, Simulator
 from tests.states import get_state
 
 from .older import migrate, older_entry, older_unique_id, register
-from .older_entities import ENTITIES, FEEDBACKS, POWERS
+from .older_entities import ENTITIES, FEEDBACKS, NEW, POWERS
 
 type PassTime = Callable[[float], Awaitable[None]]
-
-NEW = {
-    "sensor": {f"energy_{kind}" for kind in ("exported", "imported", "produced", "consumed")},
-    "binary_sensor": {
-        *("export_state", "module_started", "limit_differs", "limit_exceeded", "export_limited"),
-    },
-    "number": {"minimum_export_limit", "maximum_export_limit"},
-    "select": {"control_mode"},
-    "button": {"read_export_limit"},
-}
 
 
 def registered(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, er.RegistryEntry]:
