@@ -340,6 +340,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             with suppress(NotStoredError):
                 await self.client.pending.save(self.options.target(limit))
                 return
+        LOGGER.error("%s: it is not known whether the export is limited, nor how it should be", self.name)
         Issue.PENDING_UNREADABLE.async_raise(self.hass, entry.entry_id, {"name": entry.title})
 
     @override

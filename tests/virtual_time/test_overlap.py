@@ -505,8 +505,23 @@ class TestAnotherAddress:
 @pytest.mark.usefixtures("loaded")
 class TestToggle:
     async def test_two_toggles_at_once_cancel_out(self, hass: HomeAssistant, sim: Simulator) -> None:
-        assert await outcomes(act(hass, "export_toggle"), act(hass, "export_toggle")) == [1, 1]
+        first, second = await outcomes(act(hass, "export_toggle"), act(hass, "export_toggle"))
+        assert isinstance(first, HomeAssistantError)
+        assert second == 1
         assert sim.device.bound_limit == 10_000
+
+    async def test_toggle_after_waiting_enable_disables(self, hass: HomeAssistant, sim: Simulator) -> None:
+        sim.device.limit = 0
+        first, second = await outcomes(act(hass, "export_enable"), act(hass, "export_toggle"))
+        assert isinstance(first, HomeAssistantError)
+        assert second == 1
+        assert sim.device.bound_limit == 0
+
+    async def test_limit_supersedes_waiting_toggle(self, hass: HomeAssistant, sim: Simulator) -> None:
+        first, second = await outcomes(act(hass, "export_toggle"), act(hass, "set_export_limit", limit=3))
+        assert isinstance(first, HomeAssistantError)
+        assert second == 1
+        assert sim.device.bound_limit == 3_000
 
     async def test_toggle_goes_by_what_the_device_holds_now(
         self, hass: HomeAssistant, sim: Simulator

@@ -82,7 +82,9 @@ class ExportControl:
         async def plan(plan: Plan) -> None:
             _disable(plan)
 
-        return await self._change(Action.EXPORT_DISABLE, LimitCommand(plan=plan, sets_limit=True))
+        return await self._change(
+            Action.EXPORT_DISABLE, LimitCommand(plan=plan, decides_limit=True, sets_limit=True)
+        )
 
     async def enable(self) -> Outcome:
         """Set the maximum export limit."""
@@ -90,7 +92,9 @@ class ExportControl:
         async def plan(plan: Plan) -> None:
             plan.limit = plan.options.max_export_limit
 
-        return await self._change(Action.EXPORT_ENABLE, LimitCommand(plan=plan, sets_limit=True))
+        return await self._change(
+            Action.EXPORT_ENABLE, LimitCommand(plan=plan, decides_limit=True, sets_limit=True)
+        )
 
     async def toggle(self) -> Outcome:
         """Enable export where it is off, disable it otherwise; the device is read before.
@@ -107,7 +111,7 @@ class ExportControl:
                     stats.action = Action.EXPORT_ENABLE
                     plan.limit = plan.options.max_export_limit
 
-            return await self._carry_out(LimitCommand(plan=plan), stats)
+            return await self._carry_out(LimitCommand(plan=plan, decides_limit=True), stats)
 
         off = export_is_on(self._coordinator.data, self._coordinator.options) is False
         action = Action.EXPORT_ENABLE if off else Action.EXPORT_DISABLE
@@ -127,7 +131,7 @@ class ExportControl:
 
             # What is no number must not take the place of a command that waits.
             check_number(limit)
-            return await self._carry_out(LimitCommand(plan=plan, sets_limit=True), stats)
+            return await self._carry_out(LimitCommand(plan=plan, decides_limit=True, sets_limit=True), stats)
 
         return await self._runner.run(Action.SET_EXPORT_LIMIT, body)
 
@@ -176,7 +180,9 @@ class ExportControl:
         async def plan(plan: Plan) -> None:
             plan.limit = min(limit, plan.options.max_export_limit)
 
-        return await self._change(Action.SET_EXPORT_LIMIT, LimitCommand(plan=plan, sets_limit=True))
+        return await self._change(
+            Action.SET_EXPORT_LIMIT, LimitCommand(plan=plan, decides_limit=True, sets_limit=True)
+        )
 
     async def accept_device_setting(self) -> Outcome:
         """Make what the device holds the target, and take mode and capacity over into the options.
@@ -193,7 +199,7 @@ class ExportControl:
             plan.limit = min(max(held.limit, options.min_export_limit), options.max_export_limit)
             plan.changed |= adoptable_options(held, plan.options)
 
-        return await self._change(Action.SET_EXPORT_LIMIT, LimitCommand(plan=plan))
+        return await self._change(Action.SET_EXPORT_LIMIT, LimitCommand(plan=plan, decides_limit=True))
 
     async def read_limit(self) -> Outcome:
         """Read export limit and control mode now.

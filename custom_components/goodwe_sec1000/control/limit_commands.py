@@ -118,16 +118,22 @@ class LimitCommand:
 
     plan: Callable[[Plan], Awaitable[None]]
     """Adds to the plan what this call wants; may be called again. Raises Sec1000Error where it cannot be."""
+    decides_limit: bool = False
+    """Whether the limit after this call is this call's, whatever an earlier one wanted."""
     sets_limit: bool = False
-    """Whether the limit after this call depends on nothing that was before it."""
+    """Whether it depends on nothing that was before, either."""
     options: frozenset[str] = frozenset()
     """The options that this call changes, whatever the device holds."""
 
     def supersedes(self, older: LimitCommand) -> bool:
-        """Return whether nothing of an older call that waits is left after this one."""
+        """Return whether an older call that waits can be left out: nothing of it is left after this one."""
         if older.options:
             return older.options <= self.options
-        return older.sets_limit and self.sets_limit
+        return older.decides_limit and self.sets_limit
+
+    def overrules(self, older: LimitCommand) -> bool:
+        """Return whether the limit that an older call wanted is not what holds after this one."""
+        return older.decides_limit and self.decides_limit
 
 
 def _limit_for_new_range(held: int, old: ExportOptions, new: ExportOptions) -> int:

@@ -184,9 +184,11 @@ class LimitQueue:
                 await coordinator.pending.clear()
         await coordinator.set_verified(settings, target.limit)
         message = self._describe(settings, batch.stats)
-        for waiting in batch.waiting:
+        for index, waiting in enumerate(batch.waiting):
             waiting.stats.add(batch.stats)
             waiting.stats.settings = settings
+            if any(later.command.overrules(waiting.command) for later in batch.waiting[index + 1 :]):
+                _fail(waiting, SupersededError("a newer limit command took this one's place"))
             if not waiting.done.done():
                 waiting.done.set_result(message)
 

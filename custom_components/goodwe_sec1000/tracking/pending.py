@@ -105,14 +105,14 @@ class PendingRestoreStore:
             OverflowError,
         ) as error:
             self.corrupt = True
-            LOGGER.error(
+            LOGGER.warning(
                 "What the export limit should be cannot be read from %s: %r", self._store.path, error
             )
             return
         self.corrupt = exists and not stored
         if self.corrupt:
             # What is no JSON, Home Assistant has moved out of the way: a later start has to know of it, too.
-            LOGGER.error("What the export limit should be cannot be read from %s", self._store.path)
+            LOGGER.warning("What the export limit should be cannot be read from %s", self._store.path)
             await self._store.async_save({"unreadable_since": dt_util.utcnow().isoformat()})
 
     async def save(self, target: ExportTarget, host: str, port: int) -> None:
