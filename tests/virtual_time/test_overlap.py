@@ -504,12 +504,23 @@ class TestAnotherAddress:
 
 @pytest.mark.usefixtures("loaded")
 class TestToggle:
+    @pytest.fixture
+    async def busy(self, hass: HomeAssistant, sim: Simulator) -> AsyncIterator[None]:
+        """Have commands wait behind a clock that is not acknowledged."""
+        sim.inject("silence", count=1)
+        clock = act(hass, "set_datetime")
+        await sim.wait_for_requests(len(sim.requests) + 1)
+        yield
+        await clock
+
+    @pytest.mark.usefixtures("busy")
     async def test_two_toggles_at_once_cancel_out(self, hass: HomeAssistant, sim: Simulator) -> None:
         first, second = await outcomes(act(hass, "export_toggle"), act(hass, "export_toggle"))
         assert isinstance(first, HomeAssistantError)
         assert second == 1
         assert sim.device.bound_limit == 10_000
 
+    @pytest.mark.usefixtures("busy")
     async def test_toggle_after_waiting_enable_disables(self, hass: HomeAssistant, sim: Simulator) -> None:
         sim.device.limit = 0
         first, second = await outcomes(act(hass, "export_enable"), act(hass, "export_toggle"))
@@ -517,6 +528,7 @@ class TestToggle:
         assert second == 1
         assert sim.device.bound_limit == 0
 
+    @pytest.mark.usefixtures("busy")
     async def test_limit_supersedes_waiting_toggle(self, hass: HomeAssistant, sim: Simulator) -> None:
         first, second = await outcomes(act(hass, "export_toggle"), act(hass, "set_export_limit", limit=3))
         assert isinstance(first, HomeAssistantError)
