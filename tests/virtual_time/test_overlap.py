@@ -505,8 +505,9 @@ class TestAnotherAddress:
 @pytest.mark.usefixtures("loaded")
 class TestToggle:
     @pytest.fixture
-    async def busy(self, hass: HomeAssistant, sim: Simulator) -> AsyncIterator[None]:
+    async def busy(self, hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry) -> AsyncIterator[None]:
         """Have commands wait behind a clock that is not acknowledged."""
+        assert loaded.state is ConfigEntryState.LOADED
         sim.inject("silence", count=1)
         clock = act(hass, "set_datetime")
         await sim.wait_for_requests(len(sim.requests) + 1)
