@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
+from unittest.mock import patch
 
 from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.storage import Store
 from homeassistant.setup import async_setup_component
+from homeassistant.util.file import WriteError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -487,6 +490,73 @@ class TestAnotherAddress:
         await asyncio.sleep(90)
         assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_000)
         assert issue(hass, entry) is None
+
+    async def test_unloaded_entry_is_asked_about_too(
+        self,
+        hass: HomeAssistant,
+        sim: Simulator,
+        other: Simulator,
+        entry: MockConfigEntry,
+        hass_storage: Storage,
+    ) -> None:
+        other.device.mode = ControlMode.DEACTIVATED
+        sim.inject("silence")
+        store_note(hass_storage, entry, sim)
+        await load(hass, entry)
+        assert await hass.config_entries.async_unload(entry.entry_id)
+        flow = await self.reconfigured(hass, entry, other)
+        assert flow["step_id"] == "pending_restore"
+        await self.choose(hass, flow, "same_device")
+        await asyncio.sleep(30)
+        assert (other.device.mode, other.device.bound_limit) == (ControlMode.VALUE, 4_000)
+        assert entry.data["port"] == other.port
+
+    async def test_restore_that_cannot_be_moved_keeps_the_address(
+        self,
+        hass: HomeAssistant,
+        sim: Simulator,
+        other: Simulator,
+        entry: MockConfigEntry,
+        hass_storage: Storage,
+    ) -> None:
+        sim.device.mode = ControlMode.DEACTIVATED
+        sim.inject("silence")
+        store_note(hass_storage, entry, sim)
+        await load(hass, entry)
+        flow = await self.reconfigured(hass, entry, other)
+        with patch.object(Store, "_async_write_data", side_effect=WriteError("No space left on device")):
+            ended = await hass.config_entries.flow.async_configure(
+                flow["flow_id"], {"next_step_id": "same_device"}
+            )
+        assert (ended["type"], ended["reason"]) == ("abort", "not_stored")
+        told = ended["description_placeholders"]
+        assert told
+        assert "could not be written to disk" in told["reason"]
+        assert entry.data["port"] == sim.port
+        sim.clear_faults()
+        await asyncio.sleep(90)
+        assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_000)
+
+    async def test_restored_meanwhile_the_address_is_saved_without_a_choice(
+        self,
+        hass: HomeAssistant,
+        sim: Simulator,
+        other: Simulator,
+        entry: MockConfigEntry,
+        hass_storage: Storage,
+    ) -> None:
+        sim.device.mode = ControlMode.DEACTIVATED
+        sim.inject("silence")
+        store_note(hass_storage, entry, sim)
+        await load(hass, entry)
+        flow = await self.reconfigured(hass, entry, other)
+        sim.clear_faults()
+        await asyncio.sleep(90)
+        assert issue(hass, entry) is None
+        # As the frontend does where the dialog is opened again.
+        ended = await hass.config_entries.flow.async_configure(flow["flow_id"])
+        assert ended["reason"] == "reconfigure_successful"
+        assert entry.data["port"] == other.port
 
     async def reconfigured(self, hass: HomeAssistant, entry: MockConfigEntry, other: Simulator) -> Any:
         flow = await hass.config_entries.flow.async_init(
