@@ -16,8 +16,10 @@ PENDING: Final[dict[str, str | int | float | None]] = {
 }
 
 
-def store_pending(hass_storage: dict[str, Any], entry: MockConfigEntry, sim: Simulator) -> None:
-    """Store a pending restore for this device."""
+def store_pending(
+    hass_storage: dict[str, Any], entry: MockConfigEntry, sim: Simulator, **changed: object
+) -> None:
+    """Store a pending restore for this device, with these values in place of `PENDING`'s."""
     key = f"{DOMAIN}.{entry.entry_id}.note"
-    data = {**PENDING, "host": sim.host, "port": sim.port}
+    data = {**PENDING, "host": sim.host, "port": sim.port, **changed}
     hass_storage[key] = {"version": 1, "minor_version": 1, "key": key, "data": data}

@@ -1,0 +1,25 @@
+"""Home Assistant and two devices with the standard timing, in virtual time."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from simulator import Simulator
+from tests.virtual_time.conftest import hass, quick
+from tests.virtual_time.timewarp import TimeWarp
+
+__all__ = ["hass", "quick"]
+
+
+@pytest.fixture
+async def sim(warp: TimeWarp) -> AsyncIterator[Simulator]:
+    """Run a device that a flood of requests overloads, as a real one."""
+    async with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+async def other(sim: Simulator) -> AsyncIterator[Simulator]:
+    """Run a second device on the host of the first, with another limit."""
+    async with Simulator(host=sim.host, limit=7_000) as simulator:
+        yield simulator

@@ -1,0 +1,150 @@
+"""Commands beside the end of an entry or of Home Assistant: each is carried out, or refused and told so."""
+
+import asyncio
+
+from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
+from homeassistant.core import CoreState, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode
+from simulator import Simulator
+from tests.calls import Storage, act, control, issue, outcomes
+
+
+class TestEnd:
+    @pytest.mark.promise("R-25")
+    @pytest.mark.parametrize("end", ["disable", "unload", "stop"])
+    async def test_unrestored_limit_is_reported(
+        self,
+        hass: HomeAssistant,
+        sim: Simulator,
+        loaded: MockConfigEntry,
+        hass_storage: Storage,
+        caplog: pytest.LogCaptureFixture,
+        end: str,
+    ) -> None:
+        reset = act(hass, "reset_export_watchdog")
+        await sim.wait_for_requests(len(sim.requests) + 4)
+        await sim.wait_until_idle()
+        sim.inject("silence")
+        if end == "disable":
+            await hass.config_entries.async_set_disabled_by(loaded.entry_id, ConfigEntryDisabler.USER)
+        elif end == "unload":
+            await hass.config_entries.async_unload(loaded.entry_id)
+        else:
+            await hass.async_stop()
+        await outcomes(reset)
+        found = issue(hass, loaded)
+        assert found
+        assert found.is_persistent
+        assert any(
+            record.levelname == "ERROR" and "not restored" in record.message for record in caplog.records
+        )
+        assert hass_storage[f"{DOMAIN}.{loaded.entry_id}.note"]["data"]["limit"] == 10_000
+        if end == "stop":
+            stored = hass_storage["repairs.issue_registry"]["data"]["issues"]
+            assert any(entry["issue_id"] == found.issue_id and entry["is_persistent"] for entry in stored)
+
+    @pytest.mark.promise("R-18")
+    async def test_late_off_after_reload_is_restored(
+        self, hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+    ) -> None:
+        sim.inject("late-effect", commands=(0x40,), count=1)
+        reset = act(hass, "reset_export_watchdog")
+        await sim.wait_for_requests(len(sim.requests) + 4)
+        await sim.wait_until_idle()
+        await hass.config_entries.async_reload(loaded.entry_id)
+        await outcomes(reset)
+        await asyncio.sleep(30)
+        assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 10_000)
+        assert issue(hass, loaded) is None
+
+    @pytest.mark.promise("R-26")
+    @pytest.mark.parametrize(
+        ("domain", "service", "entity"),
+        [
+            ("switch", "turn_off", "export_to_grid"),
+            ("button", "press", "set_date_and_time"),
+            ("button", "press", "reset_export_watchdog"),
+        ],
+    )
+    async def test_nothing_begins_once_an_unload_has(
+        self,
+        hass: HomeAssistant,
+        sim: Simulator,
+        loaded: MockConfigEntry,
+        domain: str,
+        service: str,
+        entity: str,
+    ) -> None:
+        sim.inject("silence", count=1)
+        clock = act(hass, "set_datetime")
+        await sim.wait_for_requests(len(sim.requests) + 1)
+        unload = asyncio.create_task(hass.config_entries.async_unload(loaded.entry_id))
+        await asyncio.sleep(0.2)
+        late = control(hass, domain, service, entity)
+        await outcomes(late)
+        assert not unload.done()
+        assert isinstance(late.exception(), HomeAssistantError)
+        _, clock_set = await outcomes(unload, clock)
+        assert clock_set == 1
+        assert loaded.state is ConfigEntryState.NOT_LOADED
+        assert sim.device.bound_limit == 10_000
+
+    @pytest.mark.promise("R-10")
+    async def test_running_command_ends_well_beside_an_unload(
+        self, hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+    ) -> None:
+        sim.inject("silence", count=2, commands=(0x43,))
+        command = act(hass, "set_export_limit", limit=4)
+        await asyncio.sleep(0.2)
+        await hass.config_entries.async_unload(loaded.entry_id)
+        [answer] = await outcomes(command)
+        assert answer == 1
+        assert sim.device.bound_limit == 4_000
+
+    @pytest.mark.promise("R-26")
+    @pytest.mark.usefixtures("loaded")
+    async def test_caller_cancelled_with_its_action_stays_cancelled(
+        self, hass: HomeAssistant, sim: Simulator
+    ) -> None:
+        sim.inject("silence", count=1)
+        caller = act(hass, "export_disable")
+        await sim.wait_for_requests(len(sim.requests) + 1)
+        for task in asyncio.all_tasks():
+            if task is caller or task.get_name().startswith("SEC1000 export_disable"):
+                task.cancel()
+        await asyncio.wait([caller])
+        assert caller.cancelled()
+
+    @pytest.mark.usefixtures("loaded")
+    async def test_reset_is_refused_once_a_stop_has_begun(self, hass: HomeAssistant, sim: Simulator) -> None:
+        stop = asyncio.create_task(hass.async_stop())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        [refused] = await outcomes(act(hass, "reset_export_watchdog"))
+        assert isinstance(refused, HomeAssistantError)
+        assert "stopping" in str(refused)
+        await stop
+        assert sim.device.bound_limit == 10_000
+
+    @pytest.mark.promise("R-26")
+    @pytest.mark.usefixtures("loaded")
+    async def test_shutdown_automation_sets_a_limit(self, hass: HomeAssistant, sim: Simulator) -> None:
+        automation = {
+            "alias": "Safe limit",
+            "triggers": [{"trigger": "homeassistant", "event": "shutdown"}],
+            "actions": [
+                {"action": "goodwe_sec1000.set_export_limit", "data": {"limit": 1}},
+                {"action": "goodwe_sec1000.set_export_limit", "data": {"limit": 2}},
+            ],
+        }
+        assert await async_setup_component(hass, "automation", {"automation": [automation]})
+        await hass.async_block_till_done()
+        await hass.async_stop()
+        assert hass.state is CoreState.stopped
+        assert sim.device.bound_limit == 2_000
