@@ -22,6 +22,7 @@ from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from demo.ports import LOOPBACK
 from simulator import Simulator
 
+from .calls import until
 from .entries import entry_of
 from .pending_restore import PENDING, store_pending
 from .repair_flow import Repair
@@ -203,14 +204,6 @@ async def submit_twice(repair: Repair) -> None:
     submits = await asyncio.gather(repair.submit(), repair.submit(), return_exceptions=True)
     assert repair.success_text
     assert any(submit is repair for submit in submits)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(

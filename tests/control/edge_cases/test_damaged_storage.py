@@ -75,3 +75,43 @@ class TestUnreadablePendingRestore:
         await hass.config_entries.async_remove(entry.entry_id)
         assert issue(hass, entry, "pending_unreadable")
         assert damaged in hass_storage
+
+    async def test_baseline_is_not_read_while_it_is_pending(
+        self, hass: HomeAssistant, sim: Simulator, entry: MockConfigEntry, hass_storage: Storage
+    ) -> None:
+        sim.device.mode = ControlMode.DEACTIVATED
+        await load(hass, entry)
+        await asyncio.sleep(120)
+        assert f"{DOMAIN}.{entry.entry_id}" not in hass_storage
+
+
+@pytest.mark.promise("R-23")
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"port": 70_000},
+        {"port": -1},
+        {"host": ""},
+        {"limit": 10**12},
+        {"limit": 1e300},
+        {"capacity": -5},
+        {"mode": "deactivated"},
+    ],
+    ids=str,
+)
+async def test_impossible_pending_restore_leaves_the_baseline(
+    hass: HomeAssistant,
+    sim: Simulator,
+    entry: MockConfigEntry,
+    hass_storage: Storage,
+    changed: dict[str, object],
+) -> None:
+    sim.device.mode = ControlMode.DEACTIVATED
+    store_pending(hass_storage, entry, sim, **changed)
+    key = f"{DOMAIN}.{entry.entry_id}"
+    hass_storage[key] = {"version": 1, "minor_version": 1, "key": key, "data": {"limit": 5_000}}
+    await load(hass, entry)
+    await asyncio.sleep(120)
+    held = sim.device.mode, sim.device.bound_limit
+    assert held == (ControlMode.VALUE, 5_000)
+    assert await hass.config_entries.async_unload(entry.entry_id)

@@ -4,15 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
+from homeassistant.components.repairs import DOMAIN as REPAIRS
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.goodwe_sec1000.issues import Issue
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
-from tests.calls import act, control, is_off, load, outcomes
+from simulator.protocol import DRED, TELEMETRY, WRITE_LIMIT
+from tests.calls import act, control, is_off, keep_busy, load, outcomes, requested, suspend_limit
+from tests.repair_flow import Repair
 from tests.test_options_flow import changing
 
 DELAYS: Final = (0, 0.02, 0.05, 0.2, 0.5, 0.8, 1.3, 1.8)
@@ -141,9 +147,7 @@ class TestToggle:
     async def busy(self, hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry) -> AsyncIterator[None]:
         """Have commands wait behind a clock that is not acknowledged."""
         assert loaded.state is ConfigEntryState.LOADED
-        sim.inject("silence", count=1)
-        clock = act(hass, "set_datetime")
-        await sim.wait_for_requests(len(sim.requests) + 1)
+        clock = await keep_busy(hass, sim)
         yield
         await clock
 
@@ -187,3 +191,151 @@ class TestToggle:
         sim.device.limit = 40
         assert await outcomes(act(hass, "export_toggle")) == [1]
         assert sim.device.bound_limit == 10_000
+
+    @pytest.mark.parametrize("delay", [0, 0.2, 0.8])
+    async def test_toggle_after_enable_that_runs_disables(
+        self, hass: HomeAssistant, sim: Simulator, delay: float
+    ) -> None:
+        await outcomes(act(hass, "export_disable"))
+        await asyncio.sleep(20)
+        enable = act(hass, "export_enable")
+        await asyncio.sleep(delay)
+        _, answer = await outcomes(enable, act(hass, "export_toggle"))
+        assert answer == 1
+        assert sim.device.bound_limit == 0
+
+
+@pytest.mark.promise("R-07", "R-12")
+class TestRefusedCommand:
+    @pytest.mark.parametrize("invalid", ["abc", 99])
+    async def test_invalid_maximum_drops_no_valid_one(
+        self, hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry, invalid: object
+    ) -> None:
+        clock = await keep_busy(hass, sim)
+        valid = act(hass, "set_max_export_limit", limit=3)
+        await asyncio.sleep(0.1)
+        _, answer, refused = await outcomes(clock, valid, act(hass, "set_max_export_limit", limit=invalid))
+        assert answer == 1
+        assert isinstance(refused, HomeAssistantError)
+        assert sim.device.bound_limit == 3_000
+        assert loaded.options["max_export_limit"] == 3
+
+    @pytest.mark.usefixtures("loaded")
+    async def test_refused_deactivation_drops_no_mode(self, hass: HomeAssistant, sim: Simulator) -> None:
+        clock = await keep_busy(hass, sim)
+        rcr = control(hass, "select", "select_option", "control_mode", option="rcr")
+        await asyncio.sleep(0.1)
+        deactivate = control(hass, "select", "select_option", "control_mode", option="deactivated")
+        _, answer, refused = await outcomes(clock, rcr, deactivate)
+        assert answer is None
+        assert isinstance(refused, HomeAssistantError)
+        assert sim.device.mode is ControlMode.RCR
+
+    async def test_refused_disable_drops_no_limit(
+        self, hass: HomeAssistant, sim: Simulator, entry: MockConfigEntry
+    ) -> None:
+        hass.config_entries.async_update_entry(
+            entry, options={**entry.options, "export_limit_control_mode": "deactivated"}
+        )
+        await load(hass, entry)
+        clock = await keep_busy(hass, sim)
+        limit = act(hass, "set_export_limit", limit=3)
+        await asyncio.sleep(0.1)
+        _, answer, refused = await outcomes(clock, limit, act(hass, "export_disable"))
+        assert answer == 1
+        assert isinstance(refused, HomeAssistantError)
+        assert sim.device.bound_limit == 3_000
+
+    @pytest.mark.usefixtures("loaded")
+    async def test_invalid_command_does_not_cut_a_reset_short(
+        self, hass: HomeAssistant, sim: Simulator
+    ) -> None:
+        reset = await suspend_limit(hass, sim)
+        answer, refused = await outcomes(reset, act(hass, "set_max_export_limit", limit="abc"))
+        assert answer == 1
+        assert isinstance(refused, HomeAssistantError)
+
+    async def test_maximum_below_a_waiting_minimum_fails_alone(
+        self, hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+    ) -> None:
+        walk = await changing(hass, loaded)
+        await walk.submit(max_export_limit=3)
+        clock = await keep_busy(hass, sim)
+        minimum = act(hass, "set_min_export_limit", limit=4)
+        window = asyncio.create_task(walk.submit())
+        await asyncio.sleep(0.1)
+        enable = act(hass, "export_enable")
+        _, minimum_set, _, enabled = await outcomes(clock, minimum, window, enable)
+        assert (minimum_set, enabled) == (1, 1)
+        assert walk.step == "control"
+        assert walk.errors
+        assert (loaded.options["min_export_limit"], loaded.options["max_export_limit"]) == (4, 10)
+        assert sim.device.bound_limit == 10_000
+
+
+@pytest.mark.promise("R-07")
+@pytest.mark.usefixtures("loaded")
+async def test_limit_called_before_a_reset_is_set_before_it(hass: HomeAssistant, sim: Simulator) -> None:
+    # The next one has to wait until one more change of the limit may be sent.
+    for limit in (5, 6, 7):
+        await outcomes(act(hass, "set_export_limit", limit=limit))
+    since = len(sim.requests)
+    disable = act(hass, "export_disable")
+    await asyncio.sleep(0.1)
+    assert await outcomes(disable, act(hass, "reset_export_watchdog")) == [1, 1]
+    commands = [command for command, _ in requested(sim, since)]
+    assert commands.index(WRITE_LIMIT) < commands.index(DRED)
+
+
+@pytest.mark.promise("R-07")
+class TestOptionsWindow:
+    @pytest.mark.parametrize("delay", [0.3, 1.0, 3.0])
+    async def test_maximum_wins_over_older_window_with_a_new_interval(
+        self, hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry, delay: float
+    ) -> None:
+        walk = await changing(hass, loaded, scan_interval=20)
+        await walk.submit(max_export_limit=9)
+        # The poll that follows a new interval is slow.
+        sim.inject("silence", commands=(TELEMETRY,), count=1)
+        window = asyncio.create_task(walk.submit())
+        await asyncio.sleep(delay)
+        _, answer = await outcomes(window, act(hass, "set_max_export_limit", limit=5))
+        assert answer == 1
+        assert loaded.options["max_export_limit"] == 5
+        assert sim.device.bound_limit == 5_000
+
+    async def test_window_leaves_what_it_did_not_change(
+        self, hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+    ) -> None:
+        walk = await changing(hass, loaded)
+        await walk.submit()
+        await outcomes(act(hass, "set_max_export_limit", limit=3))
+        await walk.submit(scan_three_phases=False)
+        assert walk.outcome == "saved"
+        assert loaded.options["max_export_limit"] == 3
+        assert (sim.device.bound_limit, sim.device.sum_of_phases) == (3_000, False)
+
+
+@pytest.mark.promise("R-07", "R-08")
+@pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
+async def test_repair_of_a_drift_stays_below_a_newer_maximum(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    sim: Simulator,
+    entry: MockConfigEntry,
+) -> None:
+    assert await async_setup_component(hass, REPAIRS, {})
+    client = await hass_client()
+    await load(hass, entry)
+    sim.device.limit = sim.device.bound_limit = 15_000
+    await asyncio.sleep(70)
+    texts = {"name": "SEC1000", "mode": "Value", "limit": "10.00 kW"}
+    Issue.LIMIT_KEEPS_DRIFTING.async_raise(hass, entry.entry_id, texts)
+    repair = await Repair(hass, client, f"limit_keeps_drifting_{entry.entry_id}").start()
+    assert repair.step == "put_back"
+    maximum = act(hass, "set_max_export_limit", limit=3)
+    await asyncio.sleep(0.2)
+    await repair.submit()
+    assert await outcomes(maximum) == [1]
+    assert repair.success_text
+    assert sim.device.bound_limit == 3_000

@@ -1,23 +1,30 @@
 """A pending restore is kept until its device is read to limit the export, and goes to that device only."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 from unittest.mock import patch
 
-from homeassistant.config_entries import SOURCE_RECONFIGURE
+from homeassistant.components.repairs import DOMAIN as REPAIRS
+from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigEntryDisabler
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.storage import Store
+from homeassistant.setup import async_setup_component
 from homeassistant.util.file import WriteError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.goodwe_sec1000.const import DOMAIN
-from custom_components.goodwe_sec1000.sec1000.model import ControlMode
+from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTarget
 from simulator import Simulator
-from tests.calls import Storage, act, issue, load, outcomes
+from simulator.protocol import READ_LIMIT, VALUE
+from tests.calls import Storage, act, issue, load, outcomes, suspend_limit, until
 from tests.entries import entry_of
 from tests.pending_restore import store_pending
+from tests.repair_flow import Repair
 
 
 @pytest.mark.promise("R-13")
@@ -28,9 +35,7 @@ async def test_pending_restore_is_not_taken_for_deactivated(
         entry, options={**entry.options, "export_limit_control_mode": "deactivated"}
     )
     await load(hass, entry)
-    reset = act(hass, "reset_export_watchdog")
-    await sim.wait_for_requests(len(sim.requests) + 4)
-    await sim.wait_until_idle()
+    reset = await suspend_limit(hass, sim)
     sim.inject("silence")
     await outcomes(reset)
     sim.clear_faults()
@@ -40,8 +45,148 @@ async def test_pending_restore_is_not_taken_for_deactivated(
     assert issue(hass, entry) is None
 
 
+@pytest.mark.promise("R-18", "R-25")
+async def test_one_stale_answer_does_not_end_a_pending_restore(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    reset = await suspend_limit(hass, sim)
+    sim.inject("silence")
+    await outcomes(reset)
+    sim.clear_faults()
+    sim.inject("stale-value", commands=(READ_LIMIT,), count=1)
+    await asyncio.sleep(600)
+    assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 10_000)
+    assert issue(hass, loaded) is None
+
+
+@pytest.mark.promise("R-13")
+@pytest.mark.parametrize(
+    ("action", "data"),
+    [("set_export_limit", {"limit": 3}), ("set_max_export_limit", {"limit": 3}), ("export_enable", {})],
+)
+async def test_one_stale_answer_does_not_deactivate(
+    hass: HomeAssistant, sim: Simulator, entry: MockConfigEntry, action: str, data: Mapping[str, object]
+) -> None:
+    sim.device.mode = ControlMode.DEACTIVATED
+    hass.config_entries.async_update_entry(
+        entry, options={**entry.options, "export_limit_control_mode": "deactivated"}
+    )
+    await load(hass, entry)
+    # Another program arms the mode, and the next answer is older than that.
+    sim.device.mode = ControlMode.VALUE
+    sim.inject("stale-value", commands=(READ_LIMIT,), count=1)
+    await outcomes(act(hass, action, **data))
+    assert sim.device.mode is ControlMode.VALUE
+
+
+@pytest.mark.promise("R-17", "R-18")
+@pytest.mark.parametrize("first_fault", ["refused", None])
+async def test_cancelled_mode_change_keeps_its_pending_restore(
+    sim: Simulator, first_fault: str | None
+) -> None:
+    client = Sec1000Client(sim.host, sim.port)
+    await client.read_export_settings()
+    await asyncio.sleep(1)
+    if first_fault:
+        sim.inject(first_fault, count=1)
+    sim.inject("effect-then-silence")
+    wanted = ExportTarget(ControlMode.RCR, 30_000, 10_000, sum_of_phases=True)
+    change = asyncio.create_task(client.apply(wanted))
+    await until(lambda: sim.device.mode is ControlMode.DEACTIVATED)
+    assert not change.done()
+    change.cancel()
+    await asyncio.wait([change])
+    assert client.pending.target == wanted
+
+
+@pytest.mark.promise("R-21", "R-25")
+async def test_late_off_at_a_removal_is_not_lost(
+    hass: HomeAssistant, sim: Simulator, entry: MockConfigEntry, hass_storage: Storage
+) -> None:
+    store_pending(hass_storage, entry, sim)
+    hass.loop.call_later(1.2, setattr, sim.device, "mode", ControlMode.DEACTIVATED)
+    await hass.config_entries.async_remove(entry.entry_id)
+    await asyncio.sleep(100)
+    assert sim.device.mode is ControlMode.VALUE or issue(hass, entry, "limit_was_left_off")
+
+
+@pytest.mark.promise("R-25")
+@pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
+async def test_stale_dialog_forgets_no_newer_pending_restore(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    sim: Simulator,
+    entry: MockConfigEntry,
+    hass_storage: Storage,
+) -> None:
+    assert await async_setup_component(hass, REPAIRS, {})
+    client = await hass_client()
+    sim.device.mode = ControlMode.DEACTIVATED
+    sim.inject("silence")
+    store_pending(hass_storage, entry, sim)
+    await load(hass, entry)
+    await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
+    dialog = await Repair(hass, client, f"limit_is_off_{entry.entry_id}").start()
+    await dialog.choose("confirm")
+    # What the dialog is about is restored, and then a reset suspends the limit again.
+    sim.clear_faults()
+    await hass.config_entries.async_set_disabled_by(entry.entry_id, None)
+    await asyncio.sleep(30)
+    assert issue(hass, entry) is None
+    reset = await suspend_limit(hass, sim)
+    sim.inject("silence")
+    await asyncio.sleep(1)
+    await dialog.submit()
+    assert dialog.abort_reason == "solved"
+    await outcomes(reset)
+    sim.clear_faults()
+    await asyncio.sleep(300)
+    assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_320)
+    assert issue(hass, entry) is None
+
+
 @pytest.mark.promise("R-24")
 class TestAnotherAddress:
+    async def test_pending_restore_goes_there_while_own_device_is_silent(
+        self, hass: HomeAssistant, sim: Simulator, other: Simulator, hass_storage: Storage
+    ) -> None:
+        entry = entry_of(other)
+        entry.add_to_hass(hass)
+        other.inject("silence")
+        sim.device.mode = ControlMode.DEACTIVATED
+        store_pending(hass_storage, entry, sim)
+        await hass.config_entries.async_setup(entry.entry_id)
+        await asyncio.sleep(600)
+        assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_320)
+        assert issue(hass, entry) is None
+
+    @pytest.mark.promise("R-18")
+    async def test_late_off_there_is_restored(
+        self, hass: HomeAssistant, sim: Simulator, other: Simulator, hass_storage: Storage
+    ) -> None:
+        entry = entry_of(other)
+        entry.add_to_hass(hass)
+        store_pending(hass_storage, entry, sim)
+        hass.loop.call_later(1.8, setattr, sim.device, "mode", ControlMode.DEACTIVATED)
+        await load(hass, entry)
+        await asyncio.sleep(100)
+        assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_320)
+        assert issue(hass, entry) is None
+
+    @pytest.mark.promise("R-18")
+    async def test_late_arming_there_is_restored(
+        self, hass: HomeAssistant, sim: Simulator, other: Simulator, hass_storage: Storage
+    ) -> None:
+        entry = entry_of(other)
+        entry.add_to_hass(hass)
+        sim.device.mode = ControlMode.DEACTIVATED
+        sim.inject("late-effect", commands=(VALUE,))
+        store_pending(hass_storage, entry, sim)
+        await load(hass, entry)
+        await asyncio.sleep(100)
+        assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_320)
+        assert issue(hass, entry) is None
+
     async def test_pending_restore_of_another_host_goes_there(
         self,
         hass: HomeAssistant,

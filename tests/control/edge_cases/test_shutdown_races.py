@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
-from tests.calls import Storage, act, control, issue, outcomes
+from tests.calls import Storage, act, control, issue, keep_busy, outcomes, suspend_limit
 
 
 class TestEnd:
@@ -27,9 +27,7 @@ class TestEnd:
         caplog: pytest.LogCaptureFixture,
         end: str,
     ) -> None:
-        reset = act(hass, "reset_export_watchdog")
-        await sim.wait_for_requests(len(sim.requests) + 4)
-        await sim.wait_until_idle()
+        reset = await suspend_limit(hass, sim)
         sim.inject("silence")
         if end == "disable":
             await hass.config_entries.async_set_disabled_by(loaded.entry_id, ConfigEntryDisabler.USER)
@@ -54,9 +52,7 @@ class TestEnd:
         self, hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
     ) -> None:
         sim.inject("late-effect", commands=(0x40,), count=1)
-        reset = act(hass, "reset_export_watchdog")
-        await sim.wait_for_requests(len(sim.requests) + 4)
-        await sim.wait_until_idle()
+        reset = await suspend_limit(hass, sim)
         await hass.config_entries.async_reload(loaded.entry_id)
         await outcomes(reset)
         await asyncio.sleep(30)
@@ -81,9 +77,7 @@ class TestEnd:
         service: str,
         entity: str,
     ) -> None:
-        sim.inject("silence", count=1)
-        clock = act(hass, "set_datetime")
-        await sim.wait_for_requests(len(sim.requests) + 1)
+        clock = await keep_busy(hass, sim)
         unload = asyncio.create_task(hass.config_entries.async_unload(loaded.entry_id))
         await asyncio.sleep(0.2)
         late = control(hass, domain, service, entity)
@@ -148,3 +142,59 @@ class TestEnd:
         await hass.async_stop()
         assert hass.state is CoreState.stopped
         assert sim.device.bound_limit == 2_000
+
+    @pytest.mark.promise("R-26")
+    @pytest.mark.usefixtures("loaded")
+    @pytest.mark.parametrize("is_stopping", [False, True])
+    async def test_safe_limit_is_set_beside_a_mode_change_that_waits(
+        self, hass: HomeAssistant, sim: Simulator, *, is_stopping: bool
+    ) -> None:
+        clock = await keep_busy(hass, sim)
+        mode = control(hass, "select", "select_option", "control_mode", option="rcr")
+        await asyncio.sleep(0.1)
+        stop = asyncio.create_task(hass.async_stop()) if is_stopping else None
+        await asyncio.sleep(0.01)
+        limit = act(hass, "set_export_limit", limit=2)
+        await asyncio.sleep(0.1)
+        await (stop or hass.async_stop())
+        _, refused, answer = await outcomes(clock, mode, limit)
+        assert isinstance(refused, HomeAssistantError)
+        assert answer == 1
+        assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 2_000)
+
+    @pytest.mark.promise("R-26")
+    async def test_waiting_commands_are_answered_at_an_unload(
+        self, hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+    ) -> None:
+        sim.inject("silence")
+        running = act(hass, "set_max_export_limit", limit=3)
+        await asyncio.sleep(0.1)
+        waiting = [
+            control(hass, "select", "select_option", "control_mode", option="rcr"),
+            act(hass, "set_datetime"),
+        ]
+        await asyncio.sleep(0.1)
+        await hass.config_entries.async_unload(loaded.entry_id)
+        for error in await outcomes(running, *waiting):
+            assert isinstance(error, HomeAssistantError)
+            assert error.translation_key != "ended_with_the_integration"
+
+    @pytest.mark.promise("R-10")
+    @pytest.mark.parametrize("delay", [0, 0.2, 0.5])
+    async def test_commands_of_cancelled_callers_are_carried_out(
+        self,
+        hass: HomeAssistant,
+        sim: Simulator,
+        loaded: MockConfigEntry,
+        caplog: pytest.LogCaptureFixture,
+        delay: float,
+    ) -> None:
+        calls = [act(hass, "set_max_export_limit", limit=3), act(hass, "export_enable")]
+        # They take their places first.
+        await asyncio.sleep(delay)
+        for call in calls:
+            call.cancel()
+        await asyncio.sleep(60)
+        assert sim.device.bound_limit == 3_000
+        assert loaded.options["max_export_limit"] == 3
+        assert not [record for record in caplog.records if record.levelname == "ERROR"]
