@@ -21,7 +21,7 @@ from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTarget
 from simulator import Simulator
 from simulator.protocol import READ_LIMIT, VALUE
-from tests.calls import Storage, act, issue, load, outcomes, suspend_limit, until
+from tests.calls import Storage, act, issue, load, outcomes, suspend_limit
 from tests.entries import entry_of
 from tests.pending_restore import store_pending
 from tests.repair_flow import Repair
@@ -92,7 +92,8 @@ async def test_cancelled_mode_change_keeps_its_pending_restore(
     sim.inject("effect-then-silence")
     wanted = ExportTarget(ControlMode.RCR, 30_000, 10_000, sum_of_phases=True)
     change = asyncio.create_task(client.apply(wanted))
-    await until(lambda: sim.device.mode is ControlMode.DEACTIVATED)
+    while sim.device.mode is not ControlMode.DEACTIVATED:
+        await sim.wait_for_requests(len(sim.requests) + 1)
     assert not change.done()
     change.cancel()
     await asyncio.wait([change])
