@@ -1,7 +1,7 @@
 """Limit commands that wait: the latest wins, and one write carries out all that is left of them."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -225,10 +225,9 @@ class LimitQueue:
     async def _compose(self, batch: _Batch, transaction: LimitTransaction) -> Plan:
         """Return what the commands come to together.
 
-        Those that cannot be carried out leave the batch, and then those that a later one supersedes: a
-        command that is refused takes no other's place.
+        Those that cannot be carried out leave the batch one by one, and in the end those that a later one
+        supersedes: a command that is refused takes no other's place.
         """
-        coordinator = self._coordinator
         read: ExportSettings | Sec1000Error | None = None
 
         async def read_once() -> ExportSettings:
@@ -243,31 +242,35 @@ class LimitQueue:
             return read
 
         while True:
-            plan = Plan(coordinator.config_entry.options, coordinator.client.pending.target, read_once)
-            for index, waiting in enumerate(batch.waiting):
-                plan.limit_follows = not any(later.command.sets_limit for later in batch.waiting[index + 1 :])
-                try:
-                    await waiting.command.plan(plan)
-                except Exception as error:  # noqa: BLE001 - its caller raises it
-                    waiting.stats.add(batch.stats)
-                    _fail(waiting, error)
-                    batch.waiting.remove(waiting)
-                    break
-            else:
-                if not self._drop_superseded(batch):
-                    return plan
-
-    def _drop_superseded(self, batch: _Batch) -> bool:
-        """Let superseded commands leave the batch, and return whether there was one."""
-        superseded = [
-            waiting
-            for index, waiting in enumerate(batch.waiting)
-            if any(later.command.supersedes(waiting.command) for later in batch.waiting[index + 1 :])
-        ]
-        for waiting in superseded:
-            _fail(waiting, SupersededError("a newer limit command took this one's place"))
+            plan, failed = await self._plan(batch.waiting, read_once)
+            if failed is None:
+                kept = _not_superseded(batch.waiting)
+                plan, failed = await self._plan(kept, read_once)
+            if failed is None:
+                break
+            waiting, error = failed
+            waiting.stats.add(batch.stats)
+            _fail(waiting, error)
             batch.waiting.remove(waiting)
-        return bool(superseded)
+        for waiting in batch.waiting:
+            if waiting not in kept:
+                _fail(waiting, SupersededError("a newer limit command took this one's place"))
+        batch.waiting = kept
+        return plan
+
+    async def _plan(
+        self, commands: list[_Waiting], read: Callable[[], Awaitable[ExportSettings]]
+    ) -> tuple[Plan, tuple[_Waiting, Exception] | None]:
+        """Return what these come to together, and the first that cannot be carried out, with its error."""
+        coordinator = self._coordinator
+        plan = Plan(coordinator.config_entry.options, coordinator.client.pending.target, read)
+        for index, waiting in enumerate(commands):
+            plan.limit_follows = not any(later.command.sets_limit for later in commands[index + 1 :])
+            try:
+                await waiting.command.plan(plan)
+            except Exception as error:  # noqa: BLE001 - its caller raises it
+                return plan, (waiting, error)
+        return plan, None
 
     @callback
     def save(self, changed: Mapping[str, Any]) -> None:
@@ -295,6 +298,14 @@ def describe(settings: ExportSettings) -> str:
         f"limit {kilowatts(settings.limit):.2f} kW, control mode {settings.mode.key}, "
         f"total capacity {kilowatts(settings.capacity):.2f} kW"
     )
+
+
+def _not_superseded(commands: list[_Waiting]) -> list[_Waiting]:
+    return [
+        waiting
+        for index, waiting in enumerate(commands)
+        if not any(later.command.supersedes(waiting.command) for later in commands[index + 1 :])
+    ]
 
 
 def _fail(waiting: _Waiting, error: Exception) -> None:

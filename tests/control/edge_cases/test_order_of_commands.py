@@ -255,6 +255,25 @@ class TestRefusedCommand:
         assert answer == 1
         assert isinstance(refused, HomeAssistantError)
 
+    async def test_minimum_refused_in_the_end_supersedes_none(
+        self, hass: HomeAssistant, sim: Simulator, entry: MockConfigEntry
+    ) -> None:
+        hass.config_entries.async_update_entry(entry, options={**entry.options, "max_export_limit": 2.0})
+        await load(hass, entry)
+        clock = await keep_busy(hass, sim)
+        maximum = act(hass, "set_max_export_limit", limit=10)
+        minimum = act(hass, "set_min_export_limit", limit=2)
+        # Needs the maximum before it, which the one after it supersedes.
+        refused = act(hass, "set_min_export_limit", limit=10)
+        results = await outcomes(
+            clock, maximum, minimum, refused, act(hass, "set_max_export_limit", limit=10)
+        )
+        assert isinstance(results[1], HomeAssistantError)
+        assert results[2] == 1
+        assert isinstance(results[3], HomeAssistantError)
+        assert results[4] == 1
+        assert (entry.options["min_export_limit"], entry.options["max_export_limit"]) == (2, 10)
+
     async def test_maximum_below_a_waiting_minimum_fails_alone(
         self, hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
     ) -> None:
