@@ -32,11 +32,17 @@ class Server:
     awaiting, so that synchronous code can inject a fault.
     """
 
-    def __init__(self, handler: Handler, host: str, port: int) -> None:
-        """Serve on this address; port 0 picks a free one, which is kept from then on."""
+    def __init__(
+        self, handler: Handler, host: str, port: int, latency: Callable[[], float] | None = None
+    ) -> None:
+        """Serve on this address; port 0 picks a free one, which is kept from then on.
+
+        `latency` returns seconds; they pass before each request is handled, and anew before its answer.
+        """
         self.host = host
         self.port = port
         self._handler = handler
+        self._latency = latency
         self._listening: socket.socket | None = None
         self._connections: dict[asyncio.Task[None], socket.socket] = {}
         self._changed = asyncio.Event()
@@ -130,7 +136,10 @@ class Server:
         try:
             raw = await _read_request(reader)
             if raw:
-                await _deliver(self._handler(raw), reader, writer)
+                await self._delay()
+                answer = self._handler(raw)
+                await self._delay()
+                await _deliver(answer, reader, writer)
             writer.close()
             await writer.wait_closed()
         except OSError:
@@ -138,6 +147,10 @@ class Server:
             pass
         finally:
             writer.transport.abort()
+
+    async def _delay(self) -> None:
+        if self._latency is not None:
+            await asyncio.sleep(self._latency())
 
 
 async def _read_request(reader: asyncio.StreamReader) -> bytes:

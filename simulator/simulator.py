@@ -49,6 +49,7 @@ class Simulator:
         seed: int = 0,
         speed: float = 1.0,
         clock: Callable[[], float] | None = None,
+        latency: Callable[[], float] | None = None,
         keep_requests: int | None = None,
         on_exchange: Callable[[Request, Answer], None] | None = None,
     ) -> None:
@@ -58,6 +59,7 @@ class Simulator:
         `overload`: a model of its own, or False for a device that any number of requests leaves healthy;
         `patience` is its former name.
         `clock`: returns seconds; the event loop's by default.
+        `latency`: returns the seconds that pass before a request takes effect, and anew before its answer.
         `keep_requests`: how many of the last requests are kept; None keeps all.
         `on_exchange`: called with each request and its answer.
         """
@@ -77,7 +79,7 @@ class Simulator:
             overload = patience
         self.overload = overload if isinstance(overload, OverloadModel) else OverloadModel(enabled=overload)
         self._injector = FaultInjector(self._random)
-        self._server = Server(self._handle, host, port)
+        self._server = Server(self._handle, host, port, latency)
         self._fixed_telemetry: Telemetry | None = None
         self._late: list[_LateEffect] = []
         self._history: deque[bytes] = deque(maxlen=16)

@@ -89,7 +89,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> 
 async def async_remove_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
     """Restore a limit that is off, or leave a repair issue that stays; leave nothing else behind."""
     entry_id = entry.entry_id
-    for issue in (Issue.LIMIT_KEEPS_DRIFTING, Issue.LIMIT_IS_OFF, Issue.MOVED_IN):
+    for issue in (Issue.LIMIT_KEEPS_DRIFTING, Issue.MOVED_IN):
         issue.async_clear(hass, entry_id)
     async_forget_entry(hass, entry_id)
     await Baseline(hass, entry_id).remove()
@@ -116,3 +116,5 @@ async def async_remove_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> 
                 data={**pending.as_dict()},
             )
     await store.clear()
+    # Not before: a stop of Home Assistant may come in between.
+    Issue.LIMIT_IS_OFF.async_clear(hass, entry_id)

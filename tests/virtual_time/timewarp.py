@@ -43,10 +43,22 @@ class TimeWarp:
     before the fixture `hass` is set up, and after it is torn down.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, start: str = START) -> None:
-        """Prepare the context for this loop; `start` is in UTC."""
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        start: str = START,
+        *,
+        frozen: FrozenDateTimeFactory | None = None,
+        grace_s: float = GRACE_S,
+    ) -> None:
+        """Prepare the context for this loop; `start` is in UTC, `grace_s` in real seconds as GRACE_S.
+
+        Where many loops follow each other, the clocks can be frozen once: `frozen` is moved to the start.
+        """
         self._loop = cast(Any, loop)
         self._start = start
+        self._frozen = frozen
+        self._grace_s = grace_s
         self._selector: selectors.BaseSelector = self._loop._selector
         self._wait: Callable[[float | None], _Ready] = self._selector.select
         self._submit: Callable[..., asyncio.Future[Any]] = loop.run_in_executor
@@ -57,9 +69,13 @@ class TimeWarp:
         self._began = 0.0
 
     def __enter__(self) -> Self:
-        frozen = self._exit.enter_context(freezegun.freeze_time(self._start))
-        assert isinstance(frozen, FrozenDateTimeFactory)
-        self._factory = frozen
+        if self._frozen is None:
+            frozen = self._exit.enter_context(freezegun.freeze_time(self._start))
+            assert isinstance(frozen, FrozenDateTimeFactory)
+            self._factory = frozen
+        else:
+            self._factory = self._frozen
+            self._factory.move_to(self._start)
         self._now = self._began = time.monotonic()
         for owner, name, stand_in in (
             (self._loop, "time", lambda: self._now),
@@ -100,7 +116,7 @@ class TimeWarp:
         while self._jobs and not ready:
             ready = self._wait(THREAD_POLL_S)
         if not ready and self._is_connected():
-            ready = self._wait(GRACE_S)
+            ready = self._wait(self._grace_s)
         if not ready and timeout is None:
             return self._wait(None)
         if not ready and timeout is not None:

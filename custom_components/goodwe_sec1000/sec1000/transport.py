@@ -164,7 +164,7 @@ class Transport:
             raise ConnectionClosedError(f"{command.name}: closed after {len(answer)} bytes") from error
         except ConnectionResetError as error:
             raise ConnectionClosedError(f"{command.name}: connection reset") from error
-        except (socket.gaierror, UnicodeError, OverflowError) as error:
+        except (socket.gaierror, ValueError, OverflowError) as error:
             raise HostNotFoundError(f"no address is known for {self._host!r}") from error
         except OSError as error:
             # After the connection was made, the request may have arrived.

@@ -1,0 +1,180 @@
+"""A simulated device that is watched: who changed it, when, and what it was asked."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+from typing import Final, override
+
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Phases, Telemetry
+from simulator import House, Simulator
+from simulator.exchange import Answer
+from simulator.protocol import READ_LIMIT, SET_CLOCK, SWITCHES, TELEMETRY, WRITE_LIMIT
+from simulator.server import Server
+
+from .model import DEACTIVATED, Setting
+
+MEASURED: Final = Telemetry(
+    voltage=Phases(232.1, 231.4, 233.7),
+    current=Phases(1.72, 2.34, 0.98),
+    power=Phases(-713, -841, -559),
+    meter_power=-2_113,
+    inverter_power=0,
+)
+"""At night: no limit is exceeded, and no zero is doubtful."""
+
+
+class Writer(StrEnum):
+    """Who changed a device last."""
+
+    OURS = "ours"
+    LATE = "late"
+    """A request of ours that took effect after its answer."""
+    FOREIGN = "foreign"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a device held from one moment on."""
+
+    at: float
+    """s."""
+    setting: Setting
+    in_force: int | None
+    """W; what the inverters are held to."""
+    by: Writer | None
+    """None where nothing changed: it was only asked."""
+    asked: str
+    faults: tuple[str, ...]
+
+
+class StillHouse(House):
+    """A house in which nothing happens."""
+
+    @override
+    def advance(self, now: float, orders: object) -> None:
+        pass
+
+
+class WatchedDevice(Simulator):
+    """Keeps what it held and when, and tells each change."""
+
+    def __init__(
+        self,
+        name: str,
+        setting: Setting,
+        *,
+        seed: int,
+        latency: Callable[[], float],
+        tell: Callable[[str], None],
+    ) -> None:
+        super().__init__(
+            mode=ControlMode.from_key(setting.mode),
+            capacity=setting.capacity,
+            limit=setting.limit,
+            sum_of_phases=setting.sum_of_phases,
+            house=StillHouse(),
+            overload=False,
+            seed=seed,
+            latency=latency,
+        )
+        self.hold(MEASURED)
+        self.name = name
+        self._latency = latency
+        self._tell = tell
+        self.moments: list[Moment] = []
+        self.on_write: Callable[[WatchedDevice, int], None] = lambda _device, _limit: None
+        """Told the limit (W) that was sent to be stored."""
+
+    @property
+    def setting(self) -> Setting:
+        """What it holds now."""
+        device = self.device
+        return Setting(device.mode.key, device.limit, device.capacity, device.sum_of_phases)
+
+    @property
+    def is_off(self) -> bool:
+        """Whether nothing limits the export."""
+        return self.device.mode is ControlMode.DEACTIVATED
+
+    @property
+    def last_writer(self) -> Writer | None:
+        """Who changed it last."""
+        self._see_late()
+        return next((moment.by for moment in reversed(self.moments) if moment.by), None)
+
+    @property
+    def taken_off_by(self) -> Writer | None:
+        """Who took the limit off that is off now; None where it is on."""
+        self._see_late()
+        by = None
+        for before, after in pairwise(self.moments):
+            if after.setting.mode != DEACTIVATED:
+                by = None
+            elif before.setting.mode != DEACTIVATED:
+                by = after.by
+        return by
+
+    def begin(self) -> None:
+        """Keep what it holds at the beginning."""
+        self._keep(None, "")
+
+    def change(self, setting: Setting) -> None:
+        """Let another program change it."""
+        self._see_late()
+        device = self.device
+        device.capacity = setting.capacity
+        device.sum_of_phases = setting.sum_of_phases
+        device.limit = setting.limit
+        device.mode = ControlMode.from_key(setting.mode)
+        self._keep(Writer.FOREIGN, "")
+        self._tell(f"{self.name}: somebody else sets {setting}")
+
+    async def move(self) -> None:
+        """Give it another address: nobody is at the old one any more."""
+        self._server.close()
+        await self._server.disconnect_all()
+        if not self._running:
+            return
+        self._server = Server(self._handle, self.host, 0, self._latency)
+        self._server.open()
+        self._tell(f"{self.name}: has another address")
+
+    @override
+    def _handle(self, raw: bytes) -> Answer:
+        self._see_late()
+        faults = self.faults
+        answer = super()._handle(raw)
+        frame = self.requests[-1].frame
+        asked = "nonsense" if frame is None else _named(frame.command, frame.data)
+        struck = tuple(sorted(set(faults)))
+        by = Writer.OURS if self._changed else None
+        self._keep(by, asked, struck)
+        if asked != "telemetry":
+            because = f" [{', '.join(struck)}]" if struck else ""
+            self._tell(f"{self.name}: {asked}{because}" + (f" → {self.setting}" if by else ""))
+        if frame is not None and frame.command == WRITE_LIMIT:
+            self.on_write(self, int.from_bytes(frame.data[4:8], signed=True))
+        return answer
+
+    @property
+    def _changed(self) -> bool:
+        last = self.moments[-1]
+        return last.setting != self.setting or last.in_force != self.device.bound_limit
+
+    def _see_late(self) -> None:
+        if self._changed:
+            self._keep(Writer.LATE, "")
+            self._tell(f"{self.name}: late → {self.setting}")
+
+    def _keep(self, by: Writer | None, asked: str, faults: tuple[str, ...] = ()) -> None:
+        self.moments.append(Moment(self._now(), self.setting, self.device.bound_limit, by, asked, faults))
+
+
+def _named(command: int, data: bytes) -> str:
+    if command in SWITCHES:
+        return f"{SWITCHES[command].key} {'on' if data == b'\x01' else 'off'}"
+    if command == WRITE_LIMIT:
+        measured = "" if data[8] == 2 else ", each phase"
+        return f"write {int.from_bytes(data[4:8], signed=True) / 1000:g} kW{measured}"
+    return {READ_LIMIT: "read", TELEMETRY: "telemetry", SET_CLOCK: "clock"}.get(command, f"{command:#04x}")

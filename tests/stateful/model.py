@@ -1,0 +1,354 @@
+"""What should be: the options and the device, by the wishes in the order of their calls.
+
+It knows the rules of the control (docs/RELIABILITY.md), and nothing of how they are kept. Where an outcome is
+unknown, both are possible: each part of the state is the set of what it may be.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from itertools import product
+from typing import Any, Final
+
+EQUAL: Final = 50
+"""W; what differs by less is equal."""
+
+MINIMUM: Final = "min_export_limit"
+MAXIMUM: Final = "max_export_limit"
+CAPACITY: Final = "total_capacity"
+MODE: Final = "export_limit_control_mode"
+SUM: Final = "scan_three_phases"
+EXPORT_OPTIONS: Final = (MINIMUM, MAXIMUM, CAPACITY, MODE, SUM)
+DEACTIVATED: Final = "deactivated"
+
+type Possible = dict[str, frozenset[Any]]
+
+
+class Outcome(Enum):
+    """What somebody was told about a wish."""
+
+    PENDING = auto()
+    OK = auto()
+    QUIET = auto()
+    """No error: it was done, or a newer one took its place."""
+    SUPERSEDED = auto()
+    REFUSED = auto()
+    """Nothing was done."""
+    FAILED = auto()
+    """What came of it is not known, or not told."""
+    LOST = auto()
+    """Nobody was told anything: the power went, or nobody took the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a device holds; W."""
+
+    mode: str
+    limit: int
+    capacity: int
+    sum_of_phases: bool
+
+    def __str__(self) -> str:
+        measured = "" if self.sum_of_phases else ", each phase"
+        return f"{self.mode} {self.limit / 1000:g} of {self.capacity / 1000:g} kW{measured}"
+
+
+@dataclass(frozen=True)
+class State:
+    """What the options and the device may be; powers in kW as in the options, in W at the device."""
+
+    options: Possible
+    device: Possible
+
+    def joined(self, other: State) -> State:
+        """Return what either of the two may be."""
+        return State(_joined(self.options, other.options), _joined(self.device, other.device))
+
+    def with_options(self, **options: Any) -> State:
+        """Return the same with these options for certain."""
+        return State({**self.options, **{key: _set(value) for key, value in options.items()}}, self.device)
+
+    def with_device(self, setting: Setting) -> State:
+        """Return the same with this setting for certain."""
+        return State(self.options, _possible(setting))
+
+    def holds(self, setting: Setting) -> list[str]:
+        """Return which parts of a setting are not possible."""
+        actual = _possible(setting)
+        return [
+            f"{part} {next(iter(actual[part]))} is none of {_words(values)}"
+            for part, values in self.device.items()
+            if not any(_same(next(iter(actual[part])), value) for value in values)
+        ]
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, str | bool):
+        return bool(one == other)
+    return bool(abs(one - other) < EQUAL)
+
+
+def _set(value: Any) -> frozenset[Any]:
+    return value if isinstance(value, frozenset) else frozenset({value})
+
+
+def _words(values: Iterable[Any]) -> str:
+    return " | ".join(sorted(map(str, values)))
+
+
+def _possible(setting: Setting) -> Possible:
+    return {
+        "mode": frozenset({setting.mode}),
+        "limit": frozenset({setting.limit}),
+        "capacity": frozenset({setting.capacity}),
+        "sum_of_phases": frozenset({setting.sum_of_phases}),
+    }
+
+
+def _joined(one: Possible, other: Possible) -> Possible:
+    return {key: one[key] | other[key] for key in one}
+
+
+def watts(kilowatts: float) -> int:
+    """Return kW as W."""
+    return round(kilowatts * 1000)
+
+
+def in_force(state: State, limit: Iterable[int], mode: Iterable[str] | None = None) -> State:
+    """Return the state after one of these limits (W) was set under the options.
+
+    Setting a limit takes no mode off: where the options say deactivated, the device's mode stays.
+    """
+    if mode is None:
+        mode = {
+            kept
+            for option in state.options[MODE]
+            for kept in (state.device["mode"] if option == DEACTIVATED else {option})
+        }
+    return State(
+        state.options,
+        {
+            "mode": frozenset(mode),
+            "limit": frozenset(limit),
+            "capacity": frozenset(map(watts, state.options[CAPACITY])),
+            "sum_of_phases": state.options[SUM],
+        },
+    )
+
+
+@dataclass
+class Event:
+    """What bears on what should be, at its place in the order."""
+
+    order: float
+
+    def fold(self, state: State) -> State:
+        """Return what should be after it."""
+        raise NotImplementedError
+
+
+@dataclass
+class Wish(Event):
+    """What somebody asked for."""
+
+    what: str
+    called: float
+    """s, virtual."""
+    is_command: bool = True
+    """Whether it goes to the device."""
+    outcome: Outcome = Outcome.PENDING
+    told: float | None = None
+    response: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+    device: str = ""
+    """The device of the entry when it was called."""
+
+    def fold(self, state: State) -> State:
+        match self.outcome:
+            case Outcome.REFUSED:
+                return state
+            case Outcome.SUPERSEDED:
+                return self.superseded(state)
+            case Outcome.OK:
+                return self.done(state)
+            case _:
+                return state.joined(self.done(state))
+
+    def done(self, state: State) -> State:
+        """Return what should be where it was done."""
+        return state
+
+    def superseded(self, state: State) -> State:
+        """Return what should be where it was told to be superseded: a limit does not count."""
+        return state
+
+
+@dataclass
+class LimitWish(Wish):
+    """A limit, or one end of the range."""
+
+    limit: float | str = 0.0
+    """kW, or MINIMUM or MAXIMUM."""
+
+    def limits(self, state: State) -> set[int]:
+        """Return the limits (W) that it may mean."""
+        if isinstance(self.limit, str):
+            return set(map(watts, state.options[self.limit]))
+        return {
+            watts(min(max(self.limit, lowest), highest))
+            for lowest, highest in product(state.options[MINIMUM], state.options[MAXIMUM])
+        }
+
+    def done(self, state: State) -> State:
+        return in_force(state, self.limits(state))
+
+
+@dataclass
+class ToggleWish(LimitWish):
+    """One end of the range; which one, the device decides and the response tells."""
+
+    def limits(self, state: State) -> set[int]:
+        ends = {watts(end) for end in state.options[MINIMUM] | state.options[MAXIMUM]}
+        told = self.response.get("export_limit")
+        return {end for end in ends if told is None or _same(end, watts(told))} or ends
+
+
+@dataclass
+class OptionsWish(Wish):
+    """A change of options, which the limit follows."""
+
+    changed: dict[str, Any] = field(default_factory=dict)
+    shown: dict[str, Any] = field(default_factory=dict)
+    """What was submitted as it stood in the window, and may be older than what holds now."""
+    replaced: bool = False
+    """Whether newer wishes change the same options, and were not refused."""
+    deactivates: bool = False
+    """Whether deactivated was confirmed in this very step."""
+
+    def done(self, state: State) -> State:
+        old = state.options
+        new = dict(old)
+        for key, value in self.shown.items():
+            new[key] = old[key] | {value}
+        for key, value in self.changed.items():
+            new[key] = frozenset({value})
+        limits = {
+            followed
+            for held in state.device["limit"]
+            for ends in product(old[MINIMUM], old[MAXIMUM], new[MINIMUM], new[MAXIMUM])
+            for followed in follow(held, *ends)
+        }
+        after = State(new, state.device)
+        if not self.changed and self.shown:
+            # Windows in which nothing was changed may be saved without a write.
+            return state.joined(in_force(after, limits, new[MODE] if self.deactivates else None))
+        if MODE in self.changed:
+            return in_force(after, limits, new[MODE])
+        if MODE in self.shown:
+            kept = in_force(after, limits).device["mode"]
+            return in_force(after, limits, kept | new[MODE])
+        return in_force(after, limits)
+
+    def superseded(self, state: State) -> State:
+        """A change of options is never lost, unless a newer one of the same options took its place."""
+        done = self.done(state)
+        return state.joined(done) if self.replaced else State(done.options, state.joined(done).device)
+
+
+def follow(held: int, old_low: float, old_high: float, new_low: float, new_high: float) -> set[int]:
+    """Return the limits (W) that may follow a range (kW) that changes; what is at an end stays there."""
+    followed = set()
+    low, high = watts(new_low), watts(new_high)
+    if held < watts(old_low) + EQUAL:
+        followed.add(low)
+    if held > watts(old_high) - EQUAL:
+        followed.add(high)
+    return followed or {min(max(held, low), high)}
+
+
+@dataclass
+class ReadWish(Wish):
+    """A read by hand, which may take over what the device holds."""
+
+    adopted: dict[str, Any] = field(default_factory=dict)
+    """What was told to be taken over."""
+    perhaps: dict[str, frozenset[Any]] = field(default_factory=dict)
+    """What may have been taken over, where nothing was told of it."""
+
+    def done(self, state: State) -> State:
+        after = state.with_options(**self.adopted)
+        return after.joined(after.with_options(**self.perhaps))
+
+
+@dataclass
+class KeepWish(Wish):
+    """What the device holds is to be what should hold."""
+
+    held: Setting | None = None
+
+    def done(self, state: State) -> State:
+        if self.held is None:
+            return state
+        after = state.with_device(self.held)
+        if self.held.mode != DEACTIVATED:
+            after = after.with_options(**{MODE: state.options[MODE] | {self.held.mode}})
+        capacity = round(self.held.capacity / 1000, 2)
+        after = after.with_options(**{CAPACITY: state.options[CAPACITY] | {capacity}})
+        return after.joined(state)
+
+
+@dataclass
+class Occasion(Event):
+    """What happened without a wish."""
+
+    change: Callable[[State], State]
+
+    def fold(self, state: State) -> State:
+        return self.change(state)
+
+
+def expected(beginning: State, events: Sequence[Event], *, before: float = float("inf")) -> State:
+    """Return what should be after these events, in their order."""
+    state = beginning
+    _mark_replaced([event for event in events if isinstance(event, OptionsWish)])
+    for event in sorted((event for event in events if event.order < before), key=lambda event: event.order):
+        state = event.fold(state)
+    return state
+
+
+def _mark_replaced(wishes: list[OptionsWish]) -> None:
+    for wish in wishes:
+        newer = (other for other in wishes if other.order > wish.order)
+        kept = (other.changed for other in newer if other.outcome is not Outcome.REFUSED)
+        wish.replaced = wish.changed.keys() <= {key for changed in kept for key in changed}
+
+
+def limits_meant(beginning: State, events: Sequence[Event], wish: LimitWish) -> set[int]:
+    """Return the limits (W) that a wish may come to, changes of options uttered after it included."""
+    state = expected(beginning, events, before=wish.order)
+    limits = wish.limits(state)
+    state = in_force(state, limits)
+    later = (event for event in events if event.order > wish.order and isinstance(event, OptionsWish))
+    for event in sorted(later, key=lambda event: event.order):
+        state = State(state.options, {**state.device, "limit": frozenset(limits)})
+        state = state.joined(event.fold(state))
+        limits |= state.device["limit"] | wish.limits(state)
+    return limits
+
+
+def beginning(options: Mapping[str, Any], setting: Setting) -> State:
+    """Return what should be when an entry was just added."""
+    return State({key: frozenset({options[key]}) for key in EXPORT_OPTIONS}, _possible(setting))
+
+
+@dataclass
+class ResetWish(Wish):
+    """The limit is off for a while, and then all is as it was; the measurement is that of the options."""
+
+    def done(self, state: State) -> State:
+        measured = state.device["sum_of_phases"] | state.options[SUM]
+        as_it_was = State(state.options, {**state.device, "sum_of_phases": measured})
+        # Where the device held something looser, it is brought within what was proven.
+        highest = max(map(watts, state.options[MAXIMUM]))
+        return as_it_was.joined(in_force(state, {min(limit, highest) for limit in state.device["limit"]}))

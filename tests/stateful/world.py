@@ -1,0 +1,768 @@
+"""A life: one owner, one Home Assistant after the other, two devices, and all that happens to them."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from itertools import count
+import json
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from homeassistant.config_entries import (
+    SOURCE_RECONFIGURE,
+    SOURCE_USER,
+    ConfigEntryDisabler,
+    OperationNotAllowed,
+)
+from homeassistant.core import HassJob, HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+
+from . import user
+from .device import WatchedDevice, Writer
+from .home import Home
+from .model import (
+    CAPACITY,
+    DEACTIVATED,
+    EXPORT_OPTIONS,
+    MAXIMUM,
+    MINIMUM,
+    MODE,
+    SUM,
+    Event,
+    KeepWish,
+    LimitWish,
+    Occasion,
+    OptionsWish,
+    Outcome,
+    ReadWish,
+    ResetWish,
+    Setting,
+    State,
+    ToggleWish,
+    Wish,
+    beginning,
+    expected,
+    watts,
+)
+
+ENTRY_ID: Final = "life"
+OFF_ISSUES: Final = ("limit_is_off", "limit_was_left_off", "pending_unreadable")
+"""What the issues' ids begin with that say that nothing may limit the export."""
+SLOW: Final = 300.0
+"""s; whoever is not told anything for so long is told nothing."""
+SETTLED_WITHIN: Final = 60.0
+"""s"""
+STORED_WITHIN: Final = 2.0
+"""s; Home Assistant itself may lose what was changed so shortly before a crash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """What was not as it should be."""
+
+    rule: str
+    what: str
+
+
+@dataclass
+class Beginning:
+    """How a life begins."""
+
+    seed: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+    setting: Setting = field(default_factory=lambda: Setting("value", 10_000, 30_000, True))
+    slowest: float = 0.3
+    """s; the longest time that a device takes for half of an exchange."""
+
+
+class World:
+    """All that there is in a life, and the record of it."""
+
+    def __init__(self, folder: Path, begin: Beginning) -> None:
+        self.begin = begin
+        self.loop = asyncio.get_running_loop()
+        self._context = copy_context()
+        """That of no program."""
+        self.random = Random(f"world {begin.seed}")
+        self.home = Home(folder)
+        self.timeline: list[tuple[float, str]] = []
+        self.violations: list[Violation] = []
+        self.events: list[Event] = []
+        self.wishes: list[Wish] = []
+        self.options_seen: list[tuple[float, dict[str, Any]]] = []
+        self.put_back_asked = False
+        self.left_off: set[str] = set()
+        """Devices that had no entry any more when nothing limited their export, as chosen."""
+        self.lying = False
+        """Whether a fault was injected that makes the device say what is not so."""
+        self.crashed = False
+        self.crashed_disabled = False
+        """Whether a crash came while the entry was being disabled: then nobody is left to tell."""
+        self.damaged = False
+        """Whether a file was damaged on purpose."""
+        self.most_in_flight = 0
+        self._order = count(1)
+        self._tasks: dict[asyncio.Task[None], Wish] = {}
+        self._start = self.loop.time()
+        self.devices = [
+            WatchedDevice(name, setting, seed=begin.seed, latency=self._latency, tell=self.tell)
+            for name, setting in (("A", begin.setting), ("B", Setting("value", 7_000, 30_000, True)))
+        ]
+        self.state: State
+        self.exchanges_at_crash: list[int] = []
+
+    # What time it is, and what happened
+
+    @property
+    def now(self) -> float:
+        """Virtual s since the life began."""
+        return self.loop.time() - self._start
+
+    def tell(self, what: str) -> None:
+        """Keep what happened."""
+        self.timeline.append((self.now, what))
+
+    def violated(self, rule: str, what: str) -> None:
+        """Keep what should not have happened."""
+        self.violations.append(Violation(rule, what))
+        self.tell(f"!! {rule}: {what}")
+
+    def _latency(self) -> float:
+        if self.random.random() < 0.5:
+            return 0.0
+        return round(self.random.uniform(0, self.begin.slowest), 3)
+
+    @property
+    def hass(self) -> HomeAssistant:
+        """The Home Assistant that runs now."""
+        return self.home.hass
+
+    @property
+    def device(self) -> WatchedDevice | None:
+        """The device of the entry; None where nothing is at its address."""
+        entry = user.the_entry(self.hass)
+        if entry is None:
+            return None
+        return next((device for device in self.devices if device.port == entry.data["port"]), None)
+
+    @property
+    def in_flight(self) -> list[Wish]:
+        """The wishes that nobody was told the outcome of."""
+        return list(self._tasks.values())
+
+    def issues(self) -> list[ir.IssueEntry]:
+        """The repair issues of the integration, by their ids."""
+        registry = ir.async_get(self.hass)
+        active = (issue for issue in registry.issues.values() if issue.domain == DOMAIN and issue.active)
+        return sorted(active, key=lambda issue: issue.issue_id)
+
+    # Beginning and end
+
+    async def start(self) -> None:
+        """Set the scene: a device with an entry, all well."""
+        for device in self.devices:
+            await device.start()
+            self.home.ports.add(device.port)
+            device.begin()
+            device.on_write = self._written
+        await self.home.start()
+        entry = MockConfigEntry(
+            domain=DOMAIN,
+            version=2,
+            entry_id=ENTRY_ID,
+            title="SEC1000",
+            data={"name": "SEC1000", "host": "127.0.0.1", "port": self.devices[0].port},
+            options=self.begin.options,
+        )
+        self.put_back_asked = bool(self.begin.options["put_back"])
+        await self.home.task(self.hass.config_entries.async_add(entry), "add")
+        await self.settle()
+        self.state = beginning(self.begin.options, self.devices[0].setting)
+        self.keep_options()
+        self.tell(f"begins: {self._options_in_words()}; A holds {self.devices[0].setting}")
+
+    async def settle(self) -> None:
+        """Let what is due at once come to its end."""
+
+        async def settle() -> None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SETTLED_WITHIN):
+                    await self.hass.async_block_till_done()
+
+        await self.home.task(settle(), "settle")
+
+    def keep_options(self) -> None:
+        """Keep the options as they are now."""
+        if (entry := user.the_entry(self.hass)) is None:
+            return
+        options = dict(entry.options)
+        if options.get("put_back"):
+            self.put_back_asked = True
+        if not self.options_seen or self.options_seen[-1][1] != options:
+            self.options_seen.append((self.now, options))
+            self.tell(f"options: {self._options_in_words()}")
+
+    def _options_in_words(self) -> str:
+        entry = user.the_entry(self.hass)
+        assert entry
+        options = entry.options
+        return (
+            f"{options[MINIMUM]:g}..{options[MAXIMUM]:g} of {options[CAPACITY]:g} kW, {options[MODE]}"
+            + ("" if options[SUM] else ", each phase")
+            + (", put back" if options["put_back"] else "")
+            + (", may deactivate" if options["allow_deactivating"] else "")
+        )
+
+    # Time
+
+    async def pass_turns(self, turns: int) -> None:
+        """Let the loop turn so often."""
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        self.keep_options_if_running()
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let so much virtual time pass."""
+        await asyncio.sleep(seconds)
+        self.keep_options_if_running()
+
+    def keep_options_if_running(self) -> None:
+        """Keep the options, where a Home Assistant has any."""
+        if self.home.is_running:
+            self.keep_options()
+
+    # Wishes
+
+    def wish(self, wish: Wish, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Begin a wish; it goes on while other things happen."""
+        self.events.append(wish)
+        self.wishes.append(wish)
+        number = len(self.wishes)
+        self.tell(f"({number}) {wish.what}")
+
+        device = self.device
+        wish.device = device.name if device else ""
+
+        async def run() -> None:
+            await work
+            self._told(number, wish, device)
+
+        task = self.home.task(run(), wish.what)
+        if not task.done():
+            self._tasks[task] = wish
+            task.add_done_callback(self._done)
+        self.most_in_flight = max(
+            self.most_in_flight, sum(other.is_command for other in self._tasks.values())
+        )
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task, None)
+        if not task.cancelled() and (error := task.exception()):
+            self.violated("e", f"{task.get_name()}: {error!r}")
+
+    def _told(self, number: int, wish: Wish, device: WatchedDevice | None) -> None:
+        wish.told = self.now
+        if wish.outcome is Outcome.QUIET and not any(other.order > wish.order for other in self.wishes):
+            # Nothing could take its place.
+            wish.outcome = Outcome.OK
+        if isinstance(wish, ReadWish) and device is not None:
+            self._adopt(wish, device)
+        detail = wish.error or str(wish.response.get("message", ""))
+        feedback = f" {wish.response['feedback']}" if "feedback" in wish.response else ""
+        self.tell(f"({number}) {wish.what}: {wish.outcome.name}{feedback} {detail}".rstrip())
+        self.keep_options_if_running()
+        if device is not None and device is self.device:
+            for what in check_claim(self, wish, device):
+                self.violated("c", f"({number}) {wish.what}: {what}")
+
+    def _adopt(self, wish: ReadWish, device: WatchedDevice) -> None:
+        held = [moment.setting for moment in device.moments if moment.at >= self._start + wish.called - 60]
+        found = {
+            MODE: frozenset(setting.mode for setting in held if setting.mode != DEACTIVATED),
+            CAPACITY: frozenset(round(setting.capacity / 1000, 2) for setting in held),
+        }
+        if not wish.response:
+            wish.perhaps = found
+            return
+        _, _, adopted = str(wish.response["message"]).partition("Taken over into the options:")
+        if "mode" in adopted:
+            wish.adopted[MODE] = wish.response["control_mode"]
+        if "capacity" in adopted:
+            wish.adopted[CAPACITY] = found[CAPACITY]
+
+    def order(self) -> int:
+        """Return the next place in the order."""
+        return next(self._order)
+
+    def call(self, action: str, limit: float | None = None) -> None:
+        """Call an action of the integration."""
+        data = {} if limit is None else {"limit": limit}
+        wish = self._meaning(action, limit)
+        self.wish(wish, user.act(self.hass, wish, action, data))
+
+    def _meaning(self, action: str, limit: float | None) -> Wish:
+        what = action if limit is None else f"{action} {limit:g}"
+        more: dict[str, Any] = {"order": self.order(), "what": what, "called": self.now}
+        match action:
+            case "export_disable":
+                return LimitWish(limit=MINIMUM, **more)
+            case "export_enable":
+                return LimitWish(limit=MAXIMUM, **more)
+            case "export_toggle":
+                return ToggleWish(**more)
+            case "set_export_limit":
+                assert limit is not None
+                return LimitWish(limit=limit, **more)
+            case "set_min_export_limit":
+                return OptionsWish(changed={MINIMUM: limit}, **more)
+            case "set_max_export_limit":
+                return OptionsWish(changed={MAXIMUM: limit}, **more)
+            case "reset_export_watchdog":
+                return ResetWish(**more)
+            case "get_export_limit":
+                return ReadWish(**more)
+            case _:
+                return Wish(**more)
+
+    CONTROLS: Final = {
+        "switch on": ("turn_on", "switch.export_to_grid", "export_enable"),
+        "switch off": ("turn_off", "switch.export_to_grid", "export_disable"),
+        "enable button": ("press", "button.enable_export", "export_enable"),
+        "disable button": ("press", "button.disable_export", "export_disable"),
+        "read button": ("press", "button.read_export_limit", "read"),
+        "clock button": ("press", "button.set_date_and_time", "set_datetime"),
+        "reset button": ("press", "button.reset_export_watchdog", "reset_export_watchdog"),
+        "limit": ("set_value", "number.export_limit", "set_export_limit"),
+        "minimum": ("set_value", "number.minimum_export_limit", "set_min_export_limit"),
+        "maximum": ("set_value", "number.maximum_export_limit", "set_max_export_limit"),
+    }
+
+    def operate(self, control: str, limit: float | None = None) -> None:
+        """Use a switch, button or number."""
+        service, entity_id, action = self.CONTROLS[control]
+        wish = self._meaning("get_export_limit" if action == "read" else action, limit)
+        wish.what = control if limit is None else f"{control} {limit:g}"
+        data = {} if limit is None else {"value": limit}
+        self.wish(wish, user.operate(self.hass, wish, service, entity_id, **data))
+
+    def drag(self, values: list[float], pause: float) -> None:
+        """Drag the maximum from value to value; each is sent."""
+        if not user.is_loaded(self.hass):
+            return
+
+        async def drag(hass: HomeAssistant) -> None:
+            for value in values:
+                if not self.home.is_running or self.hass is not hass:
+                    return
+                self.operate("maximum", value)
+                await asyncio.sleep(pause)
+
+        self.home.task(drag(self.hass), "drag")
+
+    def choose_mode(self, mode: str) -> None:
+        """Choose from the select."""
+        wish = OptionsWish(order=self.order(), what=f"select {mode}", called=self.now, changed={MODE: mode})
+        self.wish(
+            wish,
+            user.operate(self.hass, wish, "select_option", "select.control_mode", option=mode),
+        )
+
+    def options(self, changed: dict[str, Any], pause: float) -> None:
+        """Open the options, change some, and submit all windows."""
+        entry = user.the_entry(self.hass)
+        assert entry
+        words = ", ".join(f"{key} {value}" for key, value in changed.items())
+        wish = OptionsWish(order=self.order(), what=f"options {words}", called=self.now)
+        wish.outcome = Outcome.REFUSED
+
+        def submitted(step: str, values: Mapping[str, Any]) -> None:
+            wish.order = self.order()
+            wish.outcome = Outcome.PENDING if step in {"control", "confirm_deactivated"} else Outcome.REFUSED
+            wish.changed = {key: value for key, value in windows.changed.items() if key in EXPORT_OPTIONS}
+            wish.shown = {
+                key: value
+                for key, value in windows.submitted.items()
+                if key in EXPORT_OPTIONS and key not in wish.changed
+            }
+            wish.deactivates = step == "confirm_deactivated"
+            self.tell(f"({self.wishes.index(wish) + 1}) submits {step} {dict(values)}")
+
+        windows = user.Windows(self.hass.config_entries.options, submitted)
+
+        async def fill_in() -> None:
+            try:
+                ended = await windows.walk(changed, ((entry.entry_id,), {}), pause=pause)
+            except Exception as error:  # noqa: BLE001
+                user.refuse(wish, error)
+                return
+            wish.error = ended
+            if ended == "saved":
+                wish.outcome = Outcome.OK
+            elif wish.outcome is Outcome.PENDING:
+                # What was said of the limits by the window that came back is not known here.
+                wish.outcome = Outcome.FAILED
+
+        self.wish(wish, fill_in())
+
+    def repair(self, choice: int, pause: float) -> None:
+        """Open the first issue that can be fixed, choose and submit."""
+        fixable = [issue for issue in self.issues() if issue.is_fixable]
+        if not fixable:
+            return
+        issue = fixable[choice % len(fixable)]
+        wish = KeepWish(order=self.order(), what=f"repair {issue.issue_id}", called=self.now)
+        manager = self.home.repairs
+
+        def submitted(step: str, _values: Mapping[str, Any]) -> None:
+            wish.order = self.order()
+            device = self.device
+            wish.held = device.setting if device and step == "keep" else None
+            if step == "confirm" and issue.issue_id.startswith("limit_was_left_off"):
+                # Who says so has seen to it.
+                for left in self.devices:
+                    if left.is_off:
+                        left.change(Setting("value", 5_000, 30_000, True))
+
+        async def click() -> None:
+            try:
+                ended = await user.Windows(manager, submitted).walk(
+                    {}, ((DOMAIN,), {"data": {"issue_id": issue.issue_id}}), choice=choice, pause=pause
+                )
+            except Exception as error:  # noqa: BLE001
+                user.refuse(wish, error)
+                return
+            wish.error = ended
+            wish.outcome = Outcome.OK if ended == "saved" else Outcome.FAILED
+
+        self.wish(wish, click())
+
+    # What happens to the device
+
+    def fault(self, name: str, *, times: int | None, commands: tuple[int, ...] | None) -> None:
+        """Inject a fault into the device of the entry."""
+        device = self.device or self.devices[0]
+        asked = "" if commands is None else " " + "/".join(f"{command:#04x}" for command in commands)
+        self.tell(f"{device.name}: fault {name}{'' if times is None else f' × {times}'}{asked}")
+        device.inject(name, count=times, commands=commands)
+
+    def heal(self) -> None:
+        """End all faults."""
+        self.tell("the devices are well")
+        for device in self.devices:
+            device.clear_faults()
+
+    def foreign(self, **changed: Any) -> None:
+        """Let another program change the device of the entry."""
+        device = self.device or self.devices[0]
+        held = device.setting
+        setting = Setting(
+            changed.get("mode", held.mode),
+            changed.get("limit", held.limit),
+            changed.get("capacity", held.capacity),
+            held.sum_of_phases,
+        )
+        device.change(setting)
+        self.set_by_others(setting)
+
+    def set_by_others(self, setting: Setting) -> None:
+        """Take into account that a device may have held this, whatever runs now."""
+
+        def either(state: State) -> State:
+            return state.joined(state.with_device(setting))
+
+        first = min((wish.order for wish in self.in_flight), default=None)
+        if first is not None:
+            self.events.append(Occasion(first - 0.5, either))
+        self.events.append(Occasion(self.order(), either))
+
+    # What happens to the entry
+
+    def lifecycle(self, what: str, work: Callable[[HomeAssistant], Coroutine[Any, Any, Any]]) -> None:
+        """Begin something with the entry, unless something of the kind is under way."""
+        if any(not wish.is_command and wish.outcome is Outcome.PENDING for wish in self.in_flight):
+            return
+        wish = Wish(order=self.order(), what=what, called=self.now, is_command=False)
+        hass = self.hass
+
+        async def run() -> None:
+            try:
+                await work(hass)
+            except OperationNotAllowed as error:
+                user.refuse(wish, error)
+            else:
+                wish.outcome = Outcome.OK
+
+        self.wish(wish, run())
+
+    def reload(self) -> None:
+        """Reload the entry."""
+        if (entry := user.the_entry(self.hass)) and not entry.disabled_by:
+            self.lifecycle("reload", lambda hass: hass.config_entries.async_reload(entry.entry_id))
+
+    def disable(self) -> None:
+        """Disable the entry."""
+        if (entry := user.the_entry(self.hass)) and not entry.disabled_by:
+
+            async def disable(hass: HomeAssistant) -> None:
+                await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
+                self.check_left_off("disabled")
+
+            self.lifecycle("disable", disable)
+
+    def enable(self) -> None:
+        """Enable the entry."""
+        if (entry := user.the_entry(self.hass)) and entry.disabled_by:
+            self.lifecycle(
+                "enable", lambda hass: hass.config_entries.async_set_disabled_by(entry.entry_id, None)
+            )
+
+    def remove(self) -> None:
+        """Remove the entry."""
+        if entry := user.the_entry(self.hass):
+
+            async def remove(hass: HomeAssistant) -> None:
+                device = self.device
+                may_be_off = device is not None and self.may_be_off(device)
+                await hass.config_entries.async_remove(entry.entry_id)
+                if device is not None and may_be_off and device.is_off:
+                    self.left_off.add(device.name)
+                self.check_left_off("removed")
+                self.check_removed(entry.entry_id)
+
+            self.lifecycle("remove", remove)
+
+    def add(self, maximum: float, mode: str) -> None:
+        """Add a device through the windows, where there is no entry."""
+        if user.the_entry(self.hass):
+            return
+        device = self.devices[0]
+        answers = {
+            "host": device.host,
+            "port": device.port,
+            MAXIMUM: maximum,
+            CAPACITY: 30.0,
+            MODE: mode,
+            SUM: True,
+        }
+
+        async def add(hass: HomeAssistant) -> None:
+            windows = user.Windows(hass.config_entries.flow)
+            ended = await windows.walk(answers, ((DOMAIN,), {"context": {"source": SOURCE_USER}}))
+            self.tell(f"adding: {ended}")
+            if entry := user.the_entry(hass):
+                state = beginning(dict(entry.options), device.setting)
+                # Whoever called an action while the entry came may have set something.
+                self.events.append(Occasion(self.order(), lambda _state: state))
+                self.options_seen.append((self.now, dict(entry.options)))
+
+        self.lifecycle("add", add)
+
+    def reconfigure(self, *, moved: bool, pause: float) -> None:
+        """Let the entry's device have another address, or another device take its place."""
+        entry = user.the_entry(self.hass)
+        if entry is None or entry.disabled_by:
+            return
+
+        async def reconfigure(hass: HomeAssistant) -> None:
+            device = self.device or self.devices[0]
+            target = device if moved else self.devices[1 - self.devices.index(device)]
+            may_be_off = self.may_be_off(device)
+            if moved:
+                await asyncio.Task(device.move(), context=self._context)
+                self.home.ports.add(device.port)
+            windows = user.Windows(hass.config_entries.flow)
+            context = {"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id}
+            ended = await windows.walk(
+                {"host": target.host, "port": target.port},
+                ((DOMAIN,), {"context": context}),
+                choice=0 if moved else 1,
+                pause=pause,
+            )
+            self.tell(f"reconfiguring to {target.name}: {ended}")
+            if self.device is target and target is not device and may_be_off and device.is_off:
+                self.left_off.add(device.name)
+            if self.device is target and target is not device:
+                self.set_by_others(target.setting)
+
+        self.lifecycle(f"reconfigure {'moved' if moved else 'to the other'}", reconfigure)
+
+    # What happens to Home Assistant
+
+    async def restart(self, *, disables: bool = False) -> None:
+        """Stop in order and start again; an automation may call export_disable at the shutdown."""
+        self.tell("stops" + (", and an automation disables export" if disables else ""))
+        if disables and user.is_loaded(self.hass):
+
+            async def automation() -> None:
+                self.call("export_disable")
+                await asyncio.wait(self._tasks)
+
+            self.hass.async_add_shutdown_job(HassJob(automation))
+        await self.home.stop()
+        self.tell("has stopped")
+        if left := [task.get_name() for task in self.home.tasks() if is_ours(task)]:
+            self.violated("d", f"stopped, and these tasks are left: {sorted(left)}")
+        self._lose("stop")
+        self.check_left_off("stopped")
+        await self._start_again()
+
+    async def crash(self, damage: str, seconds: float) -> None:
+        """Take the power from Home Assistant, perhaps damage a file, and start it again."""
+        self.keep_options()
+        self.tell(f"the power goes{f', {damage} is damaged' if damage else ''}")
+        options_before = [options for at, options in self.options_seen if self.now - at <= STORED_WITHIN] + [
+            self.options_seen[-2][1] for _ in self.options_seen[-2:-1]
+        ]
+        await self.home.crash()
+        self.crashed = True
+        self._lose("crash")
+        if damage:
+            self._damage(damage)
+        del options_before
+        await asyncio.sleep(seconds)
+        self.check_off_noted()
+        await self._start_again()
+        entry = user.the_entry(self.hass)
+        self.crashed_disabled = entry is not None and entry.disabled_by is not None
+
+    def _damage(self, what: str) -> None:
+        self.damaged = True
+        kind, _, how = what.partition(" ")
+        for name in self.home.files():
+            if ".corrupt" in name:
+                continue
+            pending = name.endswith((".note", ".pending"))
+            if pending is (kind == "pending"):
+                path = self.home.storage / name
+                try:
+                    content = json.loads(path.read_text("utf-8"))
+                except ValueError:
+                    continue
+                if how == "newer":
+                    content["version"] = 99
+                elif how == "shape":
+                    content["data"] = [1, 2]
+                path.write_text("{" if how == "garbage" else json.dumps(content), "utf-8")
+
+    def _lose(self, why: str) -> None:
+        for task, wish in list(self._tasks.items()):
+            if wish.outcome in {Outcome.PENDING, Outcome.OK} and wish.told is None:
+                wish.outcome = Outcome.LOST
+                wish.told = self.now
+                self.tell(f"({self.wishes.index(wish) + 1}) {wish.what}: lost in a {why}")
+            self._tasks.pop(task)
+
+    async def _start_again(self) -> None:
+        self.tell("starts")
+        await self.home.start()
+        await self.settle()
+        if entry := user.the_entry(self.hass):
+            found = {key: entry.options[key] for key in EXPORT_OPTIONS}
+            # What Home Assistant had not stored yet is lost, whoever changed it.
+            state = self.expected()
+            recent = [options for at, options in self.options_seen if self.now - at <= 60]
+            recent += [options for _, options in self.options_seen[-2:]]
+            for key, value in found.items():
+                allowed = state.options[key] | {options[key] for options in recent}
+                if value not in allowed:
+                    self.violated(
+                        "a", f"after the start {key} is {value}, none of {sorted(map(str, allowed))}"
+                    )
+            self.events.append(Occasion(self.order(), lambda state: state.with_options(**found)))
+            self.keep_options()
+
+    # Checks on the way
+
+    def expected(self) -> State:
+        """Return what should be now."""
+        return expected(self.state, self.events)
+
+    def _written(self, device: WatchedDevice, limit: int) -> None:
+        """Check that a limit that is sent was ever within what the owner allows."""
+        state = self.expected()
+        highest = max(*map(watts, state.options[MAXIMUM]), *state.device["limit"])
+        if limit > highest and device is self.device:
+            self.violated("c", f"{limit} W were sent, above the maximum of {highest} W")
+
+    def may_be_off(self, device: WatchedDevice) -> bool:
+        """Tell whether the owner chose deactivated for a device, or another program did."""
+        if device.taken_off_by is Writer.FOREIGN:
+            return True
+        if self.device is not device:
+            return device.name in self.left_off or any(
+                isinstance(wish, OptionsWish)
+                and wish.device == device.name
+                and DEACTIVATED in {wish.changed.get(MODE), wish.deactivates and DEACTIVATED}
+                and wish.outcome not in {Outcome.REFUSED, Outcome.SUPERSEDED}
+                for wish in self.wishes
+            )
+        return DEACTIVATED in self.expected().device["mode"]
+
+    def check_left_off(self, when: str) -> None:
+        """Check that a limit that is off, though nobody chose so, is told and noted."""
+        for device in self.devices:
+            if not device.is_off or self.may_be_off(device):
+                continue
+            issues = (
+                self._persistent_issues()
+                if when == "stopped"
+                else [issue.issue_id for issue in self.issues()]
+            )
+            if not any(issue.startswith(OFF_ISSUES) for issue in issues):
+                self.violated("b", f"{when}: {device.name} is off, and no issue says so")
+            if when != "removed" and not self._is_noted():
+                self.violated("b", f"{when}: {device.name} is off, and no file says what should hold")
+
+    def check_off_noted(self) -> None:
+        """Check that after a crash a file says what should hold again."""
+        for device in self.devices:
+            if device.is_off and not self.may_be_off(device) and not self._is_noted():
+                self.violated("b", f"after the crash {device.name} is off, and no file says what should hold")
+
+    def is_pending_elsewhere(self) -> bool:
+        """Tell whether what is to be restored is to be at an address where nothing is any more."""
+        pending = [self.home.stored(name) for name in self.home.files() if name.endswith(".note")]
+        ports = {device.port for device in self.devices}
+        return any(isinstance(each, dict) and each.get("port") not in ports for each in pending)
+
+    def _is_noted(self) -> bool:
+        return any(name.endswith(".note") for name in self.home.files())
+
+    def _persistent_issues(self) -> list[str]:
+        stored = self.home.stored("repairs.issue_registry") or {"issues": []}
+        return [
+            issue["issue_id"]
+            for issue in stored["issues"]
+            if issue["domain"] == DOMAIN and issue.get("is_persistent")
+        ]
+
+    def check_removed(self, entry_id: str) -> None:
+        """Check that an entry that was removed left nothing."""
+        left = [name for name in self.home.files() if entry_id in name and ".corrupt" not in name]
+        if self.damaged:
+            left = [name for name in left if not name.endswith(".note")]
+        if left:
+            self.violated("d", f"removed, and these files are left: {left}")
+
+
+def is_ours(task: asyncio.Task[Any]) -> bool:
+    """Tell whether a task runs the integration's own code."""
+    code = getattr(task.get_coro(), "cr_code", None)
+    return f"custom_components/{DOMAIN}" in getattr(code, "co_filename", "")
+
+
+def check_claim(world: World, wish: Wish, device: WatchedDevice) -> list[str]:
+    """Return what was told and was not so."""
+    from .checks import claims  # noqa: PLC0415 - it needs the world
+
+    return claims(world, wish, device)
+
+
+__all__ = ["Beginning", "Violation", "World", "Writer"]
