@@ -1,4 +1,4 @@
-"""Ports of this computer that nobody else is given while a test needs them, whatever runs beside it."""
+"""Ports of this computer, reserved while a test needs them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,7 +9,7 @@ from demo.ports import LOOPBACK
 
 @contextmanager
 def reserved_port() -> Iterator[int]:
-    """Yield a port that the system gives to nobody else, and on which a server may listen."""
+    """Yield a reserved port on which a server may listen."""
     with socket.socket() as holder:
         # Two sockets that both allow it may have one port as long as not both listen.
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -20,7 +20,7 @@ def reserved_port() -> Iterator[int]:
 
 @contextmanager
 def withheld_port(port: int) -> Iterator[None]:
-    """Keep this port from others, unless somebody has it anyway; nobody answers there."""
+    """Reserve this port, unless it is in use anyway; no server answers there."""
     with socket.socket() as holder:
         with suppress(OSError):
             holder.bind((LOOPBACK, port))

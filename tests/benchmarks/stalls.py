@@ -15,7 +15,7 @@ class Stalls:
     longest: float = 0.0
     """In ms."""
     by: str = field(default="", repr=False)
-    """Its owner, as asyncio names it."""
+    """The callback, as asyncio names it."""
 
     def take(self) -> Stalls:
         """Return the result so far and start again."""

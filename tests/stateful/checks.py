@@ -122,7 +122,7 @@ async def judge(world: World, said: Said) -> None:
         while wish.told is None and world.now < deadline:
             await world.pass_time(1)
         if wish.told is None:
-            world.violated("c", f"{wish.what}: nobody was told anything for {SLOW:g} s")
+            world.violated("c", f"{wish.what}: no answer came for {SLOW:g} s")
     entry = user.the_entry(world.hass)
     if entry is not None and entry.disabled_by is ConfigEntryDisabler.USER:
         if not world.crashed_disabled:

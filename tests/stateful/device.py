@@ -128,10 +128,10 @@ class WatchedDevice(Simulator):
         device.limit = setting.limit
         device.mode = ControlMode.from_key(setting.mode)
         self._keep(Writer.FOREIGN, "")
-        self._tell(f"{self.name}: somebody else sets {setting}")
+        self._tell(f"{self.name}: another program sets {setting}")
 
     async def move(self) -> None:
-        """Give it another address: nobody is at the old one any more."""
+        """Give it another address; no server answers at the old one."""
         self._server.close()
         await self._server.disconnect_all()
         if not self._running:

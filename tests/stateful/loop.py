@@ -37,7 +37,7 @@ class Program:
         self.is_dead = False
         """Whether nothing of it runs any more."""
         self.is_buried = False
-        """Whether what it left unfinished is being ended: nobody listens to it any more."""
+        """Whether what it left unfinished is being ended."""
         self.context: Final = copy_context()
         self.context.run(_PROGRAM.set, self)
 

@@ -25,7 +25,7 @@ type Possible = dict[str, frozenset[Any]]
 
 
 class Outcome(Enum):
-    """What somebody was told about a wish."""
+    """The outcome that a caller got."""
 
     PENDING = auto()
     OK = auto()
@@ -37,7 +37,7 @@ class Outcome(Enum):
     FAILED = auto()
     """What came of it is not known, or not told."""
     LOST = auto()
-    """Nobody was told anything: the power went, or nobody took the call."""
+    """No outcome: the power went, or the call was not taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ class Event:
 
 @dataclass
 class Wish(Event):
-    """What somebody asked for."""
+    """One call, and what it asks for."""
 
     what: str
     called: float

@@ -55,7 +55,7 @@ ENTRY_ID: Final = "life"
 OFF_ISSUES: Final = ("limit_is_off", "limit_was_left_off", "pending_unreadable")
 """What the issues' ids begin with that say that nothing may limit the export."""
 SLOW: Final = 300.0
-"""s; whoever is not told anything for so long is told nothing."""
+"""s; a caller that has no answer by then gets none."""
 SETTLED_WITHIN: Final = 60.0
 """s"""
 STORED_WITHIN: Final = 2.0
@@ -103,7 +103,7 @@ class World:
         """Whether a fault was injected that makes the device say what is not so."""
         self.crashed = False
         self.crashed_disabled = False
-        """Whether a crash came while the entry was being disabled: then nobody is left to tell."""
+        """Whether a crash came while the entry was being disabled, so that no issue could be raised."""
         self.damaged = False
         """Whether a file was damaged on purpose."""
         self.most_in_flight = 0
@@ -153,7 +153,7 @@ class World:
 
     @property
     def in_flight(self) -> list[Wish]:
-        """The wishes that nobody was told the outcome of."""
+        """The wishes without an outcome."""
         return list(self._tasks.values())
 
     def issues(self) -> list[ir.IssueEntry]:
@@ -558,7 +558,7 @@ class World:
             self.tell(f"adding: {ended}")
             if entry := user.the_entry(hass):
                 state = beginning(dict(entry.options), device.setting)
-                # Whoever called an action while the entry came may have set something.
+                # A call while the entry was added may have set something.
                 self.events.append(Occasion(self.order(), lambda _state: state))
                 self.options_seen.append((self.now, dict(entry.options)))
 
@@ -665,7 +665,7 @@ class World:
         await self.settle()
         if entry := user.the_entry(self.hass):
             found = {key: entry.options[key] for key in EXPORT_OPTIONS}
-            # What Home Assistant had not stored yet is lost, whoever changed it.
+            # What Home Assistant had not stored yet is lost.
             state = self.expected()
             recent = [options for at, options in self.options_seen if self.now - at <= 60]
             recent += [options for _, options in self.options_seen[-2:]]
@@ -706,7 +706,7 @@ class World:
         return DEACTIVATED in self.expected().device["mode"]
 
     def check_left_off(self, when: str) -> None:
-        """Check that a limit that is off, though nobody chose so, is told and noted."""
+        """Check that a limit that is off without a choice has an issue and a pending restore."""
         for device in self.devices:
             if not device.is_off or self.may_be_off(device):
                 continue
