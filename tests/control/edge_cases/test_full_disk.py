@@ -45,9 +45,7 @@ def baseline_saved_after(
 
 @pytest.mark.promise("R-22")
 @pytest.mark.usefixtures("hass_storage", "loaded")
-async def test_disable_is_sent_where_the_suspended_limit_cannot_be_saved(
-    hass: HomeAssistant, sim: Simulator
-) -> None:
+async def test_disable_is_sent_where_pending_cannot_be_saved(hass: HomeAssistant, sim: Simulator) -> None:
     reset = await suspend_limit(hass, sim)
     sim.inject("silence")
     await outcomes(reset)

@@ -299,7 +299,7 @@ class TestAnotherAddress:
         await asyncio.sleep(90)
         assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_320)
 
-    async def test_restored_meanwhile_the_address_is_saved_without_a_choice(
+    async def test_address_is_saved_at_once_where_limit_is_restored(
         self,
         hass: HomeAssistant,
         sim: Simulator,
