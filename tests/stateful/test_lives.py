@@ -336,6 +336,7 @@ def _chunks() -> list[Any]:
 
 @pytest.mark.filterwarnings("ignore:It looks like `register_random`")
 @pytest.mark.timeout(3000)
+@pytest.mark.slow
 @pytest.mark.usefixtures("socket_enabled")
 @pytest.mark.parametrize("seed", _chunks())
 def test_any_life_keeps_the_promises(seed: int) -> None:
