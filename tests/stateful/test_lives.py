@@ -79,7 +79,6 @@ class Life(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(dir=os.environ.get("STATEFUL_TMP")))
         random.seed(seed)
         self.loop = SeededLoop(seed)
-        asyncio.set_event_loop(self.loop)
         self.warp = SeededWarp(self.loop, START, frozen=FROZEN, grace_s=0)
         self.warp.__enter__()
         self.said = Said()
