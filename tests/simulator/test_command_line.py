@@ -155,6 +155,7 @@ def test_invalid_argument_exits_with_a_sentence(
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.slow  # runs an event loop of its own, after which the oldest plugin has none
 def test_taken_port_exits_with_status_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
