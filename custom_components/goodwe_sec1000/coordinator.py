@@ -110,7 +110,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
 
     @property
     def options(self) -> ExportOptions:
-        """The owner's options as they stand now."""
+        """The options as they are now."""
         return ExportOptions.from_options(self.config_entry.options)
 
     @property
@@ -125,7 +125,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
 
     @property
     def backing_off(self) -> bool:
-        """Whether the device is asked less often, since it seems to have had enough."""
+        """Whether polling pauses because the device is unresponsive."""
         return self._reachability.backing_off
 
     @property
@@ -203,22 +203,15 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         It is asked for its settings, by which a SEC1000 is known, also where it serves no
         telemetry. Raises Sec1000Error where it does not answer.
         """
-        await self._apply_settings(await self.client.read_export_settings(tries=1, urgent=True))
+        await self.settings_read(await self.client.read_export_settings(tries=1, urgent=True))
         self._reachability.reset_backoff()
         await self.async_refresh()
 
-    async def _apply_settings(self, settings: ExportSettings) -> None:
-        """Show what was read; the first limit that is ever read is the first baseline, up to the maximum.
+    def _first_baseline(self, settings: ExportSettings) -> int | None:
+        """Return the first baseline (W): the first limit read, up to the maximum; None where there is one.
 
         What is read while the limit is off is never taken for what should hold.
         """
-        limit = self._first_baseline(settings)
-        self.show_settings(settings, proven_limit=limit)
-        if limit is not None:
-            await self.baseline.keep(limit)
-
-    def _first_baseline(self, settings: ExportSettings) -> int | None:
-        """Return the first baseline (W) that a read yields; None where there is one, or must not be."""
         limit_may_be_off = self.data.pending_restore or self.pending.corrupt
         if self.data.proven_limit is not None or limit_may_be_off:
             return None
@@ -328,7 +321,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             # Restoring goes before everything else that could be asked.
             return
         try:
-            await self._apply_settings(await self.client.identify())
+            await self.settings_read(await self.client.identify())
         except Sec1000Error as error:
             self._settings_error = error
 

@@ -101,7 +101,7 @@ GONE: Final = {
     "show_proven": "set_verified",
     "silence_issue_id": "issue_id",
     "_stands": "_pending",
-    "_take_over": "_apply_settings",
+    "_take_over": "settings_read",
     "take_over_interval": "apply_scan_interval",
     "test_described": "test_translations",
     "test_ends": "test_shutdown",

@@ -155,16 +155,13 @@ def test_invalid_argument_exits_with_a_sentence(
     assert sentence in capsys.readouterr().err
 
 
-@pytest.mark.slow  # runs an event loop of its own, after which the oldest plugin has none
-def test_taken_port_exits_with_status_1(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_taken_port_exits_with_status_1() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setattr(sys, "argv", ["simulator", "--port", str(server.getsockname()[1])])
-        assert main() == 1
-    error = capsys.readouterr().err
-    assert "cannot listen" in error
-    assert "Traceback" not in error
+        process = await start("--port", str(server.getsockname()[1]))
+        _, error = await process.communicate()
+    assert process.returncode == 1
+    assert b"cannot listen" in error
+    assert b"Traceback" not in error
 
 
 @pytest.mark.slow
