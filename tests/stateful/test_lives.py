@@ -11,8 +11,10 @@ import shutil
 import tempfile
 from typing import Any, Final, cast
 
+from awesomeversion import AwesomeVersion
 import freezegun
 from freezegun.api import FrozenDateTimeFactory
+from homeassistant.const import __version__
 from hypothesis import HealthCheck, Phase, Verbosity, seed as hypothesis_seed, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 import pytest
@@ -336,6 +338,9 @@ def _chunks() -> list[Any]:
 @pytest.mark.filterwarnings("ignore:It looks like `register_random`")
 @pytest.mark.timeout(3000)
 @pytest.mark.slow
+@pytest.mark.skipif(
+    AwesomeVersion(__version__) < "2026.10", reason="the lives start Home Assistant as 2026.10 does"
+)
 @pytest.mark.usefixtures("socket_enabled")
 @pytest.mark.parametrize("seed", _chunks())
 def test_any_life_keeps_the_promises(seed: int) -> None:
