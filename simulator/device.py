@@ -4,6 +4,7 @@ from collections.abc import Callable
 import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+import math
 from typing import Final
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
@@ -49,6 +50,8 @@ class Device:
         self._clock: tuple[datetime, float] | None = None
         self.capacity = capacity
         self.ct_ratio = ct_ratio
+        self.limit_step = 1
+        """W; a limit that a request writes is stored rounded up to a multiple of it."""
         self._arm()
 
     @property
@@ -115,7 +118,7 @@ class Device:
     def store_limit(self, capacity: int, limit: int, *, sum_of_phases: bool) -> None:
         """Store settings that are not in force yet, as 0x42 does."""
         self.capacity = capacity
-        self._limit = limit
+        self._limit = math.ceil(limit / self.limit_step) * self.limit_step
         self._sum_of_phases = sum_of_phases
 
     def switch_on(self, mode: ControlMode) -> None:

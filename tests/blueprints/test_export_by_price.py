@@ -407,3 +407,44 @@ async def test_conditions_failing_during_low_for_prevent_command(
     hass.states.async_set("input_boolean.allowed", "off")
     await asyncio.sleep(600)
     assert home.calls == []
+
+
+async def test_minimum_rounded_up_by_device_is_sent_once(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    sim.device.limit_step = 100
+    await hass.services.async_call("goodwe_sec1000", "set_min_export_limit", {"limit": 0.06}, blocking=True)
+    home.calls.clear()
+    price(hass, -1)
+    await home.automate(BLUEPRINT, inputs(retry_after={"minutes": 5}))
+    await asyncio.sleep(3600)
+    assert sim.device.bound_limit == 100
+    assert home.calls == ["export_disable"]
+
+
+@pytest.mark.parametrize(("fallback", "held"), [(0.06, 100), (9.96, 10_000)])
+async def test_fallback_limit_rounded_up_by_device_is_sent_once(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, fallback: float, held: int
+) -> None:
+    sim.device.limit_step = 100
+    await hass.services.async_call("goodwe_sec1000", "set_export_limit", {"limit": 1}, blocking=True)
+    home.calls.clear()
+    price(hass, "unknown")
+    await home.automate(
+        BLUEPRINT,
+        inputs(
+            unknown_does="limit",
+            unknown_limit=fallback,
+            export_limit="number.sec1000_export_limit",
+            unknown_after=NONE,
+            retry_after={"minutes": 5},
+        ),
+    )
+    await asyncio.sleep(1200)
+    assert sim.device.bound_limit == held
+    assert home.calls == ["set_export_limit"]
+    home.calls.clear()
+    price(hass, 1)
+    await asyncio.sleep(1200)
+    assert sim.device.bound_limit == 10_000
+    assert home.calls == ["export_enable"] * (held < 10_000)

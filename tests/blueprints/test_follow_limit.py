@@ -278,3 +278,15 @@ async def test_failed_command_is_retried_with_newer_value(
     await asyncio.sleep(120)
     assert sim.device.bound_limit == 6_000
     assert len(home.calls) == 2
+
+
+@pytest.mark.parametrize(("value", "held"), [(0.06, 100), (4.97, 5_000)])
+async def test_limit_rounded_up_by_device_is_sent_once(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, value: float, held: int
+) -> None:
+    sim.device.limit_step = 100
+    signal(hass, value)
+    await home.automate(BLUEPRINT, inputs(retry_after={"minutes": 5}, minimum_change=0.05))
+    await asyncio.sleep(3600)
+    assert sim.device.bound_limit == held
+    assert home.calls == ["set_export_limit"]

@@ -92,6 +92,12 @@ async def test_write_stores_capacity_and_measurement(sim: Simulator) -> None:
     assert (sim.device.capacity, sim.device.limit, sim.device.sum_of_phases) == (10_000, 1_000, False)
 
 
+async def test_written_limit_is_rounded_up_to_the_step(sim: Simulator) -> None:
+    sim.device.limit_step = 1_500
+    await status(sim, wire.WRITE_5_KW)
+    assert sim.device.limit == 6_000
+
+
 @pytest.mark.parametrize(
     "request_",
     [
