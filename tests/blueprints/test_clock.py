@@ -215,6 +215,17 @@ async def test_attempts_at_failing_device_are_limited(
 
 
 @pytest.mark.parametrize("warp", ["2026-06-21 01:20:00"], indirect=True)
+@pytest.mark.parametrize("none", [{"seconds": 0}, "00:00:00"])
+async def test_attempt_pause_of_zero_still_keeps_15_s(
+    hass: HomeAssistant, prague: None, loaded: MockConfigEntry, sim: Simulator, home: Home, none: object
+) -> None:
+    await home.automate(BLUEPRINT, inputs(hass, loaded, attempts=10, attempt_pause=none))
+    sim.inject("close-before-answer", commands=[SET_CLOCK])
+    await sleep_until(datetime(2026, 6, 21, 3, 31, tzinfo=ZoneInfo("Europe/Prague")))
+    assert 3 <= len(home.calls) <= 4
+
+
+@pytest.mark.parametrize("warp", ["2026-06-21 01:20:00"], indirect=True)
 async def test_failing_or_missing_device_does_not_block_others(
     hass: HomeAssistant, prague: None, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:

@@ -252,6 +252,26 @@ async def test_attempts_at_failing_device_are_limited(scene: Scene, fault: str) 
     assert scene.bound == scene.follower.limit
 
 
+async def test_pause_of_zero_still_keeps_15_s(scene: Scene) -> None:
+    await scene.automate(pause=NONE)
+    for number in range(150):
+        scene.give(scene.follower.strict if number % 2 else scene.follower.free)
+        await asyncio.sleep(1)
+    assert 5 <= len(scene.calls) <= 10
+
+
+@pytest.mark.parametrize("none", [NONE, "00:00:00"])
+async def test_attempt_pause_of_zero_still_keeps_15_s(scene: Scene, none: object) -> None:
+    await scene.automate(attempts=5, attempt_pause=none)
+    await asyncio.sleep(10)
+    scene.sim.inject("refused")
+    scene.give(scene.follower.strict)
+    await asyncio.sleep(40)
+    assert 2 <= len(scene.calls) <= 3
+    await asyncio.sleep(120)
+    assert len(scene.calls) == 5
+
+
 async def test_only_chosen_device_is_controlled(scene: Scene) -> None:
     async with Simulator() as other:
         second = entry_of(other, "Barn")
