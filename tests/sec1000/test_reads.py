@@ -23,6 +23,7 @@ from custom_components.goodwe_sec1000.sec1000.errors import (
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from custom_components.goodwe_sec1000.sec1000.stats import RequestStats
 from simulator import CAPTURED, Simulator
+from simulator.protocol import CAPTURED_BYTES
 
 ERROR_OF_FAULT: list[tuple[str, type[Sec1000Error]]] = [
     ("silence", AnswerTimeoutError),
@@ -228,3 +229,38 @@ async def test_last_exchanges_are_kept_for_diagnostics(client: Sec1000Client, si
     assert malformed.request.hex() == "00050101 0b000d".replace(" ", "")
     assert malformed.answer[:5] == good.answer[:5] == b"\x04REVO"
     assert len(good.answer) == 56
+
+
+@pytest.mark.usefixtures("warp")
+@pytest.mark.parametrize("rest", [b"", CAPTURED_BYTES[40:55]])
+async def test_bytes_before_a_timeout_are_kept_for_diagnostics(rest: bytes) -> None:
+    async def answer_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(CAPTURED_BYTES[:40])
+        await writer.drain()
+        await asyncio.sleep(0.5)
+        writer.write(rest)
+        await reader.read()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(answer_slowly, "127.0.0.1", 0) as server:
+        slow = Sec1000Client("127.0.0.1", server.sockets[0].getsockname()[1])
+        with pytest.raises(AnswerTimeoutError):
+            await slow.read_telemetry(tries=1)
+    assert slow.transport.exchanges[-1].answer == CAPTURED_BYTES[:40] + rest
+
+
+async def test_malformed_answer_is_kept_in_all_its_segments() -> None:
+    async def answer_in_segments(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for segment in (b"\x04REVO\x00\x20", b"firmware", b" of another kind"):
+            writer.write(segment)
+            await writer.drain()
+            await asyncio.sleep(0.005)
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(answer_in_segments, "127.0.0.1", 0) as server:
+        other = Sec1000Client("127.0.0.1", server.sockets[0].getsockname()[1])
+        with pytest.raises(UnexpectedAnswerError):
+            await other.read_telemetry(tries=1)
+    assert other.transport.exchanges[-1].answer == b"\x04REVO\x00\x20firmware of another kind"

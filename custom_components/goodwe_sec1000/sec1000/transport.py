@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -159,9 +159,6 @@ class Transport:
                     writer.close()
         except TimeoutError as error:
             raise AnswerTimeoutError(f"{command.name}: no complete answer within {deadline:.3g} s") from error
-        except asyncio.IncompleteReadError as error:
-            answer += error.partial
-            raise ConnectionClosedError(f"{command.name}: closed after {len(answer)} bytes") from error
         except ConnectionResetError as error:
             raise ConnectionClosedError(f"{command.name}: connection reset") from error
         except (socket.gaierror, ValueError, OverflowError) as error:
@@ -174,18 +171,28 @@ class Transport:
     async def _receive(
         self, command: Command[object], reader: asyncio.StreamReader, answer: bytearray
     ) -> None:
-        answer += await reader.readexactly(HEAD_SIZE)
+        await _receive_until(HEAD_SIZE, command, reader, answer)
         try:
             rest = command.check_head(bytes(answer))
         except UnexpectedAnswerError:
             # The answer is invalid already; the rest of it is for diagnostics.
-            try:
+            with suppress(TimeoutError, OSError):
                 async with asyncio.timeout(self.timing.malformed_answer_drain):
-                    answer += await reader.read(MAX_ANSWER_SIZE)
-            except TimeoutError, OSError:
-                pass
+                    while len(answer) < MAX_ANSWER_SIZE and (more := await reader.read(MAX_ANSWER_SIZE)):
+                        answer += more
             return
-        answer += await reader.readexactly(rest)
+        await _receive_until(HEAD_SIZE + rest, command, reader, answer)
+
+
+async def _receive_until(
+    size: int, command: Command[object], reader: asyncio.StreamReader, answer: bytearray
+) -> None:
+    """Let the answer grow to this size; what came before a failure stays in it, for diagnostics."""
+    while len(answer) < size:
+        more = await reader.read(size - len(answer))
+        if not more:
+            raise ConnectionClosedError(f"{command.name}: closed after {len(answer)} bytes")
+        answer += more
 
 
 class Transaction:
