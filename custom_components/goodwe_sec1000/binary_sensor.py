@@ -14,8 +14,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import Snapshot, export_is_on
-from .data import Sec1000ConfigEntry
-from .entity import Sec1000Entity
+from .data import Sec1000ConfigEntry, Sec1000Data
+from .entity import Sec1000Entity, Source
 from .options import ExportOptions
 from .sec1000.model import ControlMode
 from .sec1000.setting_write import TOLERANCE_W
@@ -29,9 +29,10 @@ NEAR: Final = 0.02
 
 @dataclass(frozen=True, kw_only=True)
 class Sec1000BinarySensorDescription(BinarySensorEntityDescription):
-    """A binary sensor and how its value follows from the snapshot; unavailable where that is None."""
+    """A binary sensor, and from what its value follows; unavailable where that is None."""
 
     value: Callable[[Snapshot, ExportOptions], bool | None]
+    source: Source
 
 
 def _limit_differs(snapshot: Snapshot, options: ExportOptions) -> bool | None:
@@ -54,21 +55,31 @@ def _export_limited(snapshot: Snapshot, options: ExportOptions) -> bool | None:
 
 
 BINARY_SENSORS: Final = (
-    Sec1000BinarySensorDescription(key="export_state", value=export_is_on),
+    Sec1000BinarySensorDescription(key="export_state", value=export_is_on, source=Source.SETTINGS),
     Sec1000BinarySensorDescription(
         key="module_started",
         device_class=BinarySensorDeviceClass.RUNNING,
         entity_category=EntityCategory.DIAGNOSTIC,
         value=lambda snapshot, _options: snapshot.answered,
+        source=Source.TELEMETRY,
     ),
     Sec1000BinarySensorDescription(
-        key="limit_differs", device_class=BinarySensorDeviceClass.PROBLEM, value=_limit_differs
+        key="limit_differs",
+        device_class=BinarySensorDeviceClass.PROBLEM,
+        value=_limit_differs,
+        source=Source.SETTINGS,
     ),
     Sec1000BinarySensorDescription(
-        key="limit_exceeded", device_class=BinarySensorDeviceClass.PROBLEM, value=_limit_exceeded
+        key="limit_exceeded",
+        device_class=BinarySensorDeviceClass.PROBLEM,
+        value=_limit_exceeded,
+        source=Source.SETTINGS | Source.TELEMETRY,
     ),
     Sec1000BinarySensorDescription(
-        key="export_limited", entity_registry_enabled_default=False, value=_export_limited
+        key="export_limited",
+        entity_registry_enabled_default=False,
+        value=_export_limited,
+        source=Source.SETTINGS | Source.TELEMETRY,
     ),
 )
 
@@ -85,6 +96,10 @@ class Sec1000BinarySensor(Sec1000Entity, BinarySensorEntity):
 
     _platform = Platform.BINARY_SENSOR
     entity_description: Sec1000BinarySensorDescription
+
+    def __init__(self, data: Sec1000Data, description: Sec1000BinarySensorDescription) -> None:
+        super().__init__(data, description)
+        self._source = description.source
 
     @property
     @override

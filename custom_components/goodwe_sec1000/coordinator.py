@@ -15,6 +15,7 @@ from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later, async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.util import dt as dt_util
 
 from .const import LOGGER
 from .issues import Issue
@@ -37,6 +38,8 @@ SETTINGS_LIFETIME_S: Final = 180.0
 """What was read longer ago is not shown any more."""
 REREAD_DELAY_S: Final = 10.0
 """After a command that could not be read back."""
+SETTINGS_FRESH_S: Final = 5.0
+"""How long after a good read of the settings nobody who asks for them causes another."""
 TELEMETRY_PROBE_INTERVAL_S: Final = 3600.0
 """How often firmware without telemetry is asked for it again."""
 
@@ -48,7 +51,9 @@ class Snapshot:
     telemetry: Telemetry | None = None
     """None where the last poll failed, or where the firmware serves none."""
     settings: ExportSettings | None = None
-    """None where the last good read is older than three minutes."""
+    """None where the last good read is older than three minutes and polling is enabled."""
+    settings_read_at: datetime | None = None
+    """When the settings were read, UTC; None while polling is enabled: it would change with each read."""
     answered: bool = False
     """Whether the device answered at least once since setup."""
     proven_limit: int | None = None
@@ -96,6 +101,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self.baseline = Baseline(hass, entry.entry_id)
         self.client = Sec1000Client(host, port, pending=self.pending.at(host, port))
         self._settings_listeners: list[Callable[[], None]] = []
+        self._requested_read: asyncio.Task[None] | None = None
         self._meter_watch = MeterWatch()
         self.energy_totals = EnergyTotals(hass, entry.entry_id)
         self._energy_meter = EnergyMeter()
@@ -152,10 +158,12 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def start_reading_settings(self) -> None:
-        """Read the export settings every minute until the entry is unloaded."""
+        """Read the export settings every minute until the entry is unloaded, where polling is enabled."""
 
         @callback
         def begin(_now: datetime) -> None:
+            if self.config_entry.pref_disable_polling:
+                return
             if self._reachability.backing_off:
                 self._drop_old_settings()
                 return
@@ -172,6 +180,16 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
                 cancel_on_shutdown=True,
             )
         )
+
+    async def async_request_settings(self) -> None:
+        """Read the export settings for those who ask: one read for all, none soon after a good one."""
+        if self.data.settings and monotonic() - self._settings_read_at < SETTINGS_FRESH_S:
+            return
+        if self._requested_read is None or self._requested_read.done():
+            self._requested_read = self.config_entry.async_create_background_task(
+                self.hass, self.read_settings(), f"{self.name} export settings asked for"
+            )
+        await asyncio.wait({self._requested_read})
 
     async def read_settings(self) -> None:
         """Read the export settings; what is too old afterwards is not shown any more."""
@@ -244,12 +262,20 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._reachability.record_answer()
         if proven_limit is None:
             proven_limit = self.data.proven_limit
-        self._publish(replace(self.data, settings=settings, proven_limit=proven_limit, answered=True))
+        self._publish(
+            replace(
+                self.data,
+                settings=settings,
+                settings_read_at=dt_util.utcnow() if self.config_entry.pref_disable_polling else None,
+                proven_limit=proven_limit,
+                answered=True,
+            )
+        )
 
     @callback
     def invalidate_settings(self) -> None:
         """Show nothing where a command may have changed what was read, and read it again soon."""
-        self._publish(replace(self.data, settings=None))
+        self._publish(replace(self.data, settings=None, settings_read_at=None))
 
         async def read_soon() -> None:
             await asyncio.sleep(REREAD_DELAY_S)
@@ -281,6 +307,8 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def _drop_old_settings(self) -> None:
+        if self.config_entry.pref_disable_polling:
+            return
         if self.data.settings and monotonic() - self._settings_read_at < SETTINGS_LIFETIME_S:
             return
         # Where the telemetry fails too, that is logged already.

@@ -1,7 +1,8 @@
 """The base of all entities: one device per entry, ids that do not depend on language or area."""
 
 from collections.abc import Awaitable
-from typing import ClassVar
+from enum import Flag, auto
+from typing import ClassVar, override
 
 from homeassistant.const import CONF_NAME, Platform
 from homeassistant.exceptions import HomeAssistantError
@@ -16,17 +17,25 @@ from .coordinator import Sec1000Coordinator
 from .data import Sec1000Data
 
 
+class Source(Flag):
+    """The reads from which the state of an entity follows."""
+
+    TELEMETRY = auto()
+    SETTINGS = auto()
+
+
 class Sec1000Entity(CoordinatorEntity[Sec1000Coordinator]):
     """An entity of one device, read from its coordinator's snapshot."""
 
     _attr_has_entity_name = True
     _platform: ClassVar[Platform]
-    _latest_command: object = None
+    _source: Source = Source.TELEMETRY
 
     def __init__(self, data: Sec1000Data, description: EntityDescription) -> None:
         super().__init__(data.coordinator)
         self.entity_description = description
         self._export = data.export
+        self._commands = data.commands
         entry = data.coordinator.config_entry
         name = entry.data[CONF_NAME]
         self._attr_unique_id = f"{entry.entry_id}_{description.key}"
@@ -37,15 +46,24 @@ class Sec1000Entity(CoordinatorEntity[Sec1000Coordinator]):
             identifiers={(DOMAIN, entry.entry_id)}, manufacturer="GoodWe", model="SEC1000/S", name=name
         )
 
-    async def _async_command(self, command: Awaitable[Outcome]) -> None:
-        """Wait for a command of this entity.
+    @override
+    async def async_update(self) -> None:
+        """Read what the state follows from, for `homeassistant.update_entity`."""
+        if Source.SETTINGS in self._source:
+            await self.coordinator.async_request_settings()
+        if Source.TELEMETRY in self._source:
+            await super().async_update()
 
-        One that a newer command of the same entity superseded, as while a slider is dragged, is no failure.
+    async def _async_command(self, command: Awaitable[Outcome], limit: int | None = None) -> None:
+        """Wait for a command of this entity, which sets this export limit (W) or something else.
+
+        One that a newer command superseded is no failure where that came from the same entity, as while a
+        slider is dragged, or from the same scene.
         """
-        this = self._latest_command = object()
-        try:
-            await command
-        except HomeAssistantError as error:
-            if error.translation_key != "superseded" or self._latest_command is this:
-                raise
-            LOGGER.debug("%s: %s", self.entity_id, error)
+        with self._commands.begin(self.entity_description.key, self._context, limit) as this:
+            try:
+                await command
+            except HomeAssistantError as error:
+                if error.translation_key != "superseded" or not this.is_replaced:
+                    raise
+                LOGGER.debug("%s: %s", self.entity_id, error)

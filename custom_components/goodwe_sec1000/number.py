@@ -18,9 +18,9 @@ from .control.actions import ExportControl
 from .control.runner import Outcome
 from .coordinator import Snapshot
 from .data import Sec1000ConfigEntry
-from .entity import Sec1000Entity
+from .entity import Sec1000Entity, Source
 from .options import ExportOptions
-from .sec1000.model import kilowatts
+from .sec1000.model import kilowatts, watts
 
 # The client sends one request at a time, and a newer limit overtakes one that waits.
 PARALLEL_UPDATES = 0
@@ -36,14 +36,15 @@ class Sec1000NumberDescription(NumberEntityDescription):
     set_value: Callable[[ExportControl, float], Awaitable[Outcome]]
 
 
+EXPORT_LIMIT: Final = Sec1000NumberDescription(
+    key="export_limit",
+    value=lambda snapshot, _options: snapshot.settings.limit if snapshot.settings else None,
+    lowest=lambda options: options.min_export_limit,
+    highest=lambda options: options.max_export_limit,
+    set_value=lambda export, limit: export.set_limit(limit),
+)
 NUMBERS: Final = (
-    Sec1000NumberDescription(
-        key="export_limit",
-        value=lambda snapshot, _options: snapshot.settings.limit if snapshot.settings else None,
-        lowest=lambda options: options.min_export_limit,
-        highest=lambda options: options.max_export_limit,
-        set_value=lambda export, limit: export.set_limit(limit),
-    ),
+    EXPORT_LIMIT,
     Sec1000NumberDescription(
         key="minimum_export_limit",
         entity_category=EntityCategory.CONFIG,
@@ -74,6 +75,7 @@ class Sec1000Number(Sec1000Entity, NumberEntity):
     """A power in kW, in steps of 10 W; its bounds follow the options."""
 
     _platform = Platform.NUMBER
+    _source = Source.SETTINGS
     entity_description: Sec1000NumberDescription
     _attr_device_class = NumberDeviceClass.POWER
     _attr_mode = NumberMode.BOX
@@ -103,4 +105,6 @@ class Sec1000Number(Sec1000Entity, NumberEntity):
 
     @override
     async def async_set_native_value(self, value: float) -> None:
-        await self._async_command(self.entity_description.set_value(self._export, value))
+        description = self.entity_description
+        limit = watts(value) if description is EXPORT_LIMIT else None
+        await self._async_command(description.set_value(self._export, value), limit)

@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .data import Sec1000ConfigEntry
-from .entity import Sec1000Entity
+from .entity import Sec1000Entity, Source
 from .sec1000.model import ControlMode
 
 # The client sends one request at a time, and a newer limit overtakes one that waits.
@@ -31,6 +31,7 @@ class ControlModeSelect(Sec1000Entity, SelectEntity):
     """Shows the mode that was read; choosing one applies it and then keeps it in the options."""
 
     _platform = Platform.SELECT
+    _source = Source.SETTINGS
 
     @property
     @override

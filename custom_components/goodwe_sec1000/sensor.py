@@ -30,7 +30,7 @@ from homeassistant.helpers.restore_state import RestoreEntity
 from .const import DOMAIN
 from .coordinator import Snapshot, export_is_on
 from .data import Sec1000ConfigEntry, Sec1000Data
-from .entity import Sec1000Entity
+from .entity import Sec1000Entity, Source
 from .options import ExportOptions
 from .sec1000.model import ExportSettings, Phases, Telemetry, kilowatts, watts
 from .tracking.feedback import Action
@@ -217,9 +217,14 @@ class EnergySensor(Sec1000Sensor, RestoreEntity):
 
 
 class SettingsSensor(Sec1000Sensor):
-    """One value of the export settings; unavailable where they were not read for three minutes."""
+    """One value of the export settings; unavailable where they were not read for three minutes.
+
+    While polling is disabled it stays, and an attribute says when it was read.
+    """
 
     entity_description: SettingsSensorDescription
+    _source = Source.SETTINGS
+    _unrecorded_attributes = frozenset({"read_at"})
 
     @property
     @override
@@ -231,6 +236,12 @@ class SettingsSensor(Sec1000Sensor):
     def native_value(self) -> float | None:
         settings = self.coordinator.data.settings
         return None if settings is None else self.entity_description.value(settings)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any] | None:
+        read_at = self.coordinator.data.settings_read_at
+        return {"read_at": read_at} if read_at else None
 
 
 class FeedbackSensor(Sec1000Sensor):
@@ -289,6 +300,7 @@ class LegacySensor(Sec1000Sensor):
     """
 
     entity_description: LegacySensorDescription
+    _source = Source.SETTINGS
     _attr_device_class = SensorDeviceClass.ENUM
     _attr_options = [STATE_ON, STATE_OFF]  # noqa: RUF012 - Home Assistant's own type
 

@@ -16,7 +16,7 @@ from homeassistant.helpers.template import Template, is_template_string
 from homeassistant.util import slugify
 import voluptuous as vol
 
-from .const import DOMAIN
+from .const import DOMAIN, LOGGER
 from .control.actions import ExportControl
 from .control.runner import Outcome
 from .data import Sec1000ConfigEntry
@@ -26,6 +26,8 @@ ATTR_LIMIT: Final = "limit"
 ATTR_DEVICE: Final = "device"
 """The name of a device, as automations made for the older integration give it."""
 
+TEMPLATE_TIMEOUT_S: Final = 1.0
+"""How long the template of a limit may take to render."""
 _LONGEST_OLDER_SLUG: Final = 20
 
 _SCHEMA: Final = vol.Schema(
@@ -44,17 +46,18 @@ _HANDLERS: Final[dict[str, _Handler]] = {
     "set_datetime": lambda export, _call: export.set_clock(),
     "reset_export_watchdog": lambda export, _call: export.reset_watchdog(),
 }
-_LIMIT_HANDLERS: Final[dict[str, _Handler]] = {
-    "set_export_limit": lambda export, call: export.set_limit(_limit(call)),
-    "set_min_export_limit": lambda export, call: export.set_minimum(_limit(call)),
-    "set_max_export_limit": lambda export, call: export.set_maximum(_limit(call)),
+_LIMIT_METHODS: Final[dict[str, Callable[[ExportControl, object], Awaitable[Outcome]]]] = {
+    "set_export_limit": ExportControl.set_limit,
+    "set_min_export_limit": ExportControl.set_minimum,
+    "set_max_export_limit": ExportControl.set_maximum,
 }
 
 
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions, whether or not a device is set up."""
-    for handlers, schema in ((_HANDLERS, _SCHEMA), (_LIMIT_HANDLERS, _LIMIT_SCHEMA)):
+    limit_handlers = {action: partial(_set_limit, method) for action, method in _LIMIT_METHODS.items()}
+    for handlers, schema in ((_HANDLERS, _SCHEMA), (limit_handlers, _LIMIT_SCHEMA)):
         for action, handler in handlers.items():
             hass.services.async_register(
                 DOMAIN,
@@ -79,16 +82,25 @@ async def _handle(handler: _Handler, call: ServiceCall) -> ServiceResponse:
     }
 
 
-def _limit(call: ServiceCall) -> object:
+async def _set_limit(
+    method: Callable[[ExportControl, object], Awaitable[Outcome]], export: ExportControl, call: ServiceCall
+) -> Outcome:
+    return await method(export, await _limit(call))
+
+
+async def _limit(call: ServiceCall) -> object:
     """Return the limit of a call, with a template rendered.
 
     In automations and scripts Home Assistant renders it before the call, on a card it does not. A template
-    that cannot be rendered is refused as no number.
+    that cannot be rendered, or takes longer than a second, is refused as no number.
     """
     limit = call.data.get(ATTR_LIMIT)
     if isinstance(limit, str) and is_template_string(limit):
+        template = Template(limit, call.hass)
         with suppress(TemplateError):
-            return Template(limit, call.hass).async_render(parse_result=False)
+            if not await template.async_render_will_timeout(TEMPLATE_TIMEOUT_S):
+                return template.async_render(parse_result=False)
+            LOGGER.warning("%s: the template of the limit takes too long to render", call.service)
     return limit
 
 

@@ -7,9 +7,11 @@ from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .const import LOGGER
 from .coordinator import export_is_on
 from .data import Sec1000ConfigEntry
-from .entity import Sec1000Entity
+from .entity import Sec1000Entity, Source
+from .sec1000.model import ControlMode
 
 # The client sends one request at a time, and a newer limit overtakes one that waits.
 PARALLEL_UPDATES = 0
@@ -28,6 +30,7 @@ class ExportSwitch(Sec1000Entity, SwitchEntity):
     """Shows what was read back; switching waits until that is known."""
 
     _platform = Platform.SWITCH
+    _source = Source.SETTINGS
 
     @property
     @override
@@ -41,8 +44,19 @@ class ExportSwitch(Sec1000Entity, SwitchEntity):
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
+        """Enable export, unless the same scene sets a limit at which it is on."""
+        limit = self._commands.limit_set_in(self._context)
+        options = self.coordinator.options
+        if limit is not None and not options.disables_export(ControlMode.VALUE, limit):
+            LOGGER.debug("%s: the limit of %d W, set in the same context, stays", self.entity_id, limit)
+            return
         await self._async_command(self._export.enable())
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
         await self._async_command(self._export.disable())
+
+    @override
+    async def async_toggle(self, **kwargs: Any) -> None:
+        """Toggle by what the device holds, which is read before."""
+        await self._async_command(self._export.toggle())

@@ -13,6 +13,7 @@ from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.goodwe_sec1000 import services
 from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
@@ -154,6 +155,18 @@ async def test_missing_limit_is_refused(hass: HomeAssistant, loaded: MockConfigE
     with pytest.raises(ServiceValidationError):
         await act(hass, "set_export_limit")
     assert feedback(hass, "set_export_limit") == 128
+
+
+async def test_slow_template_as_limit_is_refused(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "TEMPLATE_TIMEOUT_S", 0.05)
+    sent = len(sim.requests)
+    endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}5"
+    with pytest.raises(ServiceValidationError):
+        await act(hass, "set_export_limit", limit=endless)
+    assert feedback(hass, "set_export_limit") == 128
+    assert len(sim.requests) == sent
 
 
 async def test_limit_is_read_on_request(hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator) -> None:
