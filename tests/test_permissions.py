@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import groupby
 import json
 from typing import Any
 from unittest.mock import patch
@@ -81,6 +82,30 @@ async def test_diagnostics_redact_host_and_name_only(
     assert (diagnostics["serves_telemetry"], diagnostics["left_alone"]) == (True, False)
     assert [exchange["outcome"] for exchange in diagnostics["exchanges"]] == ["ok", "ok"]
     assert diagnostics["exchanges"][0]["request"] == "00050101430045"
+
+
+async def test_diagnostics_say_who_asked_and_for_how_long(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    coordinator = loaded.runtime_data.coordinator
+    await coordinator.read_settings()
+    for action in ("get_export_limit", "set_datetime", "export_disable"):
+        await hass.services.async_call(DOMAIN, action, {}, blocking=True)
+    sim.inject("silence", count=1)
+    await coordinator.async_refresh()
+    exchanges = (await async_get_config_entry_diagnostics(hass, loaded))["exchanges"]
+    askers = [name for name, _ in groupby(exchange["asked_by"] for exchange in exchanges)]
+    assert askers == [
+        "setup",
+        "poll",
+        "settings",
+        "get_export_limit",
+        "set_datetime",
+        "export_disable",
+        "poll",
+    ]
+    # The silence lasts as long as a request may, which is 1 s here; the answer to the next try comes at once.
+    assert [round(exchange["seconds"]) for exchange in exchanges[-2:]] == [1, 0]
 
 
 async def test_diagnostics_of_failed_entry_have_frames(

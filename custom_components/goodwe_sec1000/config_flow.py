@@ -48,6 +48,7 @@ from .forms import (
     validate,
 )
 from .messages import async_load_texts, format_kw, format_settings, mode_name, reason, text
+from .sec1000.asker import asked_by
 from .sec1000.client import Sec1000Client
 from .sec1000.errors import (
     AnswerTimeoutError,
@@ -297,7 +298,8 @@ class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
         """Return the settings of the device at this address, or the errors of the form."""
         self._abort_if_taken(values)
         try:
-            return await Sec1000Client(values[CONF_HOST], values[CONF_PORT]).identify(), {}
+            with asked_by("form"):
+                return await Sec1000Client(values[CONF_HOST], values[CONF_PORT]).identify(), {}
         except Sec1000Error as error:
             LOGGER.debug("No SEC1000/S was found at %s: %s", values[CONF_HOST], error)
             return None, next(errors for kind, errors in _ERRORS if isinstance(error, kind))

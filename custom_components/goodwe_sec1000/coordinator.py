@@ -21,6 +21,7 @@ from .const import LOGGER
 from .issues import Issue
 from .messages import translated_error
 from .options import ExportOptions
+from .sec1000.asker import asked_by
 from .sec1000.client import TRIES, Sec1000Client
 from .sec1000.errors import NotStoredError, Sec1000Error, TelemetryNotServedError
 from .sec1000.model import ControlMode, ExportSettings, ExportTarget, Telemetry, kilowatts
@@ -194,7 +195,8 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
     async def read_settings(self) -> None:
         """Read the export settings; what is too old afterwards is not shown any more."""
         try:
-            settings = await self.client.read_export_settings(tries=1 if self._settings_error else TRIES)
+            with asked_by("settings"):
+                settings = await self.client.read_export_settings(tries=1 if self._settings_error else TRIES)
         except Sec1000Error as error:
             self._settings_error = error
             self._reachability.check_outage(self.options.scan_interval)
@@ -221,7 +223,9 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         It is asked for its settings, by which a SEC1000 is known, also where it serves no
         telemetry. Raises Sec1000Error where it does not answer.
         """
-        await self.settings_read(await self.client.read_export_settings(tries=1, urgent=True))
+        with asked_by("repair"):
+            settings = await self.client.read_export_settings(tries=1, urgent=True)
+        await self.settings_read(settings)
         self._reachability.reset_backoff()
         await self.async_refresh()
 
@@ -349,7 +353,9 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             # Restoring goes before everything else that could be asked.
             return
         try:
-            await self.settings_read(await self.client.identify())
+            with asked_by("setup"):
+                settings = await self.client.identify()
+            await self.settings_read(settings)
         except Sec1000Error as error:
             self._settings_error = error
 
@@ -372,7 +378,8 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         stats = RequestStats()
         retry = self._settings_error is None if setting_up else self.last_update_success
         try:
-            telemetry = await self.client.read_telemetry(tries=TRIES if retry else 1, stats=stats)
+            with asked_by("poll"):
+                telemetry = await self.client.read_telemetry(tries=TRIES if retry else 1, stats=stats)
         except TelemetryNotServedError as error:
             if not self._ask_telemetry_at:
                 LOGGER.warning("%s: %s; it is asked again every hour", self.name, error)

@@ -39,16 +39,7 @@ async def async_get_config_entry_diagnostics(
         ),
         **(_shown(coordinator) if coordinator else {}),
         "outcomes": dict(line.outcomes),
-        "exchanges": [
-            {
-                "at": exchange.at.isoformat(),
-                "command": exchange.command,
-                "request": exchange.request.hex(),
-                "answer": exchange.answer.hex(),
-                "outcome": exchange.outcome,
-            }
-            for exchange in line.exchanges
-        ],
+        "exchanges": [exchange.as_dict() for exchange in line.exchanges],
     }
 
 

@@ -23,6 +23,7 @@ from .issues import Issue
 from .messages import format_settings, reason
 from .migration.follow_up import MigrationFollowUp
 from .sec1000 import timing
+from .sec1000.asker import asked_by
 from .sec1000.client import Sec1000Client
 from .sec1000.errors import Sec1000Error
 from .sec1000.model import ExportSettings
@@ -241,7 +242,8 @@ class DeviceSilentFlow(EntryRepairFlow):
                 return self._finish_fixed()
             # Setup would send more than one request, and start its back-off anew.
             client = Sec1000Client(*address_of(entry))
-            await client.read_export_settings(tries=1, urgent=True)
+            with asked_by("repair"):
+                await client.read_export_settings(tries=1, urgent=True)
             await self._load(entry)
             return self._finish_fixed()
 

@@ -181,7 +181,9 @@ class ExportControl:
             plan.limit = min(limit, plan.options.max_export_limit)
 
         return await self._change(
-            Action.SET_EXPORT_LIMIT, LimitCommand(plan=plan, decides_limit=True, sets_limit=True)
+            Action.SET_EXPORT_LIMIT,
+            LimitCommand(plan=plan, decides_limit=True, sets_limit=True),
+            asked="put_back",
         )
 
     async def accept_device_setting(self) -> Outcome:
@@ -346,12 +348,17 @@ class ExportControl:
         return await self._change(Action.SET_EXPORT_LIMIT, command, takes_mode_off=takes_mode_off)
 
     async def _change(
-        self, action: Action, command: LimitCommand, *, takes_mode_off: bool = False
+        self,
+        action: Action,
+        command: LimitCommand,
+        *,
+        takes_mode_off: bool = False,
+        asked: str | None = None,
     ) -> Outcome:
         async def body(stats: ActionStats) -> str:
             return await self._carry_out(command, stats)
 
-        return await self._runner.run(action, body, takes_mode_off=takes_mode_off)
+        return await self._runner.run(action, body, takes_mode_off=takes_mode_off, asked=asked)
 
     async def _carry_out(self, command: LimitCommand, stats: ActionStats) -> str:
         try:

@@ -10,6 +10,7 @@ from homeassistant.core import callback
 from ..const import CONF_CONTROL_MODE, LOGGER
 from ..coordinator import Sec1000Coordinator
 from ..issues import Issue
+from ..sec1000.asker import asked_by, asker
 from ..sec1000.client import LimitTransaction
 from ..sec1000.errors import (
     InvalidValueError,
@@ -33,6 +34,8 @@ class _Waiting:
     command: LimitCommand
     stats: ActionStats
     done: asyncio.Future[str]
+    asker: str = field(default_factory=asker)
+    """Whose command it is."""
 
 
 @dataclass(slots=True)
@@ -41,6 +44,11 @@ class _Batch:
 
     waiting: list[_Waiting]
     stats: RequestStats = field(default_factory=RequestStats)
+
+    @property
+    def asker(self) -> str:
+        """Whose commands it carries out: those of the last."""
+        return self.waiting[-1].asker if self.waiting else asker()
 
     def fail(self, error: Exception) -> None:
         for waiting in self.waiting:
@@ -143,7 +151,8 @@ class LimitQueue:
                 batch = _Batch(self._waiting, stats)
                 self._waiting = []
                 try:
-                    await self._carry_out(batch, transaction)
+                    with asked_by(batch.asker):
+                        await self._carry_out(batch, transaction)
                 except asyncio.CancelledError:
                     for waiting in batch.waiting:
                         waiting.done.cancel()

@@ -10,6 +10,7 @@ from ..const import LOGGER
 from ..coordinator import Sec1000Coordinator
 from ..issues import Issue
 from ..messages import format_kw, mode_name
+from ..sec1000.asker import asked_by
 from ..sec1000.client import Sec1000Client
 from ..sec1000.errors import OutcomeUnknownError, Sec1000Error
 from ..sec1000.model import ExportSettings
@@ -121,10 +122,12 @@ class Restorer:
         if own.pending.target is None:
             client = client_of(pending, coordinator.pending.at(pending.host, pending.port))
             await client.pending.wait_until_provable()
-            await client.restore()
+            with asked_by("restore"):
+                await client.restore()
             return
         await own.pending.wait_until_provable()
-        settings = await own.restore()
+        with asked_by("restore"):
+            settings = await own.restore()
         limit = pending.target.limit if agrees(settings, pending.target) else None
         await coordinator.settings_read(settings, verified_limit=limit)
 
@@ -142,7 +145,8 @@ async def restore_removed(pending: PendingRestore, *, overwrite: bool = False) -
     """
     client = client_of(pending, PendingTarget())
     await client.pending.save(pending.target)
-    return await (client.apply(pending.target) if overwrite else client.restore())
+    with asked_by("restore"):
+        return await (client.apply(pending.target) if overwrite else client.restore())
 
 
 def placeholders(hass: HomeAssistant, name: str, pending: PendingRestore) -> dict[str, str]:

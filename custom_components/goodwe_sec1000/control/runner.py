@@ -11,6 +11,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from ..const import DOMAIN, LOGGER
 from ..coordinator import Sec1000Coordinator
 from ..messages import translated_error
+from ..sec1000.asker import asked_by
 from ..sec1000.errors import (
     InvalidValueError,
     ModeChangeRefusedError,
@@ -97,9 +98,17 @@ class ActionRunner:
                 translation_placeholders={"action": action, "name": self._coordinator.name},
             )
 
-    async def run(self, action: Action, body: ActionBody, *, takes_mode_off: bool = False) -> Outcome:
+    async def run(
+        self,
+        action: Action,
+        body: ActionBody,
+        *,
+        takes_mode_off: bool = False,
+        asked: str | None = None,
+    ) -> Outcome:
         """Run the body in a task of its own, and wait for it through a shield.
 
+        Its requests carry the name `asked`, or else that of the action.
         Raises ServiceValidationError where the request itself is at fault (feedback 128), else
         HomeAssistantError, both translated.
         """
@@ -109,7 +118,9 @@ class ActionRunner:
         before = coordinator.data.feedback[action]
         coordinator.show_feedback(action, FeedbackRecord.begun())
         task = coordinator.config_entry.async_create_task(
-            coordinator.hass, self._run(action, run_id, body, before), f"{coordinator.name} {action}"
+            coordinator.hass,
+            self._run(action, run_id, body, before, asked or action),
+            f"{coordinator.name} {action}",
         )
         if not task.done():
             self._running[task] = action
@@ -131,14 +142,15 @@ class ActionRunner:
         return ended
 
     async def _run(
-        self, action: Action, run_id: object, body: ActionBody, before: FeedbackRecord
+        self, action: Action, run_id: object, body: ActionBody, before: FeedbackRecord, asked: str
     ) -> Outcome | HomeAssistantError:
         """Do the work; an error is returned, since the caller may be gone."""
         stats = ActionStats()
         failure: Exception | None = None
         feedback = Feedback.OK
         try:
-            message = await body(stats)
+            with asked_by(asked):
+                message = await body(stats)
         except Exception as error:  # noqa: BLE001 - whatever it is, the feedback has to say
             if not isinstance(error, Sec1000Error):
                 LOGGER.exception("%s: %s failed", self._coordinator.name, action)

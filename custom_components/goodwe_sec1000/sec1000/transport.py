@@ -15,6 +15,7 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from . import timing
+from .asker import asker
 from .command import MAX_ANSWER_SIZE, Command
 from .errors import (
     AnswerTimeoutError,
@@ -45,7 +46,7 @@ class Priority(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request with its answer and outcome, kept for diagnostics."""
+    """One request with its answer and outcome: what a replay needs (simulator/replay.py)."""
 
     at: datetime
     """Its end, in UTC."""
@@ -55,11 +56,27 @@ class Exchange:
     """All bytes received, prefix included."""
     outcome: str
     """"ok", "cancelled", or the name of the error."""
+    seconds: float = 0.0
+    """From the connecting to the end."""
+    asked_by: str = "other"
+    """Who asked: "poll", "settings", the name of an action, and others."""
 
     @property
     def failed(self) -> bool:
         """Whether the outcome is an error; a cancelled request has not failed."""
         return self.outcome not in (_OK, _CANCELLED)
+
+    def as_dict(self) -> dict[str, str | float]:
+        """Return it as diagnostics and the files of the probe hold it."""
+        return {
+            "at": self.at.isoformat(),
+            "seconds": round(self.seconds, 3),
+            "asked_by": self.asked_by,
+            "command": self.command,
+            "request": self.request.hex(),
+            "answer": self.answer.hex(),
+            "outcome": self.outcome,
+        }
 
 
 class Transport:
@@ -117,6 +134,7 @@ class Transport:
         """Send one request over its own connection and return the decoded answer."""
         loop = asyncio.get_running_loop()
         await self.ready()
+        began = loop.time()
         answer = bytearray()
         outcome = _CANCELLED
         try:
@@ -132,7 +150,15 @@ class Transport:
             self._next_request_at = loop.time() + self.timing.pacing
             self.outcomes[outcome] += 1
             self.exchanges.append(
-                Exchange(datetime.now(UTC), command.name, command.encode(), bytes(answer), outcome)
+                Exchange(
+                    datetime.now(UTC),
+                    command.name,
+                    command.encode(),
+                    bytes(answer),
+                    outcome,
+                    loop.time() - began,
+                    asker(),
+                )
             )
             _LOGGER.debug(
                 "%s:%s %s: sent %s, received %s: %s",
