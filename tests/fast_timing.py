@@ -7,6 +7,7 @@ from custom_components.goodwe_sec1000.sec1000.timing import Timing
 FAST_TIMING: Final = Timing(
     pacing=0.01,
     deadline=1,
+    write_deadline=0.5,
     unlimited_deadline=0.5,
     malformed_answer_drain=0.05,
     retry_pauses=(0.01, 0.02),

@@ -22,6 +22,7 @@ def test_standard_timing_is_unchanged() -> None:
     assert Timing() == Timing(
         pacing=0.5,
         deadline=10,
+        write_deadline=2,
         unlimited_deadline=4,
         malformed_answer_drain=0.2,
         retry_pauses=(1, 3),
@@ -80,6 +81,42 @@ async def test_cancelled_request_is_followed_by_pause(client: Sec1000Client, sim
     cancelled = asyncio.get_running_loop().time()
     await client.read_telemetry()
     assert sim.requests[1].time - cancelled >= client.transport.timing.pacing * 0.9
+
+
+@pytest.mark.promise("R-06")
+@pytest.mark.usefixtures("warp")
+async def test_writes_of_one_command_go_back_to_back(client: Sec1000Client, sim: Simulator) -> None:
+    client.transport.timing = Timing()
+    sim.device.mode = ControlMode.RCR
+    await client.read_export_settings()
+    await client.apply(TARGET)
+    arrivals = [request.time for request in sim.requests]
+    gaps = [later - earlier for earlier, later in pairwise(arrivals)]
+    assert gaps == [
+        pytest.approx(0.5, abs=0.05),
+        *[pytest.approx(0, abs=0.02)] * 3,
+        pytest.approx(0.5, abs=0.05),
+    ]
+
+
+@pytest.mark.usefixtures("warp")
+async def test_burst_goes_on_2s_after_unanswered_write(client: Sec1000Client, sim: Simulator) -> None:
+    client.transport.timing = Timing()
+    sim.inject("silence", count=1, commands=(0x42,))
+    await client.apply(TARGET)
+    write, on, *_ = (request.time for request in sim.requests)
+    assert on - write == pytest.approx(2, abs=0.05)
+
+
+@pytest.mark.usefixtures("warp")
+async def test_reset_takes_limit_off_for_five_seconds(client: Sec1000Client, sim: Simulator) -> None:
+    client.transport.timing = Timing()
+    await client.reset_watchdog(
+        lambda held: ExportTarget(held.mode, held.capacity, held.limit, sum_of_phases=True)
+    )
+    _, _, _, off, write, on, _ = (request.time for request in sim.requests)
+    assert 5 <= on - off < 5.1
+    assert on - write < 0.1
 
 
 @pytest.mark.promise("R-05")

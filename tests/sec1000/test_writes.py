@@ -119,7 +119,7 @@ async def test_lost_answer_does_not_prolong_suspension(client: Sec1000Client, si
         await client.reset_watchdog(as_read)
     off, on = (request.time for request in sim.requests if request.frame and request.frame.command == VALUE)
     timing = client.transport.timing
-    assert on - off < max(timing.watchdog_pause, timing.unlimited_deadline) + timing.deadline
+    assert on - off < max(timing.watchdog_pause, timing.write_deadline) + timing.deadline
     assert sim.device.bound_limit == 10_000
 
 
@@ -149,6 +149,13 @@ async def test_write_without_effect_is_repeated(client: Sec1000Client, sim: Simu
     await client.apply(SEVEN)
     assert commands(sim) == [LIMIT, VALUE, READ, READ, LIMIT, VALUE, READ]
     assert sim.device.bound_limit == 7_000
+
+
+async def test_limit_that_may_be_late_is_armed_again(client: Sec1000Client, sim: Simulator) -> None:
+    """A write without an answer may take effect after its arming, and the read-back agree nevertheless."""
+    sim.inject("effect-then-silence", count=1, commands=(LIMIT,))
+    await client.apply(SEVEN)
+    assert commands(sim) == [LIMIT, VALUE, READ, LIMIT, VALUE, READ]
 
 
 async def test_rounded_limit_agrees(client: Sec1000Client, sim: Simulator) -> None:

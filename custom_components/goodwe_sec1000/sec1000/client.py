@@ -285,24 +285,23 @@ class Sec1000Client:
     async def _take_limit_off(
         self, transaction: Transaction, limiting: ControlMode, stats: RequestStats
     ) -> tuple[Sec1000Error | None, float]:
-        """Switch every mode off; return the fault and the moment of the limiting one's request."""
+        """Switch every mode off; return the fault, and since when (s, the loop's clock) none limits."""
+        loop = asyncio.get_running_loop()
         fault: Sec1000Error | None = None
-        sent_at = 0.0
+        off_since = 0.0
         # The mode that limits goes last, so that the time without a limit begins with it.
-        for mode in sorted(LIMITING_MODES, key=lambda mode: mode is limiting):
+        for number, mode in enumerate(sorted(LIMITING_MODES, key=lambda mode: mode is limiting)):
             stats.requests += 1
-            await transaction.ready()
-            sent_at = asyncio.get_running_loop().time()
+            off_since = loop.time()
             try:
-                await transaction.ask(
-                    switch_mode(mode, on=False), deadline=self.transport.timing.unlimited_deadline
-                )
+                await transaction.write(switch_mode(mode, on=False), follows=number > 0)
             except Sec1000Error as error:
                 stats.recovered_errors.append(error)
                 fault = error
             else:
+                off_since = loop.time()
                 fault = None
-        return fault, sent_at
+        return fault, off_since
 
     async def write_setting(
         self,

@@ -1,11 +1,14 @@
 """One change of the setting: write, arm the mode, read back, compare, and again if need be."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
 from .command import READ_EXPORT_SETTINGS, Command, Status, switch_mode, write_export_limit
 from .errors import (
+    AnswerTimeoutError,
     ConnectionClosedError,
     ConnectionFailedError,
     ModeChangeRefusedError,
@@ -81,11 +84,13 @@ class SettingWrite:
         self._offs: list[Command[int]] = []
         self._mode_changed = False
         """Whether the mode in a read-back proves that it was armed; where it stood before, it does not."""
+        self._limit_may_be_late = False
+        """Whether the last limit sent may take effect after its arming."""
         self._proven: ExportSettings | None = None
         self._fault: Sec1000Error | None = None
         self._timing = transaction.timing
         # Arming may go beyond this by its own deadline, so that all stays within the command's.
-        longest = self._timing.command_deadline - self._timing.unlimited_deadline
+        longest = self._timing.command_deadline - self._timing.write_deadline
         self._until = started + longest
 
     async def run(self) -> ExportSettings:
@@ -108,7 +113,8 @@ class SettingWrite:
             if agrees(self.held, self._target):
                 self._proven = self.held
                 # A limit that was taken over late may have come after its arming.
-                if (acknowledged or self._mode_changed) and (at_once or stored):
+                in_order = at_once and not self._limit_may_be_late
+                if (acknowledged or self._mode_changed) and (in_order or stored):
                     return self.held
                 if number:
                     break
@@ -162,7 +168,7 @@ class SettingWrite:
         return steps
 
     async def _write(self, steps: list[Command[int]]) -> bool:
-        """Send the steps and return whether the last one, which arms the mode, was acknowledged.
+        """Send the steps back to back; return whether the last one, which arms the mode, was acknowledged.
 
         A NAK counts, since devices are known to send it where nothing had to change.
         """
@@ -171,12 +177,16 @@ class SettingWrite:
         if self._switch_off and self._target.mode is not ControlMode.DEACTIVATED:
             await self._pending.save(self._target)
         status: int | None = None
+        self._limit_may_be_late = False
+        await self._transaction.ready()
         for step in steps:
             try:
-                status = await self._ask(step, must_be_sent=step is steps[-1])
+                status = await self._send(step, follows=step is not steps[0], is_last=step is steps[-1])
             except Sec1000Error as error:
                 status = None
                 self._record_error(error)
+                if step is steps[0]:
+                    self._limit_may_be_late = isinstance(error, AnswerTimeoutError)
                 if step in self._offs:
                     self._pending.distrust_until(asyncio.get_running_loop().time() + self._timing.late_effect)
         return status in (Status.ACKNOWLEDGED, Status.NEGATIVE)
@@ -198,10 +208,15 @@ class SettingWrite:
     async def _read_back(self) -> None:
         if not self._within_budget(1):
             return
+        self._stats.requests += 1
+        await self._transaction.ready()
+        self.held_at = asyncio.get_running_loop().time()
+        deadline = self._time_left()
+        if self._may_be_off:
+            deadline = min(deadline, self._timing.unlimited_deadline)
         try:
-            await self._transaction.ready()
-            self.held_at = asyncio.get_running_loop().time()
-            self.held = await self._ask(READ_EXPORT_SETTINGS)
+            with self._connecting():
+                self.held = await self._transaction.ask(READ_EXPORT_SETTINGS, deadline)
         except Sec1000Error as error:
             self.held = None
             self._record_error(error)
@@ -220,27 +235,27 @@ class SettingWrite:
     def _round_within_budget(self, steps: list[Command[int]]) -> bool:
         """Return whether another round can come to its end: with modes off it must reach its arming."""
         timing = self._timing
-        if self._modes_off or self._switch_off:
-            return self._within_budget(
-                len(steps) + 1, len(steps) * (timing.unlimited_deadline + timing.pacing)
-            )
-        return self._within_budget(len(steps) + 1, timing.deadline)
+        return self._within_budget(len(steps) + 1, timing.pacing + len(steps) * timing.write_deadline)
 
-    async def _ask[T](self, command: Command[T], *, must_be_sent: bool = False) -> T:
-        """Send one request; while nothing limits the export a lost answer is not waited for long.
+    @property
+    def _may_be_off(self) -> bool:
+        """Whether nothing may limit the export, since modes are off or are being switched off."""
+        return self._modes_off or self._switch_off
 
-        Once modes are off, arming the wanted one must not fail for lack of time.
-        """
+    async def _send(self, step: Command[int], *, follows: bool, is_last: bool) -> int:
+        """Send one write; once modes are off, arming the wanted one must not fail for lack of time."""
         self._stats.requests += 1
-        await self._transaction.ready()
-        deadline = self._time_left()
-        if self._modes_off or self._switch_off:
-            short_deadline = self._timing.unlimited_deadline
-            deadline = short_deadline if must_be_sent else min(deadline, short_deadline)
+        deadline = None if is_last and self._may_be_off else self._time_left()
+        with self._connecting():
+            return await self._transaction.write(step, deadline, follows=follows)
+
+    @contextmanager
+    def _connecting(self) -> Iterator[None]:
+        """Note whether a connection is made."""
         # From here on the request may arrive, whatever ends the wait for its answer.
         was_connected, self.connected = self.connected, True
         try:
-            return await self._transaction.ask(command, deadline)
+            yield
         except ConnectionFailedError as error:
             if not isinstance(error, ConnectionClosedError):
                 self.connected = was_connected

@@ -12,11 +12,13 @@ class Timing:
     """Pauses and deadlines in seconds."""
 
     pacing: float = 0.5
-    """From the end of one request to the start of the next."""
+    """From the end of one request to the start of the next, except inside a burst of writes."""
     deadline: float = 10
     """Of one request: connecting, sending and receiving together."""
+    write_deadline: float = 2
+    """Of one write of a burst; then its connection is closed and the next write is sent."""
     unlimited_deadline: float = 4
-    """Of one write while the limit is suspended, so that a lost answer does not keep it off for long."""
+    """Of a read-back while the limit may be off, so that a lost answer does not keep it off for long."""
     malformed_answer_drain: float = 0.2
     """Time to receive the rest of an answer of the wrong length, for diagnostics."""
     retry_pauses: tuple[float, ...] = (1, 3)

@@ -130,10 +130,11 @@ class Transport:
         """Wait until the pause since the previous request has passed."""
         await asyncio.sleep(self._next_request_at - asyncio.get_running_loop().time())
 
-    async def ask[T](self, command: Command[T], deadline: float) -> T:
+    async def ask[T](self, command: Command[T], deadline: float, *, paced: bool) -> T:
         """Send one request over its own connection and return the decoded answer."""
         loop = asyncio.get_running_loop()
-        await self.ready()
+        if paced:
+            await self.ready()
         began = loop.time()
         answer = bytearray()
         outcome = _CANCELLED
@@ -243,7 +244,21 @@ class Transaction:
         AnswerTimeoutError, ConnectionFailedError or a subclass, and what `Command.read` raises.
         """
         longest = self._transport.timing.deadline
-        return await self._transport.ask(command, longest if deadline is None else min(deadline, longest))
+        deadline = longest if deadline is None else min(deadline, longest)
+        return await self._transport.ask(command, deadline, paced=True)
+
+    async def write(
+        self, command: Command[int], deadline: float | None = None, *, follows: bool = False
+    ) -> int:
+        """Send one write of a burst and return its status.
+
+        Where it `follows` the write before, no pause is made between them; devices are known to bear
+        four in a row. The time limit is that of a write, or `deadline` in seconds where that is less.
+        Raises as `ask`.
+        """
+        longest = self._transport.timing.write_deadline
+        deadline = longest if deadline is None else min(deadline, longest)
+        return await self._transport.ask(command, deadline, paced=not follows)
 
 
 _transports: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, int], Transport]] = (
