@@ -1,6 +1,7 @@
 """A write succeeds only if the read-back agrees; otherwise the error states what is known."""
 
 import asyncio
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -19,6 +20,7 @@ from custom_components.goodwe_sec1000.sec1000.errors import (
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportSettings, ExportTarget
 from custom_components.goodwe_sec1000.sec1000.setting_write import NotAppliedError
 from custom_components.goodwe_sec1000.sec1000.stats import RequestStats
+from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import Simulator
 
 READ, LIMIT, VALUE, DRED, RCR = 0x43, 0x42, 0x40, 0x33, 0x28
@@ -247,7 +249,7 @@ async def test_watchdog_reset_restores_previous_setting(client: Sec1000Client, s
     assert (settings.mode, settings.limit) == (ControlMode.VALUE, 4_321)
     assert sim.device.bound_limit == 4_321
     off, on = sim.requests[3].time, sim.requests[5].time
-    assert on - off >= client.transport.timing.watchdog_pause
+    assert on - off >= client.transport.timing.watchdog_pause * 0.99
 
 
 async def test_limit_before_suspension_supersedes_reset(client: Sec1000Client, sim: Simulator) -> None:
@@ -279,3 +281,15 @@ async def test_reset_with_lost_offs_restores_limit_and_fails(client: Sec1000Clie
     with pytest.raises(Sec1000Error):
         await client.reset_watchdog(as_read)
     assert sim.device.bound_limit == 10_000
+
+
+async def test_mode_switched_off_just_before_is_read_back_later(
+    client: Sec1000Client, sim: Simulator
+) -> None:
+    """Its "off" may take effect after its "on"."""
+    client.transport.timing = Timing()
+    sim.inject("late-effect", count=1, commands=(VALUE,))
+    await client.read_export_settings()
+    await client.apply(replace(SEVEN, mode=ControlMode.RCR))
+    assert (await client.apply(SEVEN)).mode is ControlMode.VALUE
+    assert sim.device.bound_limit == 7_000

@@ -308,8 +308,11 @@ def _unreported(measured: Measured) -> Iterator[str]:
             yield "the limit is off and nothing on disk says what should hold"
         if case.end is not End.CRASH and not then.issues:
             yield "the limit is off and no repair issue says so"
-    elif not case.is_silent and case.end is not End.CRASH and (then.is_pending or then.issues):
-        yield "the limit is in force and something says it is off"
+    elif not case.is_silent and case.end is not End.CRASH:
+        # An "off" that was sent just before the newer limit may take effect late.
+        is_pending = then.is_pending and not (case.command is Command.RESET and case.end is End.NEWER)
+        if is_pending or then.issues:
+            yield "the limit is in force and something says it is off"
 
 
 def _unrestored(measured: Measured) -> Iterator[str]:

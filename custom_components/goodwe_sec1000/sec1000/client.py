@@ -54,6 +54,8 @@ class Sec1000Client:
         self._reset_window: ResetWindow | None = None
         self._mode: ControlMode | None = None
         """The mode last read; None where none was."""
+        self._switched_off_at: dict[ControlMode, float] = {}
+        """When each mode was last sent its "off" by a change of mode (s, the event loop's clock)."""
         self._telemetry_closed = 0
         """Requests for telemetry closed or refused in a row."""
 
@@ -326,6 +328,7 @@ class Sec1000Client:
             stats,
             known_mode=known_mode,
             pending=self.pending,
+            switched_off_at=self._switched_off_at,
             started=asyncio.get_running_loop().time() if started is None else started,
             rounds=rounds,
             may_switch_off=may_switch_off,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+import math
 from typing import Final
 
 from .command import READ_EXPORT_SETTINGS, Command, Status, switch_mode, write_export_limit
@@ -56,13 +57,15 @@ class SettingWrite:
         *,
         known_mode: ControlMode | None,
         pending: PendingTarget,
+        switched_off_at: dict[ControlMode, float],
         started: float,
         rounds: int = ROUNDS,
         may_switch_off: bool = True,
     ) -> None:
         """Prepare the change; `known_mode` is the mode last read, None where none was.
 
-        `started` is when the command sent its first request (s, the event loop's clock).
+        `switched_off_at` says when each mode was last sent its "off" (s, the event loop's clock), by
+        earlier writes and this one. `started` is when the command sent its first request (s, the event loop's clock).
 
         The target is saved as `pending` before a limiting mode is taken off for another one. In a
         single round it is read back once. Without `may_switch_off` no mode is taken off.
@@ -75,13 +78,14 @@ class SettingWrite:
         """Whether a connection was made at all; where none was, the device holds what it held."""
         self._transaction = transaction
         self._pending = pending
+        self._switched_off_at = switched_off_at
         self._rounds = rounds
         self._may_switch_off = may_switch_off
         self._target = target
         self._stats = stats
         self._switch_off = self._must_switch_off(known_mode)
         self._modes_off = self._is_off(known_mode)
-        self._offs: list[Command[int]] = []
+        self._offs: dict[Command[int], ControlMode] = {}
         self._mode_changed = False
         """Whether the mode in a read-back proves that it was armed; where it stood before, it does not."""
         self._limit_may_be_late = False
@@ -158,9 +162,9 @@ class SettingWrite:
             )
         ]
         self._offs = (
-            [switch_mode(mode, on=False) for mode in LIMITING_MODES if mode is not target.mode]
+            {switch_mode(mode, on=False): mode for mode in LIMITING_MODES if mode is not target.mode}
             if self._switch_off
-            else []
+            else {}
         )
         steps += self._offs
         if target.mode is not ControlMode.DEACTIVATED:
@@ -180,6 +184,8 @@ class SettingWrite:
         self._limit_may_be_late = False
         await self._transaction.ready()
         for step in steps:
+            if (mode := self._offs.get(step)) is not None:
+                self._switched_off_at[mode] = asyncio.get_running_loop().time()
             try:
                 status = await self._send(step, follows=step is not steps[0], is_last=step is steps[-1])
             except Sec1000Error as error:
@@ -206,6 +212,9 @@ class SettingWrite:
         return False
 
     async def _read_back(self) -> None:
+        # Switched off a moment ago, the mode may yet go off after its "on" and a read-back that agrees.
+        off_at = self._switched_off_at.get(self._target.mode, -math.inf)
+        await asyncio.sleep(off_at + self._timing.late_effect - asyncio.get_running_loop().time())
         if not self._within_budget(1):
             return
         self._stats.requests += 1
