@@ -65,7 +65,7 @@ class SettingWrite:
         """Prepare the change; `known_mode` is the mode last read, None where none was.
 
         `switched_off_at` says when each mode was last sent its "off" (s, the event loop's clock), by
-        earlier writes and this one. `started` is when the command sent its first request (s, the event loop's clock).
+        earlier writes and this one. `started` is when the command sent its first request, by the same clock.
 
         The target is saved as `pending` before a limiting mode is taken off for another one. In a
         single round it is read back once. Without `may_switch_off` no mode is taken off.
