@@ -4,20 +4,19 @@ from collections.abc import Iterator
 import json
 from pathlib import Path
 import re
-from textwrap import dedent
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
-from homeassistant.util.yaml import parse_yaml
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 from demo.options import CHECKOUT, parse
 
+from .documents import CODE, examples
 from .screenshots.camera import MAX_BYTES
 from .screenshots.pictures import NAMES
 
@@ -32,7 +31,6 @@ MANIFEST: Final[dict[str, Any]] = json.loads(
 REPOSITORY: Final = MANIFEST["documentation"].removeprefix("https://github.com/")
 README_TEXT: Final = README.read_text()
 ACTIONS_TEXT: Final = (DOCS / "actions.md").read_text()
-_CODE: Final = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 _LINK: Final = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 _SIZED: Final = re.compile(r'<img src="([^"]+)" width="\d+"(?: align="top")? alt="([^"]*)">')
 _PATH: Final = re.compile(r"`([\w.-]+/[\w./-]*|[\w-]+\.(?:py|md|json|toml|txt|yaml))[` ]")
@@ -45,7 +43,7 @@ each_document: Final = pytest.mark.parametrize(
 
 def prose(document: Path) -> str:
     """Return a document without its code."""
-    return _CODE.sub("", document.read_text())
+    return CODE.sub("", document.read_text())
 
 
 def links(text: str) -> Iterator[tuple[bool, str, str]]:
@@ -65,12 +63,6 @@ def anchors(document: Path) -> set[str]:
         again = sum(anchor == re.sub(r"-\d+$", "", other) for other in found)
         found.add(f"{anchor}-{again}" if anchor in found else anchor)
     return found
-
-
-def examples(document: Path) -> list[Any]:
-    """Return the parsed blocks of YAML in a document."""
-    blocks = [dedent(code) for language, code in _CODE.findall(document.read_text()) if language == "yaml"]
-    return [parse_yaml(block) for block in blocks]
 
 
 def told_entities() -> Iterator[str]:

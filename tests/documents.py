@@ -1,0 +1,16 @@
+"""The YAML in README, CONTRIBUTING and docs."""
+
+from pathlib import Path
+import re
+from textwrap import dedent
+from typing import Any, Final
+
+from homeassistant.util.yaml import parse_yaml
+
+CODE: Final = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
+
+
+def examples(document: Path) -> list[Any]:
+    """Return the parsed blocks of YAML in a document."""
+    blocks = [dedent(code) for language, code in CODE.findall(document.read_text()) if language == "yaml"]
+    return [parse_yaml(block) for block in blocks]
