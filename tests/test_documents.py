@@ -1,4 +1,4 @@
-"""README, CONTRIBUTING and docs: links have targets, what they name exists, examples run."""
+"""README, CONTRIBUTING, SECURITY and docs: links have targets, what they name exists, examples run."""
 
 from collections.abc import Iterator
 import json
@@ -24,7 +24,7 @@ README: Final = CHECKOUT / "README.md"
 DOCS: Final = CHECKOUT / "docs"
 CONTRIBUTING: Final = CHECKOUT / "CONTRIBUTING.md"
 ARCHITECTURE: Final = DOCS / "architecture.md"
-DOCUMENTS: Final = (README, CONTRIBUTING, *sorted(DOCS.rglob("*.md")))
+DOCUMENTS: Final = (README, CONTRIBUTING, CHECKOUT / "SECURITY.md", *sorted(DOCS.rglob("*.md")))
 MANIFEST: Final[dict[str, Any]] = json.loads(
     (CHECKOUT / "custom_components" / DOMAIN / "manifest.json").read_text()
 )
