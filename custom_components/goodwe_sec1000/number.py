@@ -76,6 +76,7 @@ class Sec1000Number(Sec1000Entity, NumberEntity):
 
     _platform = Platform.NUMBER
     _source = Source.SETTINGS
+    _unrecorded_attributes = frozenset({"kilowatts", "min_kilowatts", "max_kilowatts"})
     entity_description: Sec1000NumberDescription
     _attr_device_class = NumberDeviceClass.POWER
     _attr_mode = NumberMode.BOX
@@ -102,6 +103,16 @@ class Sec1000Number(Sec1000Entity, NumberEntity):
     @override
     def native_max_value(self) -> float:
         return kilowatts(self.entity_description.highest(self.coordinator.options))
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, float | None]:
+        """Return value and bounds in kW: shown in MW, Home Assistant rounds them to nothing."""
+        return {
+            "kilowatts": self.native_value,
+            "min_kilowatts": self.native_min_value,
+            "max_kilowatts": self.native_max_value,
+        }
 
     @override
     async def async_set_native_value(self, value: float) -> None:

@@ -5,8 +5,9 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from homeassistant.const import EVENT_CALL_SERVICE
+from homeassistant.const import CONF_UNIT_OF_MEASUREMENT, EVENT_CALL_SERVICE
 from homeassistant.core import CoreState, Event, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -70,3 +71,58 @@ class Home:
         # JSON is YAML.
         await self._hass.async_add_executor_job(path.write_text, json.dumps(config))
         await self._hass.services.async_call("automation", "reload", blocking=True)
+
+
+async def show_in(hass: HomeAssistant, entity_id: str, unit: str) -> None:
+    """Let an entity be shown in another unit, as its owner may choose."""
+    er.async_get(hass).async_update_entity_options(
+        entity_id, entity_id.partition(".")[0], {CONF_UNIT_OF_MEASUREMENT: unit}
+    )
+    await hass.async_block_till_done()
+    state = hass.states.get(entity_id)
+    assert state is not None
+    assert state.attributes[CONF_UNIT_OF_MEASUREMENT] == unit
+
+
+async def add_helpers(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Add helpers to the device, which then come first among its entities."""
+    registry = er.async_get(hass)
+    (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    ours = er.async_entries_for_config_entry(registry, entry.entry_id)
+    helpers = (
+        MockConfigEntry(
+            domain="utility_meter",
+            title="Export by tariff",
+            options={
+                "name": "Export by tariff",
+                "source": "sensor.sec1000_energy_exported",
+                "cycle": "daily",
+                "offset": 0,
+                "tariffs": ["peak", "offpeak"],
+                "net_consumption": False,
+                "delta_values": False,
+                "periodically_resetting": True,
+                "always_available": False,
+            },
+        ),
+        MockConfigEntry(
+            domain="template",
+            title="Guests",
+            options={
+                "template_type": "switch",
+                "name": "Guests",
+                "value_template": "{{ false }}",
+                "device_id": device.id,
+            },
+        ),
+    )
+    for helper in helpers:
+        helper.add_to_hass(hass)
+        assert await hass.config_entries.async_setup(helper.entry_id)
+    # As where Home Assistant's language changes: an entity whose name changes becomes the last of its device.
+    for entity in ours:
+        registry.async_update_entity(entity.entity_id, original_name=f"{entity.original_name} (translated)")
+    await hass.async_block_till_done()
+    first, *others = er.async_entries_for_device(registry, device.id)
+    assert first.platform != DOMAIN
+    assert {"switch.sec1000_guests", "select.export_by_tariff"} <= {first.entity_id, *(e.entity_id for e in others)}

@@ -14,7 +14,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from simulator import Simulator
 from tests.entries import entry_of
 
-from .home import Home
+from .home import Home, add_helpers
 
 BLUEPRINT: Final = "clock"
 SET_CLOCK: Final = 0x05
@@ -212,6 +212,17 @@ async def test_attempts_at_failing_device_are_limited(
     assert len(home.calls) == 1
     await asyncio.sleep(2 * HOUR)
     assert len(home.calls) == 2
+
+
+@pytest.mark.parametrize("warp", ["2026-06-21 01:20:00"], indirect=True)
+async def test_helpers_on_device_do_not_matter(
+    hass: HomeAssistant, prague: None, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await add_helpers(hass, loaded)
+    await home.automate(BLUEPRINT, inputs(hass, loaded))
+    await sleep_until(datetime(2026, 6, 21, 3, 31, tzinfo=ZoneInfo("Europe/Prague")))
+    assert home.calls == ["set_datetime"]
+    assert is_right(sim.device.clock)
 
 
 @pytest.mark.parametrize("warp", ["2026-06-21 01:20:00"], indirect=True)

@@ -11,7 +11,7 @@ from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 from tests.states import get_state
 
-from .home import Home
+from .home import Home, show_in
 
 BLUEPRINT: Final = "export_by_price"
 SWITCH: Final = "switch.sec1000_export_to_grid"
@@ -260,9 +260,11 @@ async def test_fallback_limit_is_lifted_when_price_returns(
     assert home.calls == ["set_export_limit", "export_enable"]
 
 
+@pytest.mark.parametrize("unit", ["W", "kW", "MW"])
 async def test_fallback_limit_out_of_range_is_set_once(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, unit: str
 ) -> None:
+    await show_in(hass, "number.sec1000_export_limit", unit)
     await hass.services.async_call("goodwe_sec1000", "set_export_limit", {"limit": 1}, blocking=True)
     price(hass, "unknown")
     await home.automate(
@@ -279,6 +281,32 @@ async def test_fallback_limit_out_of_range_is_set_once(
     price(hass, 1)
     await asyncio.sleep(1200)
     assert home.calls == ["set_export_limit", "set_export_limit"]
+
+
+@pytest.mark.parametrize("unit", ["W", "MW"])
+async def test_fallback_limit_is_in_kilowatts_whatever_is_shown(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, unit: str
+) -> None:
+    await show_in(hass, "number.sec1000_export_limit", unit)
+    await hass.services.async_call("goodwe_sec1000", "set_min_export_limit", {"limit": 2}, blocking=True)
+    home.calls.clear()
+    price(hass, "unknown")
+    await home.automate(
+        BLUEPRINT,
+        inputs(
+            unknown_does="limit",
+            unknown_limit=1.5,
+            export_limit="number.sec1000_export_limit",
+            unknown_after=NONE,
+            retry_after={"minutes": 5},
+        ),
+    )
+    await asyncio.sleep(1200)
+    assert sim.device.bound_limit == 2_000
+    price(hass, 1)
+    await asyncio.sleep(1200)
+    assert sim.device.bound_limit == 10_000
+    assert home.calls == ["set_export_limit", "export_enable"]
 
 
 async def test_fallback_limit_without_number_disables_export(

@@ -7,10 +7,11 @@ from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.goodwe_sec1000.number import Sec1000Number
 from simulator import Simulator
 from tests.states import get_state
 
-from .home import Home
+from .home import Home, show_in
 
 BLUEPRINT: Final = "follow_limit"
 NUMBER: Final = "number.sec1000_export_limit"
@@ -86,6 +87,41 @@ async def test_unit_of_entity_or_input_is_used(
     assert sim.device.bound_limit == limit
     assert home.calls == ["set_export_limit"]
     assert get_state(hass, "sensor.sec1000_set_export_limit_feedback").state == "1"
+
+
+@pytest.mark.parametrize("unit", ["mW", "W", "kW", "MW", "BTU/h"])
+async def test_number_shown_in_another_unit_is_understood(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, unit: str
+) -> None:
+    await show_in(hass, NUMBER, unit)
+    await hass.services.async_call("goodwe_sec1000", "set_min_export_limit", {"limit": 1}, blocking=True)
+    home.calls.clear()
+    await home.automate(BLUEPRINT, inputs(retry_after={"minutes": 5}))
+    for value, limit in ((50, 5_000), (53, 5_300), (0, 1_000), (300, 10_000)):
+        signal(hass, value, "%")
+        await asyncio.sleep(1200)
+        assert sim.device.bound_limit == limit
+    assert home.calls == ["set_export_limit"] * 4
+
+
+async def test_number_without_kilowatts_is_in_kilowatts(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first version of the integration did not have the attributes."""
+    monkeypatch.setattr(Sec1000Number, "extra_state_attributes", None)
+    await hass.services.async_call("goodwe_sec1000", "set_min_export_limit", {"limit": 1}, blocking=True)
+    home.calls.clear()
+    assert "kilowatts" not in get_state(hass, NUMBER).attributes
+    await home.automate(BLUEPRINT, inputs(retry_after={"minutes": 5}))
+    for value, limit in ((50, 5_000), (0, 1_000), (300, 10_000)):
+        signal(hass, value, "%")
+        await asyncio.sleep(1200)
+        assert sim.device.bound_limit == limit
+    assert home.calls == ["set_export_limit"] * 3
 
 
 async def test_percent_of_rated_power_is_used(

@@ -15,7 +15,7 @@ from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import CAPTURED, Simulator
 from tests.states import get_state
 
-from .home import Home
+from .home import Home, add_helpers, show_in
 
 BLUEPRINT: Final = "watchdog_reset"
 BUTTON: Final = "button.sec1000_reset_export_watchdog"
@@ -170,6 +170,16 @@ async def test_other_cause_of_throttling_prevents_reset(
     await home.automate(BLUEPRINT, inputs())
     await fall(sim)
     assert resets(sim) == 0
+
+
+async def test_helpers_on_device_do_not_matter(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await add_helpers(hass, loaded)
+    await home.automate(BLUEPRINT, inputs())
+    await asyncio.sleep(200)
+    await fall(sim)
+    assert resets(sim) == 1
 
 
 async def test_export_disabled_during_collapse_prevents_reset(
