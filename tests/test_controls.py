@@ -14,7 +14,7 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import CAPTURED, Simulator
 
-from .states import get_state
+from .states import get_state, show_in
 
 SWITCH = "switch.sec1000_export_to_grid"
 NUMBER = "number.sec1000_export_limit"
@@ -74,6 +74,15 @@ async def test_toggle_disables_export_of_unknown_state(
     assert get_state(hass, SWITCH).state == "unavailable"
     await hass.services.async_call(DOMAIN, "export_toggle", {}, blocking=True)
     assert sim.device.bound_limit == 0
+
+
+@pytest.mark.parametrize("unit", ["W", "kW", "MW"])
+async def test_number_tells_kilowatts_in_any_unit(
+    hass: HomeAssistant, loaded: MockConfigEntry, unit: str
+) -> None:
+    await show_in(hass, NUMBER, unit)
+    attributes = get_state(hass, NUMBER).attributes
+    assert [attributes[key] for key in ("kilowatts", "min_kilowatts", "max_kilowatts")] == [10, 0, 10]
 
 
 async def test_number_sets_limit_within_options(

@@ -14,11 +14,12 @@ from homeassistant.util.yaml import load_yaml_dict, parse_yaml
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.goodwe_sec1000.number import Sec1000Number
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 
 from .entries import entry_of
-from .states import get_state
+from .states import get_state, show_in
 
 FOLDER: Final = Path(__file__).parent.parent / "docs" / "dashboards"
 DASHBOARD: Final = FOLDER / "goodwe_sec1000.yaml"
@@ -109,6 +110,15 @@ async def test_every_entity_exists_for_another_device_name(hass: HomeAssistant, 
         assert len(entities) >= 10
         assert not named(text)
         assert entities == {entity for entity in entities if hass.states.get(entity)}
+    async with Simulator() as other:
+        second = entry_of(other)
+        second.add_to_hass(hass)
+        assert await hass.config_entries.async_setup(second.entry_id)
+        await hass.services.async_call(
+            "button", "press", {"entity_id": "button.garage_roof_apply_export_limit"}, blocking=True
+        )
+        assert await hass.config_entries.async_unload(second.entry_id)
+    assert get_state(hass, "sensor.garage_roof_set_export_limit_feedback").state == "1"
 
 
 @pytest.mark.parametrize("file", [DASHBOARD, BUTTON_CARD], ids=lambda file: file.stem)
@@ -192,6 +202,39 @@ async def test_slider_sends_nothing_and_apply_sends_its_value(hass: HomeAssistan
     assert sim.device.bound_limit == 6_500
     assert get_state(hass, APPLY_STATUS).state == "Done"
     assert "Set export limit: done" in in_words(hass)
+
+
+@pytest.mark.parametrize("unit", ["W", "MW"])
+@pytest.mark.parametrize("entity_id", ["number.sec1000_export_limit", "sensor.sec1000_export_limit"])
+@pytest.mark.usefixtures("package")
+async def test_slider_is_in_kilowatts_whatever_is_shown(
+    hass: HomeAssistant, sim: Simulator, entity_id: str, unit: str
+) -> None:
+    await show_in(hass, entity_id, unit)
+    assert get_state(hass, NEW_LIMIT).state == "10.0"
+    assert get_state(hass, NEW_LIMIT).attributes["max"] == 10
+    assert get_state(hass, LIMIT_IN_WATTS).state == "10000"
+    await hass.services.async_call(
+        "number", "set_value", {"entity_id": NEW_LIMIT, "value": 6.5}, blocking=True
+    )
+    await press(hass, "apply_export_limit")
+    assert sim.device.bound_limit == 6_500
+    assert get_state(hass, LIMIT_IN_WATTS).state == "6500"
+    assert get_state(hass, APPLY_STATUS).state == "Done"
+    await hass.services.async_call("goodwe_sec1000", "set_min_export_limit", {"limit": 2}, blocking=True)
+    await hass.async_block_till_done()
+    assert get_state(hass, NEW_LIMIT).attributes["min"] == 2
+
+
+async def test_package_reads_first_version_without_kilowatts(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Sec1000Number, "extra_state_attributes", None)
+    await hass.services.async_call("goodwe_sec1000", "set_export_limit", {"limit": 7}, blocking=True)
+    await set_up_package(hass, load_yaml_dict(PACKAGE))
+    slider = get_state(hass, NEW_LIMIT)
+    assert (slider.state, slider.attributes["min"], slider.attributes["max"]) == ("7.0", 0, 10)
+    assert get_state(hass, LIMIT_IN_WATTS).state == "7000"
 
 
 @pytest.mark.usefixtures("package")

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from homeassistant.const import CONF_UNIT_OF_MEASUREMENT, EVENT_CALL_SERVICE
+from homeassistant.const import EVENT_CALL_SERVICE
 from homeassistant.core import CoreState, Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
@@ -73,17 +73,6 @@ class Home:
         await self._hass.services.async_call("automation", "reload", blocking=True)
 
 
-async def show_in(hass: HomeAssistant, entity_id: str, unit: str) -> None:
-    """Let an entity be shown in another unit, as its owner may choose."""
-    er.async_get(hass).async_update_entity_options(
-        entity_id, entity_id.partition(".")[0], {CONF_UNIT_OF_MEASUREMENT: unit}
-    )
-    await hass.async_block_till_done()
-    state = hass.states.get(entity_id)
-    assert state is not None
-    assert state.attributes[CONF_UNIT_OF_MEASUREMENT] == unit
-
-
 async def add_helpers(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """Add helpers to the device, which then come first among its entities."""
     registry = er.async_get(hass)
@@ -125,4 +114,7 @@ async def add_helpers(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     await hass.async_block_till_done()
     first, *others = er.async_entries_for_device(registry, device.id)
     assert first.platform != DOMAIN
-    assert {"switch.sec1000_guests", "select.export_by_tariff"} <= {first.entity_id, *(e.entity_id for e in others)}
+    assert {"switch.sec1000_guests", "select.export_by_tariff"} <= {
+        first.entity_id,
+        *(e.entity_id for e in others),
+    }

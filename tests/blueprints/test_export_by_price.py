@@ -9,9 +9,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
-from tests.states import get_state
+from tests.states import get_state, show_in
 
-from .home import Home, show_in
+from .home import Home
 
 BLUEPRINT: Final = "export_by_price"
 SWITCH: Final = "switch.sec1000_export_to_grid"

@@ -9,9 +9,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.number import Sec1000Number
 from simulator import Simulator
-from tests.states import get_state
+from tests.states import get_state, show_in
 
-from .home import Home, show_in
+from .home import Home
 
 BLUEPRINT: Final = "follow_limit"
 NUMBER: Final = "number.sec1000_export_limit"

@@ -78,7 +78,9 @@ SOURCES: Final = (
         for unit, per_eur_mwh in (("EUR/kWh", 0.001), ("c/kWh", 0.1), ("Öre/kWh", 1.1), ("EUR/MWh", 1))
         for attribute in ("", "current_price")
     ),
-    Source(ENTSO_E, "sensor.current_electricity_market_price", "EUR/kWh", 0.001, "measurement", "unavailable"),
+    Source(
+        ENTSO_E, "sensor.current_electricity_market_price", "EUR/kWh", 0.001, "measurement", "unavailable"
+    ),
     Source(ENTSO_E, "sensor.current_electricity_market_price", "EUR/MWh", 1, "measurement", "unavailable"),
     Source(TIBBER, "sensor.home_electricity_price", "NOK/kWh", 0.0115, "measurement", "unavailable"),
     *(

@@ -15,7 +15,7 @@ from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import CAPTURED, Simulator
 from tests.states import get_state
 
-from .home import Home, add_helpers, show_in
+from .home import Home, add_helpers
 
 BLUEPRINT: Final = "watchdog_reset"
 BUTTON: Final = "button.sec1000_reset_export_watchdog"
