@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--limit",
-        type=_kilowatts,
+        type=_limit,
         default=10.0,
         metavar="KW",
         help="export limit in force (default: %(default)s)",
@@ -188,6 +188,14 @@ def _float(text: str) -> float:
 def _kilowatts(text: str) -> float:
     if not 0 <= (value := _float(text)) <= _MAX_KW:
         raise argparse.ArgumentTypeError(f"{text!r} is not a power in kW; it has to be 0 to {_MAX_KW:.0f}")
+    return value
+
+
+def _limit(text: str) -> float:
+    if not abs(value := _float(text)) <= _MAX_KW:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a limit in kW; it has to be within {_MAX_KW:.0f} of 0"
+        )
     return value
 
 

@@ -261,6 +261,13 @@ def _non_negative(value: Json, key: str) -> int:
     return number
 
 
+def _int32(value: Json, key: str) -> int:
+    number = _integer(value, key)
+    if number not in range(-(2**31), 2**31):
+        raise CommandError(f"{key!r} has to be {-(2**31)} to {2**31 - 1}")
+    return number
+
+
 def _boolean(value: Json, key: str) -> bool:
     if not isinstance(value, bool):
         raise CommandError(f"{key!r} has to be true or false")
@@ -292,6 +299,6 @@ _SETTINGS: Final[Mapping[str, Callable[[Json, str], object]]] = {
     "ct_ratio": _non_negative,
     "mode": _mode,
     "sum_of_phases": _boolean,
-    "limit": _non_negative,
+    "limit": _int32,
 }
 """Attributes of the device, in the order in which they are assigned."""

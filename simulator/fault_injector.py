@@ -4,6 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from random import Random
 
+from custom_components.goodwe_sec1000.sec1000.frame import Frame
+
 from .faults import FAULTS, Fault, Reach
 from .lookup import find
 
@@ -17,10 +19,13 @@ class Injection:
     chance: float
     commands: frozenset[int] | None
 
-    def applies_to(self, command: int, random: Random) -> bool:
-        """Return whether a request with this command byte is affected; the generator draws the chance."""
-        matches = command in self.fault.commands and (self.commands is None or command in self.commands)
-        return matches and (self.chance == 1 or random.random() < self.chance)
+    def applies_to(self, request: Frame, random: Random) -> bool:
+        """Return whether this request is affected; the generator draws the chance."""
+        fault, command = self.fault, request.command
+        matches = command in fault.commands and (self.commands is None or command in self.commands)
+        if not matches or (fault.concerns and not fault.concerns(request)):
+            return False
+        return self.chance == 1 or random.random() < self.chance
 
 
 def create_injection(
@@ -73,9 +78,9 @@ class FaultInjector:
         """Return the names of the active faults."""
         return tuple(injection.fault.name for injection in self._injections)
 
-    def apply(self, command: int) -> list[Fault]:
-        """Return the faults that apply to a request with this command byte, and count them."""
-        applied = [injection for injection in self._injections if injection.applies_to(command, self._random)]
+    def apply(self, request: Frame) -> list[Fault]:
+        """Return the faults that apply to this request, and count them."""
+        applied = [injection for injection in self._injections if injection.applies_to(request, self._random)]
         for injection in applied:
             if injection.remaining is not None:
                 injection.remaining -= 1

@@ -17,7 +17,17 @@ from custom_components.goodwe_sec1000.sec1000.frame import (
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 
 from .exchange import Delivery
-from .protocol import ACK, CAPTURED_BYTES, COMMAND_BYTES, NAK, READ_LIMIT, READS, TELEMETRY, WRITES
+from .protocol import (
+    ACK,
+    CAPTURED_BYTES,
+    COMMAND_BYTES,
+    NAK,
+    READ_LIMIT,
+    READS,
+    TELEMETRY,
+    WRITE_LIMIT,
+    WRITES,
+)
 
 
 class Effect(Enum):
@@ -67,6 +77,8 @@ class Fault:
     summary: str
     commands: frozenset[int] = COMMAND_BYTES
     """The requests that it can affect."""
+    concerns: Callable[[Frame], bool] | None = None
+    """Whether it can affect a request with this content; None where the content does not matter."""
     effect: Effect = Effect.NOW
     alter: Alter | None = None
     """Changes the content; the frame around it stays correct."""
@@ -78,6 +90,11 @@ class Fault:
 
 def _status(status: bytes) -> Alter:
     return lambda answer: Frame(answer.command, status)
+
+
+def _is_below_zero(request: Frame) -> bool:
+    """Return whether a write of the export limit asks for one below 0."""
+    return int.from_bytes(request.data[4:8], signed=True) < 0
 
 
 def _one_byte_short(answer: Frame) -> Frame:
@@ -205,6 +222,14 @@ _CATALOGUE: Final = (
     Fault("wrong-address", "effect; address 01 02, checksum right", mangle=_wrong_address),
     Fault("nak", "status 0x15, also to a read; no effect", effect=Effect.NEVER, alter=_status(NAK)),
     Fault("nak-with-effect", "status 0x15 although the write is done", commands=WRITES, alter=_status(NAK)),
+    Fault(
+        "below-zero-refused",
+        "a limit below 0 is refused with status 0x15",
+        commands=frozenset({WRITE_LIMIT}),
+        concerns=_is_below_zero,
+        effect=Effect.NEVER,
+        alter=_status(NAK),
+    ),
     Fault("stale-answer", "effect; the previous answer to another command is sent", mangle=_stale_answer),
     Fault("stale-value", "the last different answer to the same command is sent", mangle=_stale_value),
     Fault(

@@ -323,9 +323,9 @@ class House:
             target = min(target, THROTTLED_SHARE * self.rated)
         if restriction is None:
             return target
-        if restriction.sum_of_phases:
-            return min(target, restriction.watts + sum(self._load))
-        return min(target, restriction.watts + 3 * min(self._load))
+        load = sum(self._load) if restriction.sum_of_phases else 3 * min(self._load)
+        # A limit below 0 cannot make them draw power.
+        return min(target, max(restriction.watts + load, 0.0))
 
     def _day(self) -> float:
         """Return the simulated time in seconds since the first midnight."""

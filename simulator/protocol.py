@@ -91,7 +91,7 @@ def _write_limit(data: bytes, device: Device) -> bytes:
     if len(data) != _NEW_LIMIT.size:
         return NAK
     capacity, limit, measurement = _NEW_LIMIT.unpack(data)
-    if capacity < 0 or limit < 0 or measurement not in {_EACH_PHASE, _SUM_OF_PHASES}:
+    if capacity < 0 or measurement not in {_EACH_PHASE, _SUM_OF_PHASES}:
         return NAK
     device.store_limit(capacity, limit, sum_of_phases=measurement == _SUM_OF_PHASES)
     return ACK

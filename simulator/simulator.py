@@ -274,7 +274,7 @@ class Simulator:
         return Answer(nonsense_answer(self._random)) if health is Health.NONSENSE else NO_ANSWER
 
     def _answer(self, request: Frame, now: float) -> Answer:
-        faults = self._injector.apply(request.command)
+        faults = self._injector.apply(request)
         if any(fault.reach is Reach.HEALTH for fault in faults):
             self._injector.clear("exhausted")
             self.overload.exhaust()

@@ -278,12 +278,13 @@ async def test_mode_is_prefilled_from_device(hass: HomeAssistant, mode: ControlM
             {"min_export_limit": 9, "max_export_limit": 8, "total_capacity": 7},
             {"min_export_limit": "minimum_above_maximum", "max_export_limit": "maximum_above_capacity"},
         ),
-        ({"min_export_limit": -0.01}, {"min_export_limit": "invalid_power"}),
-        ({"max_export_limit": "seven"}, {"max_export_limit": "invalid_power"}),
-        ({"max_export_limit": False}, {"max_export_limit": "invalid_power"}),
-        ({"max_export_limit": "nan"}, {"max_export_limit": "invalid_power"}),
+        ({"min_export_limit": -100.01}, {"min_export_limit": "invalid_limit"}),
+        ({"max_export_limit": "seven"}, {"max_export_limit": "invalid_limit"}),
+        ({"max_export_limit": False}, {"max_export_limit": "invalid_limit"}),
+        ({"max_export_limit": "nan"}, {"max_export_limit": "invalid_limit"}),
         ({"total_capacity": 100.01}, {"total_capacity": "invalid_power"}),
         ({"total_capacity": None}, {"total_capacity": "invalid_power"}),
+        ({"total_capacity": -0.01}, {"total_capacity": "invalid_power"}),
     ],
 )
 async def test_invalid_limits_are_refused_at_their_field(

@@ -149,7 +149,7 @@ async def test_bounds_stay_where_device_did_not_follow(
     ("action", "limit"),
     [
         ("set_min_export_limit", 10.01),
-        ("set_min_export_limit", -0.01),
+        ("set_min_export_limit", -100.01),
         ("set_max_export_limit", 30.01),
         ("set_max_export_limit", "high"),
         ("set_max_export_limit", True),

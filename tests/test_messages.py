@@ -94,7 +94,7 @@ async def test_error_shows_device_setting_instead(
         ("set_export_limit", "much", "'much' is not a number of kW"),
         ("set_export_limit", True, "True is not a number of kW"),
         ("set_max_export_limit", 31, "31.00 kW is outside 0.00 to 30.00 kW"),
-        ("set_min_export_limit", 10.01, "10.01 kW is outside 0.00 to 10.00 kW"),
+        ("set_min_export_limit", 10.01, "10.01 kW is outside -100.00 to 10.00 kW"),
     ],
 )
 async def test_refused_limit_has_its_reason(

@@ -417,5 +417,5 @@ async def test_minimum_above_maximum_lowered_meanwhile_is_refused(
     await walk.submit(min_export_limit=5)
     await walk.submit()
     assert walk.errors == {"base": "not_applied"}
-    assert "5.00 kW is outside 0.00 to 3.00 kW" in walk.error_text
+    assert "5.00 kW is outside -100.00 to 3.00 kW" in walk.error_text
     assert loaded.options["min_export_limit"] == 0

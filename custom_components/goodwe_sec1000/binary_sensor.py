@@ -51,7 +51,7 @@ def _export_limited(snapshot: Snapshot, options: ExportOptions) -> bool | None:
         return None
     if settings.mode is not ControlMode.VALUE or not options.sum_of_phases:
         return False
-    return abs(telemetry.meter_power - settings.limit) <= max(NEAR * settings.limit, TOLERANCE_W)
+    return abs(telemetry.meter_power - settings.limit) <= max(NEAR * abs(settings.limit), TOLERANCE_W)
 
 
 BINARY_SENSORS: Final = (

@@ -37,13 +37,14 @@ from .const import (
 from .control.restore import placeholders
 from .data import Sec1000ConfigEntry
 from .forms import (
+    CONF_CHANGE_LIMITS,
     CONF_CHOOSE_ANOTHER_MODE,
-    CONFIRMATION,
     CONNECTION_FIELDS,
     CONTROL_FIELDS,
     GENERAL_FIELDS,
     LIMIT_FIELDS,
     SETUP_FIELDS,
+    confirmation,
     form,
     validate,
 )
@@ -93,6 +94,8 @@ class ExportSteps(ConfigEntryBaseFlow, ABC):
 
     _wanted: dict[str, Any]
     """The options as chosen so far."""
+    _confirmed_maximum: float | None = None
+    """The maximum export limit (kW) below 0 that needs no question any more."""
     _held: ExportSettings | None = None
     """The current settings of the device; None where they are unknown."""
 
@@ -114,6 +117,8 @@ class ExportSteps(ConfigEntryBaseFlow, ABC):
         values, errors = validate(user_input or {})
         if user_input is not None and not errors:
             self._choose(values)
+            if 0 > values[CONF_MAX_EXPORT_LIMIT] != self._confirmed_maximum:
+                return await self.async_step_confirm_below_zero()
             return await self.async_step_control()
         self._refresh()
         return self.async_show_form(
@@ -123,6 +128,23 @@ class ExportSteps(ConfigEntryBaseFlow, ABC):
             description_placeholders={"held": await self._describe_device()},
             last_step=False,
         )
+
+    async def async_step_confirm_below_zero(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Let the user confirm that even an enabled export is to be an import."""
+        if user_input is None:
+            maximum = watts(self._wanted[CONF_MAX_EXPORT_LIMIT])
+            return self.async_show_form(
+                step_id="confirm_below_zero",
+                data_schema=confirmation(CONF_CHANGE_LIMITS),
+                description_placeholders={"maximum": format_kw(maximum), "import": format_kw(-maximum)},
+                last_step=False,
+            )
+        if user_input[CONF_CHANGE_LIMITS]:
+            return await self.async_step_export_limits()
+        self._confirmed_maximum = self._wanted[CONF_MAX_EXPORT_LIMIT]
+        return await self.async_step_control()
 
     async def async_step_control(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Let the user choose control mode and measurement."""
@@ -166,7 +188,7 @@ class ExportSteps(ConfigEntryBaseFlow, ABC):
     async def _show_confirmation(self, error: StepFailedError | None = None) -> ConfigFlowResult:
         return self.async_show_form(
             step_id="confirm_deactivated",
-            data_schema=CONFIRMATION,
+            data_schema=confirmation(CONF_CHOOSE_ANOTHER_MODE),
             errors={"base": error.key} if error else None,
             description_placeholders={"reason": error.reason if error else ""},
         )
@@ -330,6 +352,7 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
         values, errors = validate(user_input or {})
         if user_input is not None and not errors:
             self._choose(values)
+            self._confirmed_maximum = self.config_entry.options[CONF_MAX_EXPORT_LIMIT]
             return await self.async_step_export_limits()
         self._refresh()
         return self.async_show_form(

@@ -25,5 +25,7 @@ DEFAULT_SCAN_INTERVAL: Final = 30
 MIN_SCAN_INTERVAL: Final = 5
 """Polled faster, the device stops answering until it is power-cycled."""
 MAX_SCAN_INTERVAL: Final = 3600
+MIN_LIMIT_KW: Final = -100.0
+"""An export limit below 0 makes the house import at least that much."""
 MAX_KILOWATTS: Final = 100.0
 """The largest limit and capacity; the smallest is 0 (docs/protocol.md, "Ranges")."""

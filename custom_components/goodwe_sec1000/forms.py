@@ -31,11 +31,13 @@ from .const import (
     MAX_KILOWATTS,
     MAX_PORT,
     MAX_SCAN_INTERVAL,
+    MIN_LIMIT_KW,
     MIN_SCAN_INTERVAL,
 )
 from .sec1000.model import ControlMode
 
 CONF_CHOOSE_ANOTHER_MODE: Final = "choose_another_mode"
+CONF_CHANGE_LIMITS: Final = "change_limits"
 
 MAX_NAME: Final = 100
 """Characters of a name, also in its form for entity ids, which Home Assistant bounds to 255."""
@@ -71,7 +73,8 @@ def _number_box(minimum: float, maximum: float, step: float = 1, unit: str | Non
     return _NumberField(config)
 
 
-_POWER_BOX: Final = _number_box(0, MAX_KILOWATTS, 0.01, UnitOfPower.KILO_WATT)
+_LIMIT_BOX: Final = _number_box(MIN_LIMIT_KW, MAX_KILOWATTS, 0.01, UnitOfPower.KILO_WATT)
+_CAPACITY_BOX: Final = _number_box(0, MAX_KILOWATTS, 0.01, UnitOfPower.KILO_WATT)
 
 _FIELDS: Final = {
     CONF_NAME: TextSelector(),
@@ -80,9 +83,9 @@ _FIELDS: Final = {
     CONF_SCAN_INTERVAL: _number_box(MIN_SCAN_INTERVAL, MAX_SCAN_INTERVAL, unit=UnitOfTime.SECONDS),
     CONF_PUT_BACK: _Switch(),
     CONF_ALLOW_DEACTIVATING: _Switch(),
-    CONF_MIN_EXPORT_LIMIT: _POWER_BOX,
-    CONF_MAX_EXPORT_LIMIT: _POWER_BOX,
-    CONF_TOTAL_CAPACITY: _POWER_BOX,
+    CONF_MIN_EXPORT_LIMIT: _LIMIT_BOX,
+    CONF_MAX_EXPORT_LIMIT: _LIMIT_BOX,
+    CONF_TOTAL_CAPACITY: _CAPACITY_BOX,
     CONF_CONTROL_MODE: SelectSelector(
         SelectSelectorConfig(
             options=[mode.key for mode in _MODES],
@@ -99,8 +102,10 @@ GENERAL_FIELDS: Final = (CONF_SCAN_INTERVAL, CONF_PUT_BACK, CONF_ALLOW_DEACTIVAT
 LIMIT_FIELDS: Final = (CONF_MIN_EXPORT_LIMIT, CONF_MAX_EXPORT_LIMIT, CONF_TOTAL_CAPACITY)
 CONTROL_FIELDS: Final = (CONF_CONTROL_MODE, CONF_SUM_OF_PHASES)
 
-CONFIRMATION: Final = vol.Schema({vol.Optional(CONF_CHOOSE_ANOTHER_MODE, default=False): _Switch()})
-"""Submitting the form unchanged confirms; the switch leads back to the step before."""
+
+def confirmation(go_back: str) -> vol.Schema:
+    """Return a form that confirms when it is submitted unchanged; the switch leads to the step before."""
+    return vol.Schema({vol.Optional(go_back, default=False): _Switch()})
 
 
 def form(fields: tuple[str, ...], values: Mapping[str, Any]) -> vol.Schema:
@@ -172,7 +177,12 @@ def _whole(minimum: int, maximum: int, key: str, value: Any) -> int:
     return int(number)
 
 
-def _power(value: Any) -> float:
+def _limit(value: Any) -> float:
+    # Adding 0 turns a negative zero into a positive one.
+    return round(_number(MIN_LIMIT_KW, MAX_KILOWATTS, "invalid_limit", value), 2) + 0.0
+
+
+def _capacity(value: Any) -> float:
     return round(_number(0, MAX_KILOWATTS, "invalid_power", value), 2)
 
 
@@ -181,7 +191,7 @@ _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
     CONF_HOST: _host,
     CONF_PORT: partial(_whole, 1, MAX_PORT, "invalid_port"),
     CONF_SCAN_INTERVAL: partial(_whole, MIN_SCAN_INTERVAL, MAX_SCAN_INTERVAL, "invalid_interval"),
-    CONF_MIN_EXPORT_LIMIT: _power,
-    CONF_MAX_EXPORT_LIMIT: _power,
-    CONF_TOTAL_CAPACITY: _power,
+    CONF_MIN_EXPORT_LIMIT: _limit,
+    CONF_MAX_EXPORT_LIMIT: _limit,
+    CONF_TOTAL_CAPACITY: _capacity,
 }

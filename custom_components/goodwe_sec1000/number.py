@@ -14,6 +14,7 @@ from homeassistant.const import EntityCategory, Platform, UnitOfPower
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .const import MIN_LIMIT_KW
 from .control.actions import ExportControl
 from .control.runner import Outcome
 from .coordinator import Snapshot
@@ -49,7 +50,7 @@ NUMBERS: Final = (
         key="minimum_export_limit",
         entity_category=EntityCategory.CONFIG,
         value=lambda _snapshot, options: options.min_export_limit,
-        lowest=lambda _options: 0,
+        lowest=lambda _options: watts(MIN_LIMIT_KW),
         highest=lambda options: options.max_export_limit,
         set_value=lambda export, limit: export.set_minimum(limit),
     ),

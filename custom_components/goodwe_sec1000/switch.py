@@ -11,7 +11,7 @@ from .const import LOGGER
 from .coordinator import export_is_on
 from .data import Sec1000ConfigEntry
 from .entity import Sec1000Entity, Source
-from .sec1000.model import ControlMode
+from .sec1000.setting_write import TOLERANCE_W
 
 # The client sends one request at a time, and a newer limit overtakes one that waits.
 PARALLEL_UPDATES = 0
@@ -44,10 +44,9 @@ class ExportSwitch(Sec1000Entity, SwitchEntity):
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
-        """Enable export, unless the same scene sets a limit at which it is on."""
+        """Enable export, unless the same scene sets a limit above the minimum."""
         limit = self._commands.limit_set_in(self._context)
-        options = self.coordinator.options
-        if limit is not None and not options.disables_export(ControlMode.VALUE, limit):
+        if limit is not None and limit >= self.coordinator.options.min_export_limit + TOLERANCE_W:
             LOGGER.debug("%s: the limit of %d W, set in the same context, stays", self.entity_id, limit)
             return
         await self._async_command(self._export.enable())

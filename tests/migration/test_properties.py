@@ -47,7 +47,9 @@ def test_migrated_settings_are_always_valid(
     assert errors == {}
     assert judged == {key: value for key, value in values.items() if key != "host"}
     options = ExportOptions.from_options(settings.options)
-    assert 0 <= options.min_export_limit <= options.max_export_limit <= options.total_capacity <= 100_000
+    assert -100_000 <= options.min_export_limit <= options.max_export_limit
+    assert 0 <= options.total_capacity <= 100_000
+    assert options.max_export_limit <= options.total_capacity
     assert isinstance(settings.options["scan_interval"], int)
     assert isinstance(settings.options["scan_three_phases"], bool)
     assert settings.data["host"]

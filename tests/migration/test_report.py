@@ -29,7 +29,7 @@ async def test_confirmed_report_is_gone_for_good(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, device: Simulator
 ) -> None:
     assert await async_setup_component(hass, "repairs", {})
-    entry = older_entry(min_export_limit=-5.0, scan_interval=1)
+    entry = older_entry(min_export_limit=-120.0, scan_interval=1)
     await migrate(hass, entry)
     client = await hass_client()
     body = {"handler": DOMAIN, "issue_id": Issue.MOVED_IN.issue_id(entry.entry_id)}
@@ -41,7 +41,7 @@ async def test_confirmed_report_is_gone_for_good(
     )
     assert "Device 1" in read
     assert "127.0.0.1" not in read
-    assert "- Refresh interval: `1` → 5 s\n- Minimum export limit: `-5.0` → 0.00 kW" in read
+    assert "- Refresh interval: `1` → 5 s\n- Minimum export limit: `-120.0` → -100.00 kW" in read
     url = f"/api/repairs/issues/fix/{step['flow_id']}"
     assert (await (await client.post(url, json={})).json())["type"] == "create_entry"
     assert issue_of(hass, entry) is None
@@ -53,7 +53,7 @@ async def test_confirmed_report_is_gone_for_good(
 async def test_report_is_raised_again_until_it_is_confirmed(hass: HomeAssistant, device: Simulator) -> None:
     """Home Assistant writes its issues minutes later, and may be killed before."""
     await device.stop()
-    entry = older_entry(min_export_limit=-5.0)
+    entry = older_entry(min_export_limit=-120.0)
     entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_RETRY
@@ -70,7 +70,7 @@ async def test_report_is_raised_again_until_it_is_confirmed(hass: HomeAssistant,
 async def test_failed_migration_leaves_entry_unchanged(
     hass: HomeAssistant, device: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entry = older_entry(min_export_limit=-5.0)
+    entry = older_entry(min_export_limit=-120.0)
     entry.add_to_hass(hass)
     before = entry.as_dict()
 

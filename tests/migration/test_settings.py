@@ -128,11 +128,16 @@ async def test_deactivated_is_kept_and_reported(hass: HomeAssistant, device: Sim
 @pytest.mark.parametrize(
     ("older", "options", "sentences"),
     [
-        ({"min_export_limit": -5.0}, {"min_export_limit": 0.0}, ["Minimum export limit: `-5.0` → 0.00 kW"]),
+        ({"min_export_limit": -0.1}, {"min_export_limit": -0.1}, []),
+        (
+            {"min_export_limit": -120.0},
+            {"min_export_limit": -100.0},
+            ["Minimum export limit: `-120.0` → -100.00 kW"],
+        ),
         (
             {"min_export_limit": -5, "max_export_limit": -2},
-            {"min_export_limit": 0.0, "max_export_limit": 0.0},
-            ["Maximum export limit: `-2` → 0.00 kW", "Minimum export limit: `-5` → 0.00 kW"],
+            {"min_export_limit": -5.0, "max_export_limit": -2.0},
+            [],
         ),
         (
             {"min_export_limit": 8.0, "max_export_limit": 3.0},
@@ -293,7 +298,7 @@ async def test_missing_settings_become_older_defaults(hass: HomeAssistant, devic
         ({"min_export_limit": 1.5}, (1.5, 10.0), []),
         ({"max_export_limit": 12.0, "export_state": False}, (0.5, 12.0), []),
         ({"min_export_limit": 0, "max_export_limit": 7}, (0.0, 7.0), []),
-        ({"min_export_limit": -20.0}, (0.0, 10.0), ["Minimum export limit: `-20.0` → 0.00 kW"]),
+        ({"min_export_limit": -20.0}, (-20.0, 10.0), []),
         ({"min_export_limit": 11.0}, (10.0, 10.0), ["Minimum export limit: `11.0` → 10.00 kW"]),
         ({"max_export_limit": 99.0}, (0.5, 30.0), ["Maximum export limit: `99.0` → 30.00 kW"]),
         ({"max_export_limit": "much"}, (0.5, 10.0), ["Maximum export limit: `much` → 10.00 kW"]),

@@ -200,7 +200,7 @@ async def test_kill_before_cleanup_repeats_it_at_next_start(
     assert not FEEDBACK_IDS & (await in_recorder(hass, get_metadata, hass)).keys()
 
 
-@pytest.mark.parametrize(("minimum", "stays"), [(-5.0, True), (0.0, False)])
+@pytest.mark.parametrize(("minimum", "stays"), [(-120.0, True), (-5.0, False)])
 async def test_file_is_removed_unless_report_needs_confirmation(
     older: MockConfigEntry,
     hass: HomeAssistant,

@@ -133,7 +133,8 @@ def test_help_and_fault_list_are_printed(
     [
         (("--port", "70000"), "0 to 65535"),
         (("--mode", "off"), "value, dred, rcr and deactivated"),
-        (("--limit", "nan"), "power in kW"),
+        (("--limit", "nan"), "limit in kW"),
+        (("--capacity", "-1"), "power in kW"),
         (("--inverters", "0"), "1 to 100"),
         (("--speed", "-1"), "not a speed"),
         (("--start-time", "24:00"), "00:00 to 23:59"),

@@ -224,6 +224,9 @@ class Measured:
 def cells(operation: Operation, fault: Fault) -> Iterator[Cell]:
     """Yield the cells of a fault and an operation; none if the operation is not affected."""
     requests = REQUESTS[operation]
+    if fault.concerns:
+        # No operation of the table sends what such a fault is about.
+        return
     if fault.reach is Reach.INVERTERS:
         if operation in TARGETS:
             yield Cell(operation, fault.name, Scope(None, once=False))

@@ -22,6 +22,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
+from custom_components.goodwe_sec1000.sec1000.frame import Frame
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from custom_components.goodwe_sec1000.sec1000.setting_write import TOLERANCE_W
 from custom_components.goodwe_sec1000.tracking.feedback import Feedback
@@ -98,8 +99,8 @@ async def sim(warp: TimeWarp, witness: Witness, monkeypatch: pytest.MonkeyPatch)
         witness.sim = simulator
         apply = simulator._injector.apply
 
-        def count(command: int) -> list[Fault]:
-            faults = apply(command)
+        def count(request: Frame) -> list[Fault]:
+            faults = apply(request)
             witness.hit += bool(faults)
             return faults
 

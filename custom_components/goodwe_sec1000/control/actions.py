@@ -17,12 +17,13 @@ from ..const import (
     CONF_TOTAL_CAPACITY,
     DOMAIN,
     LOGGER,
+    MIN_LIMIT_KW,
 )
 from ..coordinator import Sec1000Coordinator, export_is_on
 from ..limit import bound, check_number, wanted_limit
 from ..options import ExportOptions
 from ..sec1000.errors import ModeChangeRefusedError, OutcomeUnknownError
-from ..sec1000.model import ControlMode, ExportSettings, ExportTarget
+from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, watts
 from ..sec1000.setting_write import TOLERANCE_W, NotAppliedError
 from ..tracking.baseline import adoptable_options, is_acceptable
 from ..tracking.feedback import Action
@@ -136,10 +137,10 @@ class ExportControl:
         return await self._runner.run(Action.SET_EXPORT_LIMIT, body)
 
     async def set_minimum(self, limit: object) -> Outcome:
-        """Make this the minimum export limit (kW), from 0 to the maximum; else refused (128)."""
+        """Make this the minimum export limit (kW), from -100 to the maximum; else refused (128)."""
 
         def changed(options: ExportOptions) -> Mapping[str, Any]:
-            return {CONF_MIN_EXPORT_LIMIT: bound(limit, 0, options.max_export_limit)}
+            return {CONF_MIN_EXPORT_LIMIT: bound(limit, watts(MIN_LIMIT_KW), options.max_export_limit)}
 
         return await self._change_options({CONF_MIN_EXPORT_LIMIT}, changed)
 

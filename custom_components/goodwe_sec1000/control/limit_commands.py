@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..const import CONF_CONTROL_MODE
+from ..const import CONF_CONTROL_MODE, MIN_LIMIT_KW
 from ..limit import OutOfRangeError
 from ..options import ExportOptions
 from ..sec1000.errors import InvalidValueError
-from ..sec1000.model import ControlMode, ExportSettings, ExportTarget
+from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, watts
 from ..sec1000.setting_write import TOLERANCE_W
 from ..sec1000.stats import RequestStats
 from ..tracking.feedback import Action
@@ -74,7 +74,7 @@ class Plan:
         if new.max_export_limit > new.total_capacity:
             raise OutOfRangeError(new.max_export_limit, new.min_export_limit, new.total_capacity)
         if new.min_export_limit > new.max_export_limit:
-            raise OutOfRangeError(new.min_export_limit, 0, new.max_export_limit)
+            raise OutOfRangeError(new.min_export_limit, watts(MIN_LIMIT_KW), new.max_export_limit)
         self.changed |= changed
         if self.limit is None:
             if not self.limit_follows:

@@ -191,8 +191,9 @@ class LimitQueue:
             Issue.PENDING_UNREADABLE.async_clear(coordinator.hass, coordinator.config_entry.entry_id)
             if coordinator.pending.corrupt:
                 await coordinator.pending.clear()
+        proven_before = coordinator.data.proven_limit or 0
         await coordinator.set_verified(settings, target.limit)
-        message = self._describe(settings, batch.stats)
+        message = self._describe(settings, batch.stats, is_first_below_zero=target.limit < 0 <= proven_before)
         for index, waiting in enumerate(batch.waiting):
             waiting.stats.add(batch.stats)
             waiting.stats.settings = settings
@@ -290,8 +291,10 @@ class LimitQueue:
                 entry, options={**entry.options, **changed}
             )
 
-    def _describe(self, settings: ExportSettings, stats: RequestStats) -> str:
+    def _describe(self, settings: ExportSettings, stats: RequestStats, *, is_first_below_zero: bool) -> str:
         message = f"Read back: {describe(settings)}."
+        if is_first_below_zero:
+            message += " A limit below 0 is not proven on any device known to this project: see by the meter."
         if stats.arming_unacknowledged:
             message += " The device did not acknowledge the arming: see by the meter whether it holds."
         if settings.mode is not ControlMode.VALUE:

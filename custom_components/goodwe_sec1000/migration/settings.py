@@ -21,6 +21,7 @@ from ..const import (
     DEFAULT_PORT,
     MAX_KILOWATTS,
     MAX_SCAN_INTERVAL,
+    MIN_LIMIT_KW,
     MIN_SCAN_INTERVAL,
 )
 from ..forms import MAX_NAME, validate
@@ -75,7 +76,7 @@ def settings_from(older: Mapping[str, Any], stored: Mapping[str, Any], *, shared
     name = reading.take(CONF_DEVICE_NAME, _name, setting=CONF_NAME)
     host = reading.take(CONF_HOST, _host)
     interval = reading.take(CONF_SCAN_INTERVAL, _interval)
-    capacity = reading.take(CONF_TOTAL_CAPACITY, _power)
+    capacity = reading.take(CONF_TOTAL_CAPACITY, _capacity)
     maximum = reading.take_limit(CONF_MAX_EXPORT_LIMIT, stored, capacity, shared_store=shared_store)
     minimum = reading.take_limit(CONF_MIN_EXPORT_LIMIT, stored, maximum, shared_store=shared_store)
     mode = reading.take(CONF_CONTROL_MODE, _mode)
@@ -126,7 +127,7 @@ class _SettingsReader:
         if len(set(numbers)) > 1:
             self.used_lower_limit = True
             old = numbers[-1]
-        new = min(_power(numbers[0] if numbers else DEFAULTS[key]), highest)
+        new = min(_limit(numbers[0] if numbers else DEFAULTS[key]), highest)
         self._record_correction(key, old, new)
         return new
 
@@ -156,9 +157,17 @@ def _is_number(value: object) -> bool:
     return True
 
 
-def _power(value: object) -> float:
-    # Not max(_number(value), 0.0), which would leave a negative zero.
-    return round(min(max(0.0, _number(value)), MAX_KILOWATTS), 2)
+def _capacity(value: object) -> float:
+    return _power(value, 0.0)
+
+
+def _limit(value: object) -> float:
+    return _power(value, MIN_LIMIT_KW)
+
+
+def _power(value: object, lowest: float) -> float:
+    # Adding 0 turns a negative zero into a positive one.
+    return round(min(max(lowest, _number(value)), MAX_KILOWATTS), 2) + 0.0
 
 
 def _interval(value: object) -> int:

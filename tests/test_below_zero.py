@@ -1,0 +1,139 @@
+"""Export limits below zero, an import floor: entered, written, proven, shown and kept."""
+
+from typing import Final
+
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+from simulator import Simulator
+
+from .calls import act, is_off, outcomes
+from .states import get_state
+from .test_config_flow import connected
+from .test_options_flow import changing
+
+UNPROVEN: Final = "not proven on any device"
+
+
+async def set_range(hass: HomeAssistant, entry: MockConfigEntry, minimum: float, maximum: float) -> None:
+    """Change the range without sending anything."""
+    hass.config_entries.async_update_entry(
+        entry, options={**entry.options, "min_export_limit": minimum, "max_export_limit": maximum}
+    )
+
+
+async def test_limit_below_zero_is_set_and_proven(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    await set_range(hass, loaded, -1, 10)
+    response = await act(hass, "set_export_limit", limit=-0.1)
+    assert (response["feedback"], response["export_limit"]) == (1, -0.1)
+    assert sim.device.bound_limit == -100
+    assert get_state(hass, "sensor.sec1000_export_limit").state == "-0.1"
+    assert get_state(hass, "number.sec1000_export_limit").state == "-0.1"
+    assert is_off(hass, "export_state")
+    assert is_off(hass, "limit_differs")
+
+
+async def test_first_limit_below_zero_is_told_to_be_unproven(
+    hass: HomeAssistant, loaded: MockConfigEntry
+) -> None:
+    await set_range(hass, loaded, -1, 10)
+    assert UNPROVEN in (await act(hass, "export_disable"))["message"]
+    assert UNPROVEN not in (await act(hass, "set_export_limit", limit=-0.5))["message"]
+    assert UNPROVEN not in (await act(hass, "export_enable"))["message"]
+    assert UNPROVEN in (await act(hass, "set_export_limit", limit=-0.5))["message"]
+
+
+async def test_refused_limit_below_zero_is_not_applied(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    await set_range(hass, loaded, -1, 10)
+    sim.inject("below-zero-refused")
+    assert await outcomes(act(hass, "set_export_limit", limit=5)) == [1]
+    with pytest.raises(HomeAssistantError, match=r"-1\.00 kW"):
+        await act(hass, "export_disable")
+    assert sim.device.bound_limit == 5_000
+
+
+async def test_limit_below_the_minimum_of_zero_is_corrected(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    assert await outcomes(act(hass, "set_export_limit", limit=-5)) == [129]
+    assert sim.device.bound_limit == 0
+
+
+async def test_action_sets_a_minimum_below_zero(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.device.limit = 0
+    assert await outcomes(act(hass, "set_min_export_limit", limit=-2.5)) == [1]
+    assert loaded.options["min_export_limit"] == -2.5
+    assert sim.device.bound_limit == -2_500
+    with pytest.raises(ServiceValidationError, match=r"-100\.00"):
+        await act(hass, "set_min_export_limit", limit=-100.01)
+
+
+async def test_numbers_reach_below_zero_where_asked_for(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+    assert get_state(hass, "number.sec1000_minimum_export_limit").attributes["min"] == -100
+    assert get_state(hass, "number.sec1000_export_limit").attributes["min"] == 0
+    await set_range(hass, loaded, -1, -0.5)
+    await outcomes(act(hass, "get_export_limit"))
+    attributes = get_state(hass, "number.sec1000_export_limit").attributes
+    assert (attributes["min"], attributes["max"]) == (-1, -0.5)
+
+
+@pytest.mark.parametrize(("limit", "shown"), [(-1_000, "off"), (-500, "off"), (0, "off"), (60, "on")])
+async def test_export_is_off_at_or_below_zero(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, limit: int, shown: str
+) -> None:
+    await set_range(hass, loaded, -1, 10)
+    sim.device.limit = limit
+    await outcomes(act(hass, "get_export_limit"))
+    assert get_state(hass, "binary_sensor.sec1000_export_state").state == shown
+
+
+async def test_setup_takes_a_minimum_below_zero(hass: HomeAssistant, sim: Simulator) -> None:
+    walk = await connected(hass, sim)
+    assert walk.defaults["min_export_limit"] == 0
+    await walk.submit(min_export_limit=-100.5)
+    assert walk.errors == {"min_export_limit": "invalid_limit"}
+    await walk.submit(min_export_limit=-0.1)
+    assert walk.step == "control"
+
+
+async def test_setup_asks_about_a_maximum_below_zero(hass: HomeAssistant, sim: Simulator) -> None:
+    walk = await connected(hass, sim)
+    await walk.submit(min_export_limit=-1, max_export_limit=-0.2)
+    assert walk.step == "confirm_below_zero"
+    assert "-0.20 kW" in walk.text
+    assert "0.20 kW" in walk.text
+    await walk.submit(change_limits=True)
+    assert walk.step == "export_limits"
+    await walk.submit(min_export_limit=-1, max_export_limit=-0.2)
+    assert walk.step == "confirm_below_zero"
+    await walk.submit()
+    assert walk.step == "control"
+    await walk.submit()
+    [entry] = hass.config_entries.async_entries(DOMAIN)
+    assert (entry.options["min_export_limit"], entry.options["max_export_limit"]) == (-1, -0.2)
+
+
+async def test_options_do_not_ask_about_the_same_maximum_again(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    await set_range(hass, loaded, -1, -0.2)
+    walk = await changing(hass, loaded)
+    await walk.submit()
+    assert walk.step == "control"
+
+
+async def test_negative_zero_is_stored_as_zero(hass: HomeAssistant, sim: Simulator) -> None:
+    walk = await connected(hass, sim)
+    await walk.submit(min_export_limit=-0.0)
+    await walk.submit()
+    [entry] = hass.config_entries.async_entries(DOMAIN)
+    assert str(entry.options["min_export_limit"]) == "0.0"
