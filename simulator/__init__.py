@@ -6,6 +6,17 @@ from .faults import FAULTS, Fault
 from .house import House
 from .overload import OverloadModel
 from .protocol import CAPTURED
+from .replay import Replay
 from .simulator import Simulator
 
-__all__ = ["CAPTURED", "FAULTS", "Device", "Fault", "House", "OverloadModel", "Request", "Simulator"]
+__all__ = [
+    "CAPTURED",
+    "FAULTS",
+    "Device",
+    "Fault",
+    "House",
+    "OverloadModel",
+    "Replay",
+    "Request",
+    "Simulator",
+]

@@ -61,6 +61,7 @@ def _create_simulator(options: Options) -> Simulator:
             seed=options.seed,
         ),
         overload=options.overload,
+        replay=options.replay,
         seed=options.seed,
         keep_requests=_KEPT_REQUESTS,
         on_exchange=_log if options.verbose else None,

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 import math
+from pathlib import Path
 import re
 from typing import Final
 
@@ -13,6 +14,7 @@ from .commands import Action, Json, help_text, prepare
 from .faults import FAULTS
 from .lookup import find
 from .protocol import COMMAND_BYTES
+from .replay import Replay
 
 DEFAULT_PORT: Final = 1234
 _MAX_KW: Final = 1000.0
@@ -34,6 +36,7 @@ class Options:
     start: float
     seed: int
     overload: bool
+    replay: Replay | None
     commands: tuple[Action, ...]
     """To run once the simulator has started."""
     verbose: bool
@@ -44,6 +47,10 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     """Return the options; exits with status 2 and a sentence if the arguments are invalid."""
     parser = _parser()
     given = parser.parse_args(arguments)
+    if given.replay is not None and (given.fault or given.hold or given.overload == "on"):
+        parser.error(
+            "--replay answers as the device of the file did: leave out --fault, --captured and --overload"
+        )
     capacity = given.capacity if given.capacity is not None else _INVERTER_KW * given.inverters
     return Options(
         host=given.host,
@@ -57,6 +64,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         start=given.start_time,
         seed=given.seed,
         overload=given.overload == "on",
+        replay=given.replay,
         commands=(*given.hold, *given.fault),
         verbose=given.verbose,
         list_faults=given.list_faults,
@@ -156,6 +164,13 @@ def _parser() -> argparse.ArgumentParser:
         help="report the telemetry of the one public capture of a device, whatever the house does",
     )
     add(
+        "--replay",
+        type=_replay,
+        metavar="FILE",
+        help="answer each request as the device of this diagnostics file, or of this file of the probe, did; "
+        "past the end it repeats the last answer, and the command state counts that as replay_exhausted",
+    )
+    add(
         "-v",
         "--verbose",
         action="store_true",
@@ -218,6 +233,13 @@ def hour_of_day(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time; it has to be 00:00 to 23:59")
     hours, minutes = map(int, text.split(":"))
     return hours + minutes / 60
+
+
+def _replay(text: str) -> Replay:
+    try:
+        return Replay.from_file(Path(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _fault(text: str) -> Action:

@@ -161,6 +161,7 @@ async def _state(simulator: Simulator) -> dict[str, Json]:
         "listening": simulator.is_listening,
         "exhausted": simulator.overload.exhausted,
         "faults": list(simulator.faults),
+        "replay_exhausted": None if simulator.replay is None else simulator.replay.exhausted,
         "house": {
             "hour": round(house.time_of_day, 3),
             "available": round(house.available),

@@ -44,6 +44,8 @@ class Answer:
 
     data: bytes
     delivery: Delivery = Delivery.WHOLE
+    delay: float = 0.0
+    """Seconds that pass before."""
 
 
 NO_ANSWER: Final = Answer(b"", Delivery.SILENCE)

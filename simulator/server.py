@@ -139,6 +139,8 @@ class Server:
                 await self._delay()
                 answer = self._handler(raw)
                 await self._delay()
+                if answer.delay:
+                    await asyncio.sleep(answer.delay)
                 await _deliver(answer, reader, writer)
             writer.close()
             await writer.wait_closed()

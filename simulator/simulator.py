@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+import math
 from random import Random
 from typing import Final, Self
 
@@ -18,6 +19,7 @@ from .faults import LATE_EFFECT_S, Context, Effect, Fault, Reach, nonsense_answe
 from .house import UNCONSTRAINED, ExportConstraint, House, trigger
 from .overload import Health, OverloadModel
 from .protocol import perform
+from .replay import Replay
 from .server import Server
 
 REFUSED_S: Final = 0.5
@@ -50,6 +52,7 @@ class Simulator:
         speed: float = 1.0,
         clock: Callable[[], float] | None = None,
         latency: Callable[[], float] | None = None,
+        replay: Replay | None = None,
         keep_requests: int | None = None,
         on_exchange: Callable[[Request, Answer], None] | None = None,
     ) -> None:
@@ -60,6 +63,7 @@ class Simulator:
         `patience` is its former name.
         `clock`: returns seconds; the event loop's by default.
         `latency`: returns the seconds that pass before a request takes effect, and anew before its answer.
+        `replay`: answers in the place of the device, whose state then does not matter.
         `keep_requests`: how many of the last requests are kept; None keeps all.
         `on_exchange`: called with each request and its answer.
         """
@@ -80,6 +84,7 @@ class Simulator:
         self.overload = overload if isinstance(overload, OverloadModel) else OverloadModel(enabled=overload)
         self._injector = FaultInjector(self._random)
         self._server = Server(self._handle, host, port, latency)
+        self.replay: Final = replay
         self._fixed_telemetry: Telemetry | None = None
         self._late: list[_LateEffect] = []
         self._history: deque[bytes] = deque(maxlen=16)
@@ -143,11 +148,14 @@ class Simulator:
     async def start(self) -> None:
         """Listen; raises OSError if the address is not available."""
         self._running = True
+        is_first_start = self._epoch is None
         if self._epoch is None:
             self._epoch = self._now()
         self._advance()
         if not self._injector.is_active("refused"):
             self._server.open()
+        if is_first_start and self.replay is not None and self.replay.closed_first_s:
+            self._refuse_for(self.replay.closed_first_s)
 
     async def stop(self) -> None:
         """Refuse connections and close the open ones; the device keeps its state."""
@@ -261,7 +269,7 @@ class Simulator:
         request = Request(now, frame, raw)
         self._record(request)
         self._advance()
-        answer = self._respond(frame, now)
+        answer = self._respond(frame, now) if self.replay is None else self._replayed(self.replay, raw)
         if self._on_exchange is not None:
             self._on_exchange(request, answer)
         return answer
@@ -272,6 +280,12 @@ class Simulator:
         if health is Health.OK and frame is not None:
             return self._answer(frame, now)
         return Answer(nonsense_answer(self._random)) if health is Health.NONSENSE else NO_ANSWER
+
+    def _replayed(self, replay: Replay, raw: bytes) -> Answer:
+        answer, closed_s = replay.answer(raw)
+        if closed_s:
+            self._refuse_for(closed_s)
+        return answer
 
     def _answer(self, request: Frame, now: float) -> Answer:
         faults = self._injector.apply(request)
@@ -321,7 +335,8 @@ class Simulator:
     def _refuse_for(self, seconds: float) -> None:
         self._server.close()
         self._cancel_reopening()
-        self._reopening = asyncio.get_running_loop().call_later(seconds, self._reopen)
+        if seconds < math.inf:
+            self._reopening = asyncio.get_running_loop().call_later(seconds, self._reopen)
 
     def _reopen(self) -> None:
         self._cancel_reopening()

@@ -34,6 +34,7 @@ async def async_get_config_entry_diagnostics(
                 "state": entry.state.value,
                 "data": dict(entry.data),
                 "options": dict(entry.options),
+                "polling_disabled": entry.pref_disable_polling,
             },
             TO_REDACT,
         ),

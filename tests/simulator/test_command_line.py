@@ -19,6 +19,7 @@ from simulator.protocol import CAPTURED_BYTES
 from . import wire
 
 CHECKOUT = Path(__file__).parents[2]
+REPORT = CHECKOUT / "tests" / "field" / "reports" / "capture_by_day.json"
 
 
 async def start(*arguments: str) -> Process:
@@ -106,6 +107,19 @@ async def test_flood_exhausts_device_only_with_overload_on(option: tuple[str, ..
 
 
 @pytest.mark.slow
+async def test_replay_answers_as_recorded_and_says_when_it_is_exhausted() -> None:
+    async with running("--replay", str(REPORT), "--control-port", "0") as process:
+        control = await port_of(process, "control")
+        port = await port_of(process, "listening")
+        reader, writer = await asyncio.open_connection("127.0.0.1", control)
+        for exhausted in (0, 1):
+            assert await ask(port, wire.TELEMETRY) == CAPTURED_BYTES
+            writer.write(b'{"do": "state"}\n')
+            assert json.loads(await reader.readline())["replay_exhausted"] == exhausted
+        writer.close()
+
+
+@pytest.mark.slow
 async def test_simulator_stops_despite_a_hanging_connection() -> None:
     async with running("--fault", "silence") as process:
         port = await port_of(process, "listening")
@@ -143,6 +157,8 @@ def test_help_and_fault_list_are_printed(
         (("--fault", "nak:chance=x"), "chance is nan"),
         (("--fault", "nak:command=0x99"), "0x05, 0x0b"),
         (("--fault", "disobedient:count=1"), "until it is cleared"),
+        (("--replay", "missing.json"), "cannot be read"),
+        (("--replay", str(REPORT), "--fault", "nak"), "leave out --fault"),
     ],
 )
 def test_invalid_argument_exits_with_a_sentence(
