@@ -104,6 +104,46 @@ async def test_number_shown_in_another_unit_is_understood(
     assert home.calls == ["set_export_limit"] * 4
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "limit"),
+    [(-0.1, "kW", -100), (-0.105, "kW", -110), (-300, "W", -300), (-3, "kW", -1_000)],
+)
+async def test_value_below_zero_is_followed_where_allowed(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    home: Home,
+    value: float,
+    unit: str,
+    limit: int,
+) -> None:
+    await hass.services.async_call("goodwe_sec1000", "set_min_export_limit", {"limit": -1}, blocking=True)
+    signal(hass, value, unit)
+    await home.automate(BLUEPRINT, inputs())
+    await asyncio.sleep(300)
+    assert sim.device.bound_limit == limit
+
+
+async def test_zero_percent_is_zero_with_a_minimum_below_zero(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await hass.services.async_call("goodwe_sec1000", "set_min_export_limit", {"limit": -1}, blocking=True)
+    signal(hass, 0, "%")
+    await home.automate(BLUEPRINT, inputs())
+    await asyncio.sleep(300)
+    assert sim.device.bound_limit == 0
+
+
+async def test_limit_below_zero_replaces_an_unknown_value(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await hass.services.async_call("goodwe_sec1000", "set_min_export_limit", {"limit": -1}, blocking=True)
+    signal(hass, "unknown")
+    await home.automate(BLUEPRINT, inputs(unknown_after=NONE, unknown_limit=-0.5))
+    await asyncio.sleep(300)
+    assert sim.device.bound_limit == -500
+
+
 async def test_number_without_kilowatts_is_in_kilowatts(
     hass: HomeAssistant,
     loaded: MockConfigEntry,
