@@ -360,6 +360,22 @@ async def test_deactivated_chosen_again_is_written(
     assert sim.device.mode is ControlMode.DEACTIVATED
 
 
+@pytest.mark.promise("R-13")
+async def test_deactivated_is_written_where_settings_are_unknown(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    hass.config_entries.async_update_entry(
+        loaded, options={**loaded.options, "export_limit_control_mode": "deactivated"}
+    )
+    sim.inject("close-before-answer", count=3, commands=(0x43,))
+    assert await hass.config_entries.async_reload(loaded.entry_id)
+    flow = await hass.config_entries.options.async_init(loaded.entry_id)
+    for _ in range(4):
+        flow = await hass.config_entries.options.async_configure(flow["flow_id"], {})
+    assert flow["type"] == "create_entry"
+    assert sim.device.mode is ControlMode.DEACTIVATED
+
+
 async def test_new_interval_polls_nothing_without_entities(
     pass_time: Callable[[float], Awaitable[None]],
     hass: HomeAssistant,

@@ -406,11 +406,18 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
         return self.async_create_entry(data={**entry.options})
 
     def _deactivates(self) -> bool:
-        """Return whether a device that limits the export is to stop; no other step does that."""
+        """Return whether a device that limits the export, or may do so, is to stop.
+
+        No other step does that, and this one comes after its confirmation.
+        """
+        entry: Sec1000ConfigEntry = self.config_entry
         chosen = self._wanted[CONF_CONTROL_MODE]
-        return (
-            chosen == ControlMode.DEACTIVATED.key and self._held is not None and self._held.mode.key != chosen
-        )
+        if chosen != ControlMode.DEACTIVATED.key or entry.state is not ConfigEntryState.LOADED:
+            return False
+        snapshot = entry.runtime_data.coordinator.data
+        held = snapshot.settings
+        # A limit that is only suspended comes back.
+        return held is None or held.mode.key != chosen or snapshot.pending_restore is not None
 
     def _chosen(self, fields: Iterable[str]) -> dict[str, Any]:
         """Return what was changed of these options, and what an older release did not store."""
