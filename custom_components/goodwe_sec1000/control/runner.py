@@ -1,8 +1,11 @@
 """Runs each action to its end: outcome, feedback, errors in words, and what may still begin."""
 
 import asyncio
+from bisect import insort
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Final
 
 from homeassistant.core import callback
@@ -66,6 +69,16 @@ type ActionBody = Callable[[ActionStats], Awaitable[str]]
 """Does what an action is for, and returns in words what came of it."""
 
 
+@dataclass(eq=False, slots=True)
+class _Run:
+    """One call of an action, and its feedback."""
+
+    number: int
+    """Its place in the order of the calls."""
+    record: FeedbackRecord = field(default_factory=FeedbackRecord.begun)
+    has_ended: bool = False
+
+
 class ActionRunner:
     """Runs actions as tasks of the entry; a cancelled caller loses the answer, not the action."""
 
@@ -76,7 +89,9 @@ class ActionRunner:
         """Whether nothing that goes to the device is begun any more."""
         self._coordinator = coordinator
         self._running: dict[asyncio.Task[Outcome | HomeAssistantError], Action] = {}
-        self._latest: dict[Action, object] = {}
+        self._runs: defaultdict[Action, list[_Run]] = defaultdict(list)
+        """The runs that may have the feedback of an action, in the order of their calls."""
+        self._numbers = count()
 
     @property
     def tasks(self) -> set[asyncio.Task[Outcome | HomeAssistantError]]:
@@ -113,13 +128,13 @@ class ActionRunner:
         HomeAssistantError, both translated.
         """
         self.check_accepts(action, takes_mode_off=takes_mode_off)
-        run_id = self._latest[action] = object()
+        run = _Run(next(self._numbers))
+        self._runs[action].append(run)
+        self._show(action)
         coordinator = self._coordinator
-        before = coordinator.data.feedback[action]
-        coordinator.show_feedback(action, FeedbackRecord.begun())
         task = coordinator.config_entry.async_create_task(
             coordinator.hass,
-            self._run(action, run_id, body, before, asked or action),
+            self._run(action, run, body, asked or action),
             f"{coordinator.name} {action}",
         )
         if not task.done():
@@ -142,7 +157,7 @@ class ActionRunner:
         return ended
 
     async def _run(
-        self, action: Action, run_id: object, body: ActionBody, before: FeedbackRecord, asked: str
+        self, action: Action, run: _Run, body: ActionBody, asked: str
     ) -> Outcome | HomeAssistantError:
         """Do the work; an error is returned, since the caller may be gone."""
         stats = ActionStats()
@@ -160,17 +175,27 @@ class ActionRunner:
         if stats.correction:
             feedback |= Feedback.INVALID_INPUT
             message = f"{_sentence(stats.correction)} {message}"
-        # An older call of the same action must not speak for the newer one that still runs.
-        if self._latest[action] is run_id:
-            record = FeedbackRecord.ended(feedback, message, stats)
-            reporting = stats.action or action
-            if reporting is not action:
-                self._coordinator.show_feedback(action, before)
-            self._coordinator.show_feedback(reporting, record)
-            action = reporting
+        run.record = FeedbackRecord.ended(feedback, message, stats)
+        run.has_ended = True
+        if stats.action and stats.action is not action:
+            # It turned out to be another one.
+            if run in self._runs[action]:
+                self._runs[action].remove(run)
+            self._show(action)
+            action = stats.action
+            insort(self._runs[action], run, key=lambda run: run.number)
+        self._show(action)
         if failure:
             return self._translated(action, failure, feedback)
         return Outcome(feedback, message, stats.settings or self._coordinator.data.settings)
+
+    @callback
+    def _show(self, action: Action) -> None:
+        """Show how the latest call stands: an older one must not speak for one that still runs."""
+        runs = self._runs[action]
+        if runs and runs[-1].has_ended:
+            del runs[:-1]
+        self._coordinator.show_feedback(action, runs[-1].record if runs else FeedbackRecord())
 
     def _translated(self, action: Action, error: Exception, feedback: Feedback) -> HomeAssistantError:
         return translated_error(

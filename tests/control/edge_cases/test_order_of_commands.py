@@ -19,6 +19,7 @@ from simulator import Simulator
 from simulator.protocol import DRED, TELEMETRY, WRITE_LIMIT
 from tests.calls import act, control, is_off, keep_busy, load, outcomes, requested, suspend_limit
 from tests.repair_flow import Repair
+from tests.states import get_state
 from tests.test_options_flow import changing
 
 DELAYS: Final = (0, 0.02, 0.05, 0.2, 0.5, 0.8, 1.3, 1.8)
@@ -141,6 +142,14 @@ async def test_disable_after_a_dragged_maximum_wins(
     assert len(sim.requests) <= 30
 
 
+def feedbacks(hass: HomeAssistant) -> dict[str, str]:
+    """Return the feedback of the two actions as which a toggle reports."""
+    return {
+        action: get_state(hass, f"sensor.sec1000_export_{action}_feedback").state
+        for action in ("disable", "enable")
+    }
+
+
 @pytest.mark.usefixtures("loaded")
 class TestToggle:
     @pytest.fixture
@@ -157,6 +166,8 @@ class TestToggle:
         assert isinstance(first, HomeAssistantError)
         assert second == 1
         assert sim.device.bound_limit == 10_000
+        # Both were begun as a disable; what the second turned out to be takes nothing from the first.
+        assert feedbacks(hass) == {"disable": "2", "enable": "1"}
 
     @pytest.mark.usefixtures("busy")
     async def test_toggle_after_waiting_enable_disables(self, hass: HomeAssistant, sim: Simulator) -> None:
@@ -179,11 +190,7 @@ class TestToggle:
         sim.device.limit = 0
         assert await outcomes(act(hass, "export_toggle")) == [1]
         assert sim.device.bound_limit == 10_000
-        states = {
-            action: hass.states.get(f"sensor.sec1000_export_{action}_feedback").state  # type: ignore[union-attr]
-            for action in ("disable", "enable")
-        }
-        assert states == {"disable": "0", "enable": "1"}
+        assert feedbacks(hass) == {"disable": "0", "enable": "1"}
 
     async def test_toggle_of_a_limit_within_tolerance_enables(
         self, hass: HomeAssistant, sim: Simulator
