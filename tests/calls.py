@@ -58,9 +58,9 @@ def requested(sim: Simulator, since: int = 0) -> list[tuple[int, bytes]]:
     return [(request.frame.command, request.frame.data) for request in sim.requests[since:] if request.frame]
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Return once this is so, within 10 s."""
-    async with asyncio.timeout(10):
+async def until(condition: Callable[[], object], *, within: float = 10) -> None:
+    """Return once this is so, within so many s."""
+    async with asyncio.timeout(within):
         while True:
             if condition():
                 return

@@ -286,6 +286,12 @@ class ExportControl:
         Where a limit that is off cannot be restored in time, an issue says so and the next start restores it.
         """
         self._runner.closed = True
+        entry = self._coordinator.config_entry
+        if entry.disabled_by:
+            # Where Home Assistant is killed in the middle, it does not set up this entry at its next start:
+            # the issue has to be there by then.
+            self._restorer.report_unrestored()
+            entry.async_on_unload(self._coordinator.async_add_listener(self._restorer.report_unrestored))
         await self._finish(UNLOAD_TIMEOUT_S)
         # What still runs must not come between the device and a newer setup of this entry.
         leftover = self._tasks()

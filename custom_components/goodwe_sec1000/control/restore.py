@@ -74,9 +74,11 @@ class Restorer:
 
         Where `is_ending`, nothing restores it from now on until the next setup.
         """
-        if (pending := self._coordinator.pending.current) is None:
-            return
         coordinator = self._coordinator
+        if (pending := coordinator.pending.current) is None:
+            if is_ending:
+                self._report_restored()
+            return
         if is_ending:
             LOGGER.error(
                 "%s: the export limit was taken off and is not restored: the export may be unlimited",
@@ -108,10 +110,16 @@ class Restorer:
             pauses = chain(PAUSES_S, repeat(LONGEST_PAUSE_S))
         await self._async_restored()
 
-    async def _async_restored(self) -> None:
-        if self.is_reported:
+    @callback
+    def _report_restored(self) -> bool:
+        """Say that the limit is back where it was said to be off; return whether it was."""
+        if was_reported := self.is_reported:
             self.is_reported = False
             LOGGER.warning("%s: the export is limited again", self._coordinator.name)
+        return was_reported
+
+    async def _async_restored(self) -> None:
+        if self._report_restored():
             await self._coordinator.async_refresh()
 
     async def _restore(self) -> None:

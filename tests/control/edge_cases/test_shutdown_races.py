@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
-from tests.calls import Storage, act, control, issue, keep_busy, outcomes, suspend_limit
+from tests.calls import Storage, act, control, issue, keep_busy, outcomes, suspend_limit, until
 
 
 class TestEnd:
@@ -46,6 +46,41 @@ class TestEnd:
         if end == "stop":
             stored = hass_storage["repairs.issue_registry"]["data"]["issues"]
             assert any(entry["issue_id"] == found.issue_id and entry["is_persistent"] for entry in stored)
+
+    @pytest.mark.promise("R-25")
+    async def test_issue_is_there_while_a_disable_restores(
+        self, hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+    ) -> None:
+        """After a power failure just then, nothing would set up the entry and tell."""
+        reset = await suspend_limit(hass, sim)
+        disable = hass.async_create_task(
+            hass.config_entries.async_set_disabled_by(loaded.entry_id, ConfigEntryDisabler.USER)
+        )
+        await asyncio.sleep(0.1)
+        assert issue(hass, loaded)
+        await disable
+        await outcomes(reset)
+        assert sim.device.bound_limit == 10_000
+        assert issue(hass, loaded) is None
+
+    @pytest.mark.promise("R-25")
+    async def test_mode_change_that_a_disable_waits_for_has_its_issue(
+        self, hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+    ) -> None:
+        clock = await keep_busy(hass, sim)
+        change = control(hass, "select", "select_option", "control_mode", option="rcr")
+        await asyncio.sleep(0.1)
+        disable = hass.async_create_task(
+            hass.config_entries.async_set_disabled_by(loaded.entry_id, ConfigEntryDisabler.USER)
+        )
+        await asyncio.sleep(0.1)
+        assert issue(hass, loaded) is None
+        await until(lambda: sim.device.mode is ControlMode.DEACTIVATED, within=30)
+        assert issue(hass, loaded)
+        await disable
+        await outcomes(clock, change)
+        assert sim.device.mode is ControlMode.RCR
+        assert issue(hass, loaded) is None
 
     @pytest.mark.promise("R-18")
     async def test_late_off_after_reload_is_restored(
