@@ -1,5 +1,6 @@
 """The baseline: what the device should hold by what was last proven here, and how it drifts from it."""
 
+from contextlib import suppress
 from enum import Enum, auto
 from typing import Any, Final, TypedDict
 
@@ -52,7 +53,10 @@ class Baseline:
             self.limit = self._stored = limit
 
     async def keep(self, limit: int) -> None:
-        """Keep this limit as the one that was proven; where it cannot be stored now, it is the next time."""
+        """Keep this limit as the one that was proven; where it cannot be stored now, it is the next time.
+
+        What is stored is removed then: after a restart an older limit would undo what the user has set since.
+        """
         self.limit = limit
         if limit == self._stored:
             return
@@ -63,8 +67,12 @@ class Baseline:
             # The store only logs what it could not write.
             if await self._new_store().async_load() == stored:
                 self._stored = limit
+                return
         except (HomeAssistantError, NotImplementedError, OSError) as error:
             LOGGER.warning("%s cannot be written: %s", self._store.path, error)
+        if limit == self.limit:
+            with suppress(OSError):
+                await self._store.async_remove()
 
     async def remove(self) -> None:
         """Forget it with its entry."""

@@ -64,6 +64,19 @@ async def test_disable_is_sent_where_pending_cannot_be_saved(hass: HomeAssistant
 
 
 @pytest.mark.promise("R-15")
+async def test_stale_baseline_does_not_undo_its_owner(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    hass.config_entries.async_update_entry(loaded, options={**loaded.options, "put_back": True})
+    await outcomes(act(hass, "export_disable"))
+    with full_disk():
+        assert await outcomes(act(hass, "export_enable")) == [1]
+        await hass.config_entries.async_reload(loaded.entry_id)
+        await asyncio.sleep(100)
+    assert sim.device.bound_limit == 10_000
+
+
+@pytest.mark.promise("R-15")
 async def test_baseline_that_was_not_saved_is_saved_the_next_time(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry, hass_storage: Storage
 ) -> None:
