@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntryDisabler
-from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.const import STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
 
 from . import user
 from .device import Moment, WatchedDevice, Writer
@@ -18,11 +19,13 @@ from .model import (
     MINIMUM,
     MODE,
     SUM,
+    KeepWish,
     LimitWish,
     OptionsWish,
     Outcome,
     ReadWish,
     ResetWish,
+    ToggleWish,
     Wish,
     expected,
     in_force,
@@ -31,13 +34,33 @@ from .model import (
 )
 from .world import OFF_ISSUES, SLOW, World, is_ours
 
+CHANGES: Final = (LimitWish, OptionsWish, KeepWish, ResetWish)
+"""Wishes that change what the device holds."""
 LIARS: Final = frozenset(
     {"ack-without-effect", "stale-value", "stale-answer", "late-effect", "disobedient", "nak", "rounded"}
 )
 """Faults by which a device says what is not so; a read-back cannot prove more than it is told."""
 SHOWN_FOR: Final = 185.0
 """s that what was read may be shown."""
+FEEDBACKS: Final = {
+    **{
+        action: action
+        for action in (
+            "export_disable",
+            "export_enable",
+            "set_export_limit",
+            "get_export_limit",
+            "reset_export_watchdog",
+        )
+    },
+    "set_datetime": "set_date_and_time",
+}
+"""Which sensor has the feedback of an action."""
 LONG_ENOUGH: Final = 70.0
+ONE_CORRECTION: Final = 50.0
+"""s that a correction takes at most."""
+HOUR: Final = 3_590.0
+"""s; a little less than an hour, since a request takes its time."""
 LONGEST: Final = 1_000.0
 """s that all may take to come to rest, once the device is well."""
 STORAGE: Final = ("homeassistant.util.json", "homeassistant.helpers.storage")
@@ -49,7 +72,7 @@ def claims(world: World, wish: Wish, device: WatchedDevice) -> list[str]:
     """Return what was told by a wish's outcome and was not so."""
     if wish.outcome is not Outcome.OK or not wish.is_command:
         return []
-    start = world._start + wish.called - 1e-6
+    start = world.start_of(wish) - 1e-6
     during = [moment for moment in device.moments if moment.at >= start]
     earlier = [moment for moment in device.moments if moment.at < start]
     # What is told beside is what was read last, which may be a while ago.
@@ -95,6 +118,10 @@ def claims(world: World, wish: Wish, device: WatchedDevice) -> list[str]:
                     found.append(f"told OK, and {device.name} holds {setting.limit} W")
                 if setting.sum_of_phases != entry.options[SUM]:
                     found.append(f"told OK, and {device.name} measures {setting.sum_of_phases}")
+    if isinstance(wish, OptionsWish) and wish.deactivates and not lied and not device.is_off:
+        newer = any(other.order > wish.order for other in world.wishes)
+        if not newer and device.last_writer is not Writer.FOREIGN:
+            found.append(f"deactivated was confirmed and told to be saved, and {device.name} limits")
     if (
         isinstance(wish, ResetWish)
         and not lied
@@ -102,6 +129,37 @@ def claims(world: World, wish: Wish, device: WatchedDevice) -> list[str]:
     ):
         found.append("the limit was never off")
     return found
+
+
+def feedback(world: World, wish: Wish) -> list[str]:
+    """Return what the feedback of a wish's action shows and is not so, where no newer one has it.
+
+    Putting the setting back, which is no wish, has that of a limit, too.
+    """
+    if wish.action not in FEEDBACKS or not user.is_loaded(world.hass) or wish.setup != world.setups:
+        return []
+    if world.is_stopping or (wish.action == "set_export_limit" and world.put_back_asked):
+        return []
+    if any(
+        other.order > wish.order and other.action in {wish.action, "export_toggle"} for other in world.wishes
+    ):
+        return []
+    if isinstance(wish, OptionsWish) and not (wish.changed or wish.deactivates):
+        # It may not have gone to the device.
+        return []
+    state = user.shown(world.hass, f"sensor.{FEEDBACKS[wish.action]}_feedback")
+    if state is None:
+        return []
+    shown, told = int(state.state), wish.response.get("feedback")
+    if wish.outcome is Outcome.OK:
+        is_so = shown == told if told is not None else shown in {1, 129}
+    elif wish.outcome is Outcome.SUPERSEDED or (
+        wish.outcome is Outcome.FAILED and not isinstance(wish, OptionsWish | KeepWish)
+    ):
+        is_so = shown not in {0, 1, 129}
+    else:
+        is_so = True
+    return [] if is_so else [f"its feedback is {shown} {state.attributes}, and it was {wish.outcome.name}"]
 
 
 def proves(moment: Moment, limits: set[int], sums: frozenset[Any]) -> bool:
@@ -117,6 +175,7 @@ async def judge(world: World, said: Said) -> None:
     """Let all come to rest on a device that is well, and look at what is left."""
     world.tell("-- the end begins")
     world.heal()
+    world.fill_disk(is_full=False)
     for wish in [*world.in_flight]:
         deadline = world.now + SLOW
         while wish.told is None and world.now < deadline:
@@ -125,9 +184,11 @@ async def judge(world: World, said: Said) -> None:
             world.violated("c", f"{wish.what}: no answer came for {SLOW:g} s")
     entry = user.the_entry(world.hass)
     if entry is not None and entry.disabled_by is ConfigEntryDisabler.USER:
-        if not world.crashed_disabled:
+        if not world.issue_lost:
             world.check_left_off("disabled")
         world.enable()
+    elif entry is not None and entry.pref_disable_polling:
+        world.poll(is_on=True)
     began = world.now
     await world.pass_time(LONG_ENOUGH)
     while (problems := at_rest(world)) and world.now < began + LONGEST:
@@ -137,7 +198,7 @@ async def judge(world: World, said: Said) -> None:
     await take_leave(world)
     for record in said.errors:
         text = record.getMessage()
-        if record.name in STORAGE and world.damaged:
+        if record.name in STORAGE and (world.damaged or world.disk_was_full):
             continue
         if record.name == "homeassistant.core" and text.startswith("Task "):
             # A call that failed at the end of a stop; its caller was told.
@@ -184,6 +245,10 @@ def at_rest(world: World) -> list[tuple[str, str]]:
         found.append(("a", f"the options are not in order: {dict(options)}"))
     found += held_at_rest(world, device, state)
     found += shown_at_rest(world, device)
+    found += [("c", f"{wish.what}: {what}") for wish in world.wishes for what in feedback(world, wish)]
+    found += [("c", what) for what in toggles(world, device)]
+    if world.put_back_asked and is_too_often(world.corrections):
+        found.append(("b", f"corrected more than three times an hour: {world.corrections}"))
     keeps = world.put_back_asked and any(issue.startswith("limit_keeps_drifting") for issue in issues)
     for issue in issues:
         if issue.startswith("limit_keeps_drifting") and keeps:
@@ -196,6 +261,38 @@ def at_rest(world: World) -> list[tuple[str, str]]:
             continue
         found.append(("d", f"the issue {issue} stands, and there is no reason for it"))
     return found
+
+
+def toggles(world: World, device: WatchedDevice) -> list[str]:
+    """Return which toggles came to the same end as the one just before, and nothing else had changed it."""
+    found = []
+    events = sorted(world.events, key=lambda event: event.order)
+    for one, other in pairwise(events):
+        if not isinstance(one, ToggleWish) or not isinstance(other, ToggleWish):
+            continue
+        if {one.outcome, other.outcome} != {Outcome.OK} or one.told is None or other.told is None:
+            continue
+        begin, end = world.start_of(one), world.start_of(other) + other.told - other.called
+        between = [moment for moment in device.moments if begin <= moment.at <= end]
+        if any(moment.by in {Writer.FOREIGN, Writer.LATE} for moment in between) or world.lying:
+            continue
+        if any(LIARS.intersection(moment.faults) for moment in between) or one.device != other.device:
+            continue
+        ends = [(wish.response["control_mode"], wish.response["export_limit"]) for wish in (one, other)]
+        state = expected(world.state, world.events, before=one.order)
+        differ = min(state.options[MAXIMUM]) > max(state.options[MINIMUM])
+        if ends[0] == ends[1] and ends[0][0] == "value" and differ:
+            found.append(f"two toggles in a row both came to {ends[0]}")
+    return found
+
+
+def is_too_often(corrections: list[float]) -> bool:
+    """Tell whether there were more than three within an hour; one may take several writes."""
+    begun: list[float] = []
+    for at in corrections:
+        if not begun or at - begun[-1] > ONE_CORRECTION:
+            begun.append(at)
+    return any(later - at < HOUR for at, later in zip(begun, begun[3:], strict=False))
 
 
 def held_at_rest(world: World, device: WatchedDevice, state: Any) -> list[tuple[str, str]]:
@@ -222,7 +319,11 @@ def shown_at_rest(world: World, device: WatchedDevice) -> list[tuple[str, str]]:
     setting = device.setting
     entry = user.the_entry(world.hass)
     assert entry
+    lowest = max(watts(entry.options[MINIMUM]), 0)
+    is_on = setting.mode != "value" or setting.limit >= lowest + EQUAL
     shows: dict[str, Callable[[str], bool]] = {
+        "switch.export_to_grid": lambda state: (state == STATE_ON) is is_on,
+        "binary_sensor.export_state": lambda state: (state == STATE_ON) is is_on,
         "sensor.export_limit": lambda state: abs(watts(float(state)) - setting.limit) < EQUAL,
         "number.export_limit": lambda state: abs(watts(float(state)) - setting.limit) < EQUAL,
         "select.control_mode": lambda state: state == setting.mode,
@@ -236,13 +337,46 @@ def shown_at_rest(world: World, device: WatchedDevice) -> list[tuple[str, str]]:
             found.append(("c", f"{entity_id} shows nothing although the device is well"))
         elif not is_so(state.state):
             found.append(("c", f"{entity_id} shows {state.state}, and {device.name} holds {setting}"))
+    for key in FEEDBACKS.values():
+        state = user.shown(world.hass, f"sensor.{key}_feedback")
+        if state is not None and state.attributes.get("message") == "Under way.":
+            found.append(("c", f"the feedback {key} is under way, and nothing runs"))
     differs = user.shown(world.hass, "binary_sensor.limit_differs")
+    if differs is not None and differs.state == "on" and is_proven(world, device):
+        found.append(("c", "limit_differs is on, and nothing foreign happened"))
     if differs is not None and differs.state == "off":
         if setting.mode != entry.options[MODE]:
             found.append(("c", f"limit_differs is off, and the mode is {setting.mode}"))
         if abs(setting.capacity - watts(entry.options[CAPACITY])) >= EQUAL:
             found.append(("c", "limit_differs is off, and the capacity is another"))
     return found
+
+
+def is_proven(world: World, device: WatchedDevice) -> bool:
+    """Tell whether the device was proven to hold the newest limit, and nothing has happened since.
+
+    What other programs do counts, a loss of what was stored, and a wish whose outcome is not known.
+    """
+    entry = user.the_entry(world.hass)
+    if entry is None or entry.options[MODE] == DEACTIVATED or world.damaged or world.disk_was_full:
+        return False
+    commands = [wish for wish in world.wishes if wish.is_command and isinstance(wish, CHANGES)]
+    proven = [wish for wish in commands if wish.outcome is Outcome.OK and not isinstance(wish, ResetWish)]
+    newest = max(proven, key=lambda wish: wish.order, default=None)
+    if newest is None:
+        return False
+    assert newest.told is not None
+    if newest.device != device.name or newest.called < world.changed_at:
+        return False
+    certain = {Outcome.OK, Outcome.REFUSED}
+    if any(wish.outcome not in certain for wish in commands if wish.order > newest.order):
+        return False
+    if any(wish.told is None or wish.told > newest.told for wish in commands if wish.order < newest.order):
+        return False
+    since = [moment for moment in device.moments if moment.at >= world.start_of(newest)]
+    return not any(
+        moment.by in {Writer.FOREIGN, Writer.LATE} or LIARS.intersection(moment.faults) for moment in since
+    )
 
 
 async def take_leave(world: World) -> None:

@@ -6,6 +6,8 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final, override
 
+from custom_components.goodwe_sec1000.sec1000.errors import Sec1000Error
+from custom_components.goodwe_sec1000.sec1000.frame import Frame, decode, encode
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Phases, Telemetry
 from simulator import House, Simulator
 from simulator.exchange import Answer
@@ -67,7 +69,9 @@ class WatchedDevice(Simulator):
         seed: int,
         latency: Callable[[], float],
         tell: Callable[[str], None],
+        step: int = 1,
     ) -> None:
+        """Watch a device; `tell` is told what happens, `step` (W) is to what it rounds a limit."""
         super().__init__(
             mode=ControlMode.from_key(setting.mode),
             capacity=setting.capacity,
@@ -82,7 +86,10 @@ class WatchedDevice(Simulator):
         self.name = name
         self._latency = latency
         self._tell = tell
+        self._step = step
         self.moments: list[Moment] = []
+        self.on_request: Callable[[WatchedDevice, str], None] = lambda _device, _asked: None
+        """Told each request, in words."""
         self.on_write: Callable[[WatchedDevice, int], None] = lambda _device, _limit: None
         """Told the limit (W) that was sent to be stored."""
 
@@ -144,7 +151,7 @@ class WatchedDevice(Simulator):
     def _handle(self, raw: bytes) -> Answer:
         self._see_late()
         faults = self.faults
-        answer = super()._handle(raw)
+        answer = super()._handle(self._rounded(raw))
         frame = self.requests[-1].frame
         asked = "nonsense" if frame is None else _named(frame.command, frame.data)
         struck = tuple(sorted(set(faults)))
@@ -153,9 +160,21 @@ class WatchedDevice(Simulator):
         if asked != "telemetry":
             because = f" [{', '.join(struck)}]" if struck else ""
             self._tell(f"{self.name}: {asked}{because}" + (f" → {self.setting}" if by else ""))
+        self.on_request(self, asked)
         if frame is not None and frame.command == WRITE_LIMIT:
             self.on_write(self, int.from_bytes(frame.data[4:8], signed=True))
         return answer
+
+    def _rounded(self, raw: bytes) -> bytes:
+        """Return the request as a device understands it that knows its limit in steps only."""
+        try:
+            frame = decode(raw)
+        except Sec1000Error:
+            return raw
+        if frame.command != WRITE_LIMIT or self._step == 1:
+            return raw
+        limit = round(int.from_bytes(frame.data[4:8], signed=True) / self._step) * self._step
+        return encode(Frame(frame.command, frame.data[:4] + limit.to_bytes(4, signed=True) + frame.data[8:]))
 
     @property
     def _changed(self) -> bool:

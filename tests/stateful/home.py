@@ -1,14 +1,15 @@
 """One configuration folder, and the Home Assistants that run from it one after the other."""
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 import json
 import logging
 from pathlib import Path
 import shutil
 import sys
 from typing import Any, Final
+from unittest.mock import patch
 from weakref import WeakKeyDictionary
 
 from homeassistant import bootstrap
@@ -27,8 +28,10 @@ from homeassistant.helpers import (
     label_registry as lr,
     restore_state as rs,
 )
+from homeassistant.helpers.storage import Store
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.setup import async_setup_component
+from homeassistant.util.file import WriteError
 from pytest_homeassistant_custom_component.common import INSTANCES, async_test_home_assistant
 
 from custom_components.goodwe_sec1000.const import DOMAIN
@@ -65,6 +68,7 @@ class Home:
         self.folder = folder / "0"
         self.hass: HomeAssistant
         self.is_running = False
+        self.disk_is_full = False
         self.ports: set[int] = set()
         """Where devices are, and were."""
         self._install()
@@ -124,7 +128,22 @@ class Home:
         hass.config_entries = ConfigEntries(hass, {"_": "not empty"})
         await hass.config_entries.async_initialize()
         self.is_running = True
-        assert await async_setup_component(hass, DOMAIN, {})
+        # As bootstrap does it: not where every entry is disabled.
+        if DOMAIN in hass.config_entries.async_domains():
+            assert await async_setup_component(hass, DOMAIN, {})
+
+    @contextmanager
+    def disk(self) -> Iterator[None]:
+        """Let the integration's files be written only where there is room on the disk."""
+        write = Store._async_write_data
+
+        async def write_where_there_is_room(store: Store[Any], data: Any) -> None:
+            if self.disk_is_full and store.key.startswith(DOMAIN):
+                raise WriteError("No space left on device")
+            await write(store, data)
+
+        with patch.object(Store, "_async_write_data", write_where_there_is_room):
+            yield
 
     @property
     def repairs(self) -> RepairsFlowManager:

@@ -163,6 +163,12 @@ class Wish(Event):
     error: str = ""
     device: str = ""
     """The device of the entry when it was called."""
+    action: str = ""
+    """The action whose feedback tells the outcome."""
+    is_late: bool = False
+    """Whether it was called when nothing may be taken any more."""
+    setup: int = 0
+    """Which setup of the entry it was that told the outcome."""
 
     def fold(self, state: State) -> State:
         match self.outcome:
@@ -240,9 +246,14 @@ class OptionsWish(Wish):
             for followed in follow(held, *ends)
         }
         after = State(new, state.device)
+        if self.deactivates:
+            # What was confirmed holds; the rest may be saved without a write where nothing was changed.
+            written = in_force(after, limits, {DEACTIVATED})
+            device = written.device if self.changed else _joined(state.device, written.device)
+            return State(new, {**device, "mode": frozenset({DEACTIVATED})})
         if not self.changed and self.shown:
             # Windows in which nothing was changed may be saved without a write.
-            return state.joined(in_force(after, limits, new[MODE] if self.deactivates else None))
+            return state.joined(in_force(after, limits))
         if MODE in self.changed:
             return in_force(after, limits, new[MODE])
         if MODE in self.shown:

@@ -10,13 +10,14 @@ from homeassistant.core import HomeAssistant, State
 from homeassistant.data_entry_flow import FlowResultType, UnknownFlow
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.entity_component import async_update_entity
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 
 from .model import Outcome, Wish
 
 MOST_WINDOWS: Final = 8
-NOTHING_DONE: Final = frozenset({"entry_not_loaded", "no_entry", "reset_under_way"})
+NOTHING_DONE: Final = frozenset({"entry_not_loaded", "no_entry", "reset_under_way", "closed", "stopping"})
 
 
 async def act(hass: HomeAssistant, wish: Wish, action: str, data: Mapping[str, Any]) -> None:
@@ -56,6 +57,11 @@ async def operate(hass: HomeAssistant, wish: Wish, service: str, entity: str, **
     await _tell(wish, hass.services.async_call(state.domain, service, data, blocking=True))
     if wish.outcome is Outcome.OK:
         wish.outcome = Outcome.QUIET
+
+
+async def update(hass: HomeAssistant, wish: Wish, entity_id: str) -> None:
+    """Let Home Assistant update an entity, as its action homeassistant.update_entity does."""
+    await _tell(wish, async_update_entity(hass, entity_id))
 
 
 async def _tell(wish: Wish, work: Coroutine[Any, Any, Any]) -> None:

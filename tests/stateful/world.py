@@ -12,16 +12,23 @@ from random import Random
 from typing import Any, Final
 
 from homeassistant.config_entries import (
+    SIGNAL_CONFIG_ENTRY_CHANGED,
     SOURCE_RECONFIGURE,
     SOURCE_USER,
+    ConfigEntry,
+    ConfigEntryChange,
     ConfigEntryDisabler,
+    ConfigEntryState,
     OperationNotAllowed,
 )
-from homeassistant.core import HassJob, HomeAssistant
+from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE, EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import HassJob, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
+from simulator.protocol import SWITCHES
 
 from . import user
 from .device import WatchedDevice, Writer
@@ -29,6 +36,7 @@ from .home import Home
 from .model import (
     CAPACITY,
     DEACTIVATED,
+    EQUAL,
     EXPORT_OPTIONS,
     MAXIMUM,
     MINIMUM,
@@ -54,12 +62,12 @@ from .model import (
 ENTRY_ID: Final = "life"
 OFF_ISSUES: Final = ("limit_is_off", "limit_was_left_off", "pending_unreadable")
 """What the issues' ids begin with that say that nothing may limit the export."""
+ACTIONS: Final = {"set_min_export_limit": "set_export_limit", "set_max_export_limit": "set_export_limit"}
+"""Which action has the feedback of another one."""
 SLOW: Final = 300.0
 """s; a caller that has no answer by then gets none."""
 SETTLED_WITHIN: Final = 60.0
 """s"""
-STORED_WITHIN: Final = 2.0
-"""s; Home Assistant itself may lose what was changed so shortly before a crash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,8 @@ class Beginning:
     setting: Setting = field(default_factory=lambda: Setting("value", 10_000, 30_000, True))
     slowest: float = 0.3
     """s; the longest time that a device takes for half of an exchange."""
+    step: int = 1
+    """W; to what the device rounds a limit."""
 
 
 class World:
@@ -102,20 +112,31 @@ class World:
         self.lying = False
         """Whether a fault was injected that makes the device say what is not so."""
         self.crashed = False
-        self.crashed_disabled = False
-        """Whether a crash came while the entry was being disabled, so that no issue could be raised."""
+        self.issue_lost = False
+        """Whether a crash came before Home Assistant had stored an issue of an entry that is disabled."""
         self.damaged = False
         """Whether a file was damaged on purpose."""
+        self.disk_was_full = False
+        self.changed_at = 0.0
+        """When what the integration has stored may have been lost or become another device's."""
+        self.corrections: list[float] = []
+        """When (s) a limit was written that no wish asked for, since the last start."""
         self.most_in_flight = 0
         self._order = count(1)
         self._tasks: dict[asyncio.Task[None], Wish] = {}
         self._start = self.loop.time()
         self.devices = [
-            WatchedDevice(name, setting, seed=begin.seed, latency=self._latency, tell=self.tell)
+            WatchedDevice(
+                name, setting, seed=begin.seed, latency=self._latency, tell=self.tell, step=begin.step
+            )
             for name, setting in (("A", begin.setting), ("B", Setting("value", 7_000, 30_000, True)))
         ]
         self.state: State
-        self.exchanges_at_crash: list[int] = []
+        self.setups = 0
+        """How often the entry was set up."""
+        self.is_stopping = False
+        self._unloaded_at = 0.0
+        """When the entry was last found not to be loaded any more."""
 
     # What time it is, and what happened
 
@@ -123,6 +144,10 @@ class World:
     def now(self) -> float:
         """Virtual s since the life began."""
         return self.loop.time() - self._start
+
+    def start_of(self, wish: Wish) -> float:
+        """Return when a wish was called, by the clock of the loop."""
+        return self._start + wish.called
 
     def tell(self, what: str) -> None:
         """Keep what happened."""
@@ -170,8 +195,9 @@ class World:
             await device.start()
             self.home.ports.add(device.port)
             device.begin()
+            device.on_request = self._requested
             device.on_write = self._written
-        await self.home.start()
+        await self._start_home()
         entry = MockConfigEntry(
             domain=DOMAIN,
             version=2,
@@ -186,6 +212,20 @@ class World:
         self.state = beginning(self.begin.options, self.devices[0].setting)
         self.keep_options()
         self.tell(f"begins: {self._options_in_words()}; A holds {self.devices[0].setting}")
+
+    async def _start_home(self) -> None:
+        await self.home.start()
+        self._unloaded_at = self.now
+        self.setups += 1
+
+        @callback
+        def changed(_change: ConfigEntryChange, entry: ConfigEntry) -> None:
+            if entry.state is ConfigEntryState.NOT_LOADED:
+                self._unloaded_at = self.now
+            if entry.state is ConfigEntryState.SETUP_IN_PROGRESS:
+                self.setups += 1
+
+        async_dispatcher_connect(self.hass, SIGNAL_CONFIG_ENTRY_CHANGED, changed)
 
     async def settle(self) -> None:
         """Let what is due at once come to its end."""
@@ -269,6 +309,9 @@ class World:
 
     def _told(self, number: int, wish: Wish, device: WatchedDevice | None) -> None:
         wish.told = self.now
+        wish.setup = self.setups
+        if wish.is_late and wish.outcome is not Outcome.REFUSED:
+            self.violated("c", f"({number}) {wish.what}: taken although the end had begun")
         if wish.outcome is Outcome.QUIET and not any(other.order > wish.order for other in self.wishes):
             # Nothing could take its place.
             wish.outcome = Outcome.OK
@@ -278,9 +321,8 @@ class World:
         feedback = f" {wish.response['feedback']}" if "feedback" in wish.response else ""
         self.tell(f"({number}) {wish.what}: {wish.outcome.name}{feedback} {detail}".rstrip())
         self.keep_options_if_running()
-        if device is not None and device is self.device:
-            for what in check_claim(self, wish, device):
-                self.violated("c", f"({number}) {wish.what}: {what}")
+        for what in check_told(self, wish, device if device is self.device else None):
+            self.violated("c", f"({number}) {wish.what}: {what}")
 
     def _adopt(self, wish: ReadWish, device: WatchedDevice) -> None:
         held = [moment.setting for moment in device.moments if moment.at >= self._start + wish.called - 60]
@@ -301,6 +343,13 @@ class World:
         """Return the next place in the order."""
         return next(self._order)
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether nothing may be taken any more that would go to the device."""
+        entry = user.the_entry(self.hass)
+        is_unloading = entry is not None and entry.state is ConfigEntryState.UNLOAD_IN_PROGRESS
+        return is_unloading or self.hass.is_stopping
+
     def call(self, action: str, limit: float | None = None) -> None:
         """Call an action of the integration."""
         data = {} if limit is None else {"limit": limit}
@@ -309,7 +358,13 @@ class World:
 
     def _meaning(self, action: str, limit: float | None) -> Wish:
         what = action if limit is None else f"{action} {limit:g}"
-        more: dict[str, Any] = {"order": self.order(), "what": what, "called": self.now}
+        more: dict[str, Any] = {
+            "order": self.order(),
+            "what": what,
+            "called": self.now,
+            "action": ACTIONS.get(action, action),
+            "is_late": self.is_ending,
+        }
         match action:
             case "export_disable":
                 return LimitWish(limit=MINIMUM, **more)
@@ -352,6 +407,19 @@ class World:
         data = {} if limit is None else {"value": limit}
         self.wish(wish, user.operate(self.hass, wish, service, entity_id, **data))
 
+    def use(self, control: str) -> None:
+        """Operate a control, the select too; a number gets a value of its own."""
+        if control.startswith("select "):
+            self.choose_mode(control.removeprefix("select "))
+        else:
+            self.operate(control, {"limit": 3.0, "maximum": 5.0}.get(control))
+
+    def update_entity(self, entity: str) -> None:
+        """Let Home Assistant update an entity."""
+        if state := user.shown(self.hass, entity):
+            wish = Wish(order=self.order(), what=f"update {entity}", called=self.now)
+            self.wish(wish, user.update(self.hass, wish, state.entity_id))
+
     def drag(self, values: list[float], pause: float) -> None:
         """Drag the maximum from value to value; each is sent."""
         if not user.is_loaded(self.hass):
@@ -368,7 +436,14 @@ class World:
 
     def choose_mode(self, mode: str) -> None:
         """Choose from the select."""
-        wish = OptionsWish(order=self.order(), what=f"select {mode}", called=self.now, changed={MODE: mode})
+        wish = OptionsWish(
+            order=self.order(),
+            what=f"select {mode}",
+            called=self.now,
+            changed={MODE: mode},
+            action="set_export_limit",
+            is_late=self.is_ending,
+        )
         self.wish(
             wish,
             user.operate(self.hass, wish, "select_option", "select.control_mode", option=mode),
@@ -379,7 +454,9 @@ class World:
         entry = user.the_entry(self.hass)
         assert entry
         words = ", ".join(f"{key} {value}" for key, value in changed.items())
-        wish = OptionsWish(order=self.order(), what=f"options {words}", called=self.now)
+        wish = OptionsWish(
+            order=self.order(), what=f"options {words}", called=self.now, action="set_export_limit"
+        )
         wish.outcome = Outcome.REFUSED
 
         def submitted(step: str, values: Mapping[str, Any]) -> None:
@@ -391,7 +468,8 @@ class World:
                 for key, value in windows.submitted.items()
                 if key in EXPORT_OPTIONS and key not in wish.changed
             }
-            wish.deactivates = step == "confirm_deactivated"
+            # What is not loaded cannot be deactivated: there the options are all that is saved.
+            wish.deactivates = step == "confirm_deactivated" and user.is_loaded(self.hass)
             self.tell(f"({self.wishes.index(wish) + 1}) submits {step} {dict(values)}")
 
         windows = user.Windows(self.hass.config_entries.options, submitted)
@@ -417,18 +495,25 @@ class World:
         if not fixable:
             return
         issue = fixable[choice % len(fixable)]
-        wish = KeepWish(order=self.order(), what=f"repair {issue.issue_id}", called=self.now)
+        wish = KeepWish(
+            order=self.order(),
+            what=f"repair {issue.issue_id}",
+            called=self.now,
+            action="set_export_limit",
+        )
         manager = self.home.repairs
 
         def submitted(step: str, _values: Mapping[str, Any]) -> None:
             wish.order = self.order()
             device = self.device
             wish.held = device.setting if device and step == "keep" else None
-            if step == "confirm" and issue.issue_id.startswith("limit_was_left_off"):
+            if step == "confirm" and issue.issue_id.startswith(OFF_ISSUES):
                 # Who says so has seen to it.
                 for left in self.devices:
                     if left.is_off:
                         left.change(Setting("value", 5_000, 30_000, True))
+                        if left is device:
+                            self.set_by_others(left.setting)
 
         async def click() -> None:
             try:
@@ -482,6 +567,12 @@ class World:
             self.events.append(Occasion(first - 0.5, either))
         self.events.append(Occasion(self.order(), either))
 
+    def fill_disk(self, *, is_full: bool) -> None:
+        """Let there be no room on disk for the integration's own files, or room again."""
+        self.tell(f"the disk {'is full' if is_full else 'has room'}")
+        self.home.disk_is_full = is_full
+        self.disk_was_full |= is_full
+
     # What happens to the entry
 
     def lifecycle(self, what: str, work: Callable[[HomeAssistant], Coroutine[Any, Any, Any]]) -> None:
@@ -515,6 +606,18 @@ class World:
                 self.check_left_off("disabled")
 
             self.lifecycle("disable", disable)
+
+    def poll(self, *, is_on: bool) -> None:
+        """Let Home Assistant poll, or not, as its dialog of the entry does."""
+        if (entry := user.the_entry(self.hass)) and not entry.disabled_by:
+
+            async def change(hass: HomeAssistant) -> None:
+                is_change = entry.pref_disable_polling is is_on
+                hass.config_entries.async_update_entry(entry, pref_disable_polling=not is_on)
+                if is_change and user.is_loaded(hass):
+                    await hass.config_entries.async_reload(entry.entry_id)
+
+            self.lifecycle(f"polling {'on' if is_on else 'off'}", change)
 
     def enable(self) -> None:
         """Enable the entry."""
@@ -560,6 +663,8 @@ class World:
                 state = beginning(dict(entry.options), device.setting)
                 # A call while the entry was added may have set something.
                 self.events.append(Occasion(self.order(), lambda _state: state))
+                self.changed_at = self.now
+                self.corrections.clear()
                 self.options_seen.append((self.now, dict(entry.options)))
 
         self.lifecycle("add", add)
@@ -590,47 +695,61 @@ class World:
                 self.left_off.add(device.name)
             if self.device is target and target is not device:
                 self.set_by_others(target.setting)
+                self.changed_at = self.now
 
         self.lifecycle(f"reconfigure {'moved' if moved else 'to the other'}", reconfigure)
 
     # What happens to Home Assistant
 
-    async def restart(self, *, disables: bool = False) -> None:
-        """Stop in order and start again; an automation may call export_disable at the shutdown."""
-        self.tell("stops" + (", and an automation disables export" if disables else ""))
-        if disables and user.is_loaded(self.hass):
-
-            async def automation() -> None:
-                self.call("export_disable")
-                await asyncio.wait(self._tasks)
-
-            self.hass.async_add_shutdown_job(HassJob(automation))
+    async def restart(self, late: str | None = None, stage: str = "stop") -> None:
+        """Stop in order and start again; an automation may use a control at this stage of the stop."""
+        self.tell("stops" + (f", and {late} is used at its {stage}" if late else ""))
+        if late and user.is_loaded(self.hass):
+            self._automate(late, stage)
+        self.is_stopping = True
         await self.home.stop()
         self.tell("has stopped")
         if left := [task.get_name() for task in self.home.tasks() if is_ours(task)]:
             self.violated("d", f"stopped, and these tasks are left: {sorted(left)}")
+        self.is_stopping = False
         self._lose("stop")
         self.check_left_off("stopped")
         await self._start_again()
+
+    def _automate(self, control: str, stage: str) -> None:
+        if stage == "shutdown job":
+
+            async def automation() -> None:
+                self.use(control)
+                if self._tasks:
+                    await asyncio.wait(self._tasks)
+
+            self.hass.async_add_shutdown_job(HassJob(automation))
+            return
+
+        @callback
+        def use(_event: object) -> None:
+            self.use(control)
+
+        event = EVENT_HOMEASSISTANT_STOP if stage == "stop" else EVENT_HOMEASSISTANT_FINAL_WRITE
+        self.hass.bus.async_listen_once(event, use)
 
     async def crash(self, damage: str, seconds: float) -> None:
         """Take the power from Home Assistant, perhaps damage a file, and start it again."""
         self.keep_options()
         self.tell(f"the power goes{f', {damage} is damaged' if damage else ''}")
-        options_before = [options for at, options in self.options_seen if self.now - at <= STORED_WITHIN] + [
-            self.options_seen[-2][1] for _ in self.options_seen[-2:-1]
-        ]
+        entry = user.the_entry(self.hass)
+        is_told = any(issue.issue_id.startswith(OFF_ISSUES) for issue in self.issues())
+        self.issue_lost |= entry is not None and entry.disabled_by is not None and is_told
         await self.home.crash()
         self.crashed = True
+        self.changed_at = self.now
         self._lose("crash")
         if damage:
             self._damage(damage)
-        del options_before
         await asyncio.sleep(seconds)
         self.check_off_noted()
         await self._start_again()
-        entry = user.the_entry(self.hass)
-        self.crashed_disabled = entry is not None and entry.disabled_by is not None
 
     def _damage(self, what: str) -> None:
         self.damaged = True
@@ -653,6 +772,8 @@ class World:
 
     def _lose(self, why: str) -> None:
         for task, wish in list(self._tasks.items()):
+            if wish.is_late:
+                self.violated("c", f"{wish.what}: taken although the end had begun")
             if wish.outcome in {Outcome.PENDING, Outcome.OK} and wish.told is None:
                 wish.outcome = Outcome.LOST
                 wish.told = self.now
@@ -661,7 +782,8 @@ class World:
 
     async def _start_again(self) -> None:
         self.tell("starts")
-        await self.home.start()
+        self.corrections.clear()
+        await self._start_home()
         await self.settle()
         if entry := user.the_entry(self.hass):
             found = {key: entry.options[key] for key in EXPORT_OPTIONS}
@@ -678,7 +800,98 @@ class World:
             self.events.append(Occasion(self.order(), lambda state: state.with_options(**found)))
             self.keep_options()
 
+    # What random steps hardly ever come to
+
+    async def until(self, condition: Callable[[], object], seconds: float = 10) -> None:
+        """Let time pass until this is so, or for so long."""
+        end = self.now + seconds
+        while self.now < end and not condition():
+            await self.pass_time(0.05)
+
+    async def _suspend(self, begins: str, trouble: str | None = None) -> WatchedDevice | None:
+        """Have the limit suspended by a reset or a change of the mode; return its device just then.
+
+        The trouble "late off" lets the request that suspends it take effect 2 s after its answer.
+        """
+        device = self.device
+        if device is None or device.is_off or not user.is_loaded(self.hass):
+            return None
+        mode = device.setting.mode
+        if trouble == "late off":
+            [command] = (command for command, switched in SWITCHES.items() if switched.key == mode)
+            device.inject("late-effect", count=1, commands=(command,))
+        seen = len(device.moments)
+        if begins == "reset":
+            self.call("reset_export_watchdog")
+        else:
+            self.choose_mode("value" if mode == "rcr" else "rcr")
+        await self.until(lambda: any(moment.asked == f"{mode} off" for moment in device.moments[seen:]))
+        return device
+
+    async def cut_off(self, begins: str, trouble: str | None, ends: str, pause: float) -> None:
+        """Let the device have trouble once its limit is suspended, and end that early."""
+        if await self._suspend(begins, trouble) is None:
+            return
+        if trouble and trouble != "late off":
+            self.fault(trouble, times=None, commands=None)
+        if pause:
+            await self.pass_time(pause)
+        match ends:
+            case "disable":
+                self.disable()
+            case "reload":
+                self.reload()
+            case "remove":
+                self.remove()
+            case "restart":
+                await self.restart()
+            case "crash":
+                await self.crash("", 3.0)
+            case "options":
+                self.options({MAXIMUM: 5.0}, 0)
+            case _:
+                self.call("set_export_limit", 3.0)
+
+    async def outage(self, begins: str, trouble: str, seconds: float) -> None:
+        """Let the device be unreachable for so long once its limit is suspended."""
+        if await self._suspend(begins):
+            self.fault(trouble, times=None, commands=None)
+            await self.pass_time(seconds)
+            self.heal()
+
+    async def use_at_the_end(self, slow: str, ends: str, controls: list[str], pause: float) -> None:
+        """End the entry while something runs, and go on using it."""
+        if (device := self.device) is None or not user.is_loaded(self.hass):
+            return
+        device.inject("silence", count=1)
+        self.use(slow)
+        await self.pass_turns(self.random.randrange(20))
+        {"disable": self.disable, "reload": self.reload, "remove": self.remove}[ends]()
+        for control in controls:
+            if pause:
+                await self.pass_time(pause)
+            else:
+                await self.pass_turns(self.random.randrange(5))
+            self.use(control)
+
+    async def tug_of_war(self, times: int, *, reloads: bool) -> None:
+        """Let another program raise the limit again and again."""
+        for _ in range(times):
+            self.foreign(limit=15_000)
+            await self.pass_time(65)
+            if reloads:
+                self.reload()
+
     # Checks on the way
+
+    def _requested(self, device: WatchedDevice, asked: str) -> None:
+        """Check that nothing is sent for an entry that is disabled."""
+        entry = user.the_entry(self.hass) if self.home.is_running else None
+        is_rest = self.now < self._unloaded_at + 2 * self.begin.slowest
+        # A stop that begins beside an unload still tries to restore the limit.
+        is_rest = is_rest or self.is_stopping
+        if entry and entry.state is ConfigEntryState.NOT_LOADED and not self.in_flight and not is_rest:
+            self.violated("d", f"{asked} was sent to {device.name}, and the entry is not loaded")
 
     def expected(self) -> State:
         """Return what should be now."""
@@ -688,7 +901,9 @@ class World:
         """Check that a limit that is sent was ever within what the owner allows."""
         state = self.expected()
         highest = max(*map(watts, state.options[MAXIMUM]), *state.device["limit"])
-        if limit > highest and device is self.device:
+        if device is self.device and not self.in_flight and not self._is_noted():
+            self.corrections.append(self.now)
+        if limit >= highest + EQUAL and device is self.device:
             self.violated("c", f"{limit} W were sent, above the maximum of {highest} W")
 
     def may_be_off(self, device: WatchedDevice) -> bool:
@@ -717,7 +932,7 @@ class World:
             )
             if not any(issue.startswith(OFF_ISSUES) for issue in issues):
                 self.violated("b", f"{when}: {device.name} is off, and no issue says so")
-            if when != "removed" and not self._is_noted():
+            if user.the_entry(self.hass) and not self._is_noted():
                 self.violated("b", f"{when}: {device.name} is off, and no file says what should hold")
 
     def check_off_noted(self) -> None:
@@ -758,11 +973,11 @@ def is_ours(task: asyncio.Task[Any]) -> bool:
     return f"custom_components/{DOMAIN}" in getattr(code, "co_filename", "")
 
 
-def check_claim(world: World, wish: Wish, device: WatchedDevice) -> list[str]:
-    """Return what was told and was not so."""
-    from .checks import claims  # noqa: PLC0415 - it needs the world
+def check_told(world: World, wish: Wish, device: WatchedDevice | None) -> list[str]:
+    """Return what was told by a wish's outcome or its feedback and was not so."""
+    from .checks import claims, feedback  # noqa: PLC0415 - it needs the world
 
-    return claims(world, wish, device)
+    return [*(claims(world, wish, device) if device else []), *feedback(world, wish)]
 
 
 __all__ = ["Beginning", "Violation", "World", "Writer"]
