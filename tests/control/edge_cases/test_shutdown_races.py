@@ -12,6 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
+from simulator.protocol import RCR
 from tests.calls import Storage, act, control, issue, keep_busy, outcomes, suspend_limit, until
 
 
@@ -75,6 +76,7 @@ class TestEnd:
         )
         await asyncio.sleep(0.1)
         assert issue(hass, loaded) is None
+        sim.inject("silence", count=1, commands=(RCR,))
         await until(lambda: sim.device.mode is ControlMode.DEACTIVATED, within=30)
         assert issue(hass, loaded)
         await disable
