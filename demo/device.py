@@ -14,6 +14,8 @@ from .options import CHECKOUT, DEFAULT_DEVICE_PORT
 from .ports import LOOPBACK, port_problem
 
 _SIMULATOR_SCAN_INTERVAL_S: Final = 5
+_BATTERY_KW: Final = 10
+"""Enough for the heater, so that a throttled house shows at panels and battery and not at the grid."""
 SEED: Final = 4
 """A day that is clear until some time after the heater has switched on, then cloudy."""
 _START_TIMEOUT_S: Final = 30.0
@@ -59,6 +61,7 @@ def simulator_process(folder: Folder, *, speed: float, start: float) -> Child:
     # Like a real one: the demo must not show what would exhaust a device.
     command += ["--overload", "on"]
     command += ["--seed", str(SEED)]
+    command += ["--battery", str(_BATTERY_KW)]
     command += ["--speed", str(speed), "--start-time", format_time(start)]
     return Child("The simulator", command, log=folder.path / "simulator.log", folder=CHECKOUT)
 

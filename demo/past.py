@@ -72,7 +72,10 @@ def past_statistics(days: int, now: datetime) -> list[Statistics]:
 
 
 def _hours(days: int, now: datetime) -> Iterator[_Hour]:
-    """Simulate the days; yields each hour with its polls and the energy up to its end."""
+    """Simulate the days; yields each hour with its polls and the energy up to its end.
+
+    The battery is left out: with it, the graphs would show a house that hardly needs the grid.
+    """
     end = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     start = end - timedelta(days=days)
     house, meter = House(start=local_hour(start), seed=SEED), EnergyMeter()

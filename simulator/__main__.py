@@ -58,6 +58,7 @@ def _create_simulator(options: Options) -> Simulator:
             inverters=options.inverters,
             start=options.start,
             speed=options.speed,
+            battery=options.battery,
             seed=options.seed,
         ),
         overload=options.overload,

@@ -33,6 +33,7 @@ class Options:
     capacity: int
     inverters: int
     speed: float
+    battery: float
     start: float
     seed: int
     overload: bool
@@ -61,6 +62,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         capacity=watts(capacity),
         inverters=given.inverters,
         speed=given.speed,
+        battery=watts(given.battery),
         start=given.start_time,
         seed=given.seed,
         overload=given.overload == "on",
@@ -120,6 +122,13 @@ def _parser() -> argparse.ArgumentParser:
         default=3,
         metavar="N",
         help="number of inverters of 10 kW (default: %(default)s)",
+    )
+    add(
+        "--battery",
+        type=_kilowatts,
+        default=0.0,
+        metavar="KW",
+        help="power of a battery at the inverters, full at first, which lasts for an hour (default: none)",
     )
     add(
         "--speed",

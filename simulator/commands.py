@@ -165,6 +165,8 @@ async def _state(simulator: Simulator) -> dict[str, Json]:
         "house": {
             "hour": round(house.time_of_day, 3),
             "available": round(house.available),
+            "pv_power": round(house.pv_power),
+            "battery_power": round(house.battery.power),
             "inverter_power": round(house.inverter_power),
             "load_power": round(house.load_power),
             "meter_power": round(house.meter_power),

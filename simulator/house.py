@@ -6,7 +6,7 @@ faster on a faster day: a load computed from a value that is half a day old woul
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 import math
 from random import Random
@@ -160,6 +160,34 @@ class Watchdog:
         return self._off_since is not None and now - self._off_since >= RECOVERY_TIME_S
 
 
+@dataclass(slots=True)
+class Battery:
+    """A battery at the inverters, full at first: it covers what the house lacks and stores what is curtailed.
+
+    Both are at once and without losses; a real one takes seconds and a tenth.
+    """
+
+    max_power: float
+    """W, of charging and discharging."""
+    capacity: float
+    """Wh."""
+    level: float = field(init=False)
+    """Wh."""
+    power: float = field(init=False, default=0.0)
+    """W; positive while it discharges, negative while it charges."""
+
+    def __post_init__(self) -> None:
+        self.level = self.capacity
+
+    def balance(self, lack: float, curtailed: float, hours: float) -> None:
+        """Discharge for what the house lacks, or charge from what is curtailed (W), for so many hours."""
+        if lack > 0:
+            self.power = min(lack, self.max_power) if self.level > 0 else 0.0
+        else:
+            self.power = -min(curtailed, self.max_power) if self.level < self.capacity else 0.0
+        self.level = min(self.capacity, max(0.0, self.level - self.power * hours))
+
+
 @dataclass(frozen=True, slots=True)
 class ExportConstraint:
     """What the device requires of the inverters."""
@@ -193,6 +221,7 @@ class House:
         rated: float = 10_000.0,
         start: float = 11.0,
         speed: float = 1.0,
+        battery: float = 0.0,
         clouds: bool = True,
         seed: int = 0,
         sun: Sun | None = None,
@@ -203,18 +232,22 @@ class House:
         `rated`: power of one inverter in W.
         `start`: hour at which the day begins, 0 to 24.
         `speed`: of the day; 1 is real time.
+        `battery`: power of a battery in W, which lasts for an hour; 0 is none.
 
-        Raises ValueError for less than one inverter, a negative speed and an hour out of range.
+        Raises ValueError for less than one inverter, a negative speed or battery and an hour out of range.
         """
         if inverters < 1:
             raise ValueError(f"inverters is {inverters}; it has to be 1 or more")
         if speed < 0:
             raise ValueError(f"speed is {speed}; it has to be 0 or more")
+        if battery < 0:
+            raise ValueError(f"battery is {battery}; it has to be 0 or more")
         if not 0 <= start * HOUR_S <= DAY_S:
             raise ValueError(f"start is {start}; it has to be an hour from 0 to 24")
         self.rated = rated * inverters
         self.speed = speed
         self._refresh = REFRESH_S / max(1.0, speed)
+        self.battery = Battery(battery, battery)
         self.sun = sun or Sun(clouds=clouds, seed=seed)
         self.load = load or Load(seed=seed)
         self.heater = False
@@ -227,6 +260,7 @@ class House:
         self._now = 0.0
         self._load = self._current_load()
         self._power: float | None = None
+        """AC power in W that comes from the panels."""
         self._reported_power = 0.0
         self._refreshes = 0
 
@@ -246,8 +280,13 @@ class House:
 
     @property
     def inverter_power(self) -> float:
-        """True power of the inverters in W, whatever the device reports."""
-        return self._power or 0.0
+        """True AC power of the inverters in W, that of the battery included, whatever the device reports."""
+        return (self._power or 0.0) + max(0.0, self.battery.power)
+
+    @property
+    def pv_power(self) -> float:
+        """Power of the panels in W, that which charges the battery included."""
+        return (self._power or 0.0) + max(0.0, -self.battery.power)
 
     @property
     def load_power(self) -> float:
@@ -304,13 +343,24 @@ class House:
         )
         target = self._target(constraint.restriction)
         if self._power is None:
-            self._power = self._reported_power = target
+            self._power = target
+            self._balance(0.0, constraint.restriction)
+            self._reported_power = self.inverter_power
         else:
             self._power = min(target, self._power + _RAMP * self.rated * passed)
+            self._balance(passed, constraint.restriction)
         refreshes = math.floor(now / self._refresh)
         if refreshes != self._refreshes:
             self._refreshes = refreshes
-            self._reported_power = self._power
+            self._reported_power = self.inverter_power
+
+    def _balance(self, passed: float, restriction: Restriction | None) -> None:
+        """Let the battery work for so many seconds; it exports nothing and keeps a limit below zero."""
+        power = self._power or 0.0
+        wanted = sum(self._load) + min(0.0, restriction.watts if restriction else 0.0)
+        lack = 0.0 if self.tripped else min(wanted, self.rated) - power
+        curtailed = 0.0 if self.watchdog.throttling else self.available - power
+        self.battery.balance(lack, curtailed, passed * self.speed / HOUR_S)
 
     def _target(self, restriction: Restriction | None) -> float:
         """Return the power in W at which the inverters settle.

@@ -302,7 +302,13 @@ async def test_demo_runs_sets_up_and_restarts(tmp_path: Path, free: int, changin
         assert not any((await api.command("energy/validate"))["energy_sources"])
         await _numeric(api, "sensor.sec1000_meter_power_inverted")
         await api.post("/api/services/switch/turn_on", {"entity_id": "switch.second_heater"})
-        assert (await _true_state(control))["house"]["heater"]
+        house = (await _true_state(control))["house"]
+        assert house["heater"]
+        assert house["throttling"]
+        assert house["battery_power"] > 5_000
+        await _numeric(api, "sensor.power_of_the_panels")
+        await api.post("/api/services/button/press", {"entity_id": "button.sec1000_reset_export_watchdog"})
+        assert not (await _true_state(control))["house"]["throttling"]
         assert re.fullmatch(r"12:4\d", (await api.get("/api/states/sensor.simulated_time"))["state"])
         await api.post("/api/services/goodwe_sec1000/export_disable", {})
         assert (await _true_state(control))["bound_limit"] == 0

@@ -215,7 +215,7 @@ async def test_price_in_another_unit_is_not_known(
     )
     await asyncio.sleep(300)
     hass.states.async_set("sensor.price", "1", attributes)
-    await asyncio.sleep(660)
+    await asyncio.sleep(400)
     assert home.calls == ([] if known else ["export_disable"])
 
 
@@ -259,7 +259,7 @@ async def test_price_at_end_of_hysteresis_is_high(
     hass.states.async_set("sensor.price", price)
     await asyncio.sleep(280)
     assert home.calls == ["export_disable"]
-    await asyncio.sleep(60)
+    await asyncio.sleep(25)
     assert home.calls == ["export_disable", "export_enable"]
 
 

@@ -120,6 +120,17 @@ async def test_replay_answers_as_recorded_and_says_when_it_is_exhausted() -> Non
 
 
 @pytest.mark.slow
+async def test_battery_option_is_used() -> None:
+    async with running("--control-port", "0", "--battery", "10", "--start-time", "22:00") as process:
+        reader, writer = await asyncio.open_connection("127.0.0.1", await port_of(process, "control"))
+        writer.write(b'{"do": "state"}\n')
+        house = json.loads(await reader.readline())["house"]
+        writer.close()
+    assert house["battery_power"] == house["load_power"] > 0
+    assert house["pv_power"] == 0
+
+
+@pytest.mark.slow
 async def test_simulator_stops_despite_a_hanging_connection() -> None:
     async with running("--fault", "silence") as process:
         port = await port_of(process, "listening")
@@ -151,6 +162,7 @@ def test_help_and_fault_list_are_printed(
         (("--capacity", "-1"), "power in kW"),
         (("--inverters", "0"), "1 to 100"),
         (("--speed", "-1"), "not a speed"),
+        (("--battery", "-1"), "power in kW"),
         (("--start-time", "24:00"), "00:00 to 23:59"),
         (("--fault", "wrong-cheksum"), "did you mean wrong-checksum"),
         (("--fault", "nak:often"), "count=, chance= and command="),

@@ -164,7 +164,12 @@ def test_skipped_time_ends_in_the_same_state() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
-    [({"inverters": 0}, "inverters"), ({"speed": -1}, "speed"), ({"start": 25}, "start is")],
+    [
+        ({"inverters": 0}, "inverters"),
+        ({"speed": -1}, "speed"),
+        ({"start": 25}, "start is"),
+        ({"battery": -1}, "battery is"),
+    ],
 )
 def test_invalid_house_raises_value_error(arguments: dict[str, int], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
@@ -231,6 +236,77 @@ def test_small_load_step_does_not_throttle() -> None:
     house.advance(60, limited_to(10_000))
     assert house.load_power > before + 1_500
     assert not throttling(house)
+
+
+def battery_house(*, start: float = 12.0, speed: float = 1.0) -> House:
+    house = House(start=start, speed=speed, clouds=False, load=QUIET, battery=10_000)
+    house.advance(10, limited_to(10_000))
+    return house
+
+
+def test_throttled_panels_leave_the_load_to_the_battery() -> None:
+    house = battery_house()
+    assert house.battery.power == 0
+    assert house.meter_power == pytest.approx(10_000)
+    before = house.inverter_power
+    house.heater = True
+    house.advance(60, limited_to(10_000))
+    assert throttling(house)
+    assert house.pv_power == 1_500
+    assert house.battery.power == pytest.approx(house.load_power - 1_500)
+    assert house.inverter_power == pytest.approx(house.load_power)
+    assert house.inverter_power > before * 0.8
+    assert house.meter_power == pytest.approx(0)
+    assert house.telemetry().inverter_power == pytest.approx(house.inverter_power, abs=100)
+    house.advance(65, UNCONSTRAINED)
+    house.advance(90, limited_to(10_000))
+    assert house.battery.power <= 0
+    assert house.meter_power == pytest.approx(10_000)
+
+
+def test_battery_is_charged_with_what_the_limit_curtails_only() -> None:
+    house = battery_house()
+    house.battery.level = 9_000
+    house.advance(20, limited_to(10_000))
+    assert house.battery.power == -10_000
+    assert house.pv_power == pytest.approx(house.inverter_power + 10_000)
+    assert house.meter_power == pytest.approx(10_000)
+    house.advance(400, limited_to(10_000))
+    assert (house.battery.level, house.battery.power) == (10_000, 0)
+    house.battery.level = 5_000
+    house.advance(440, UNCONSTRAINED)
+    assert house.battery.power == pytest.approx(0)
+
+
+def test_battery_carries_the_house_until_it_is_empty() -> None:
+    house = battery_house(start=22.0, speed=60)
+    assert house.meter_power == pytest.approx(0)
+    assert house.battery.power == pytest.approx(house.load_power)
+    house.battery.level = 1_000
+    for second in range(20, 300, 10):
+        house.advance(float(second), limited_to(10_000))
+    assert (house.battery.level, house.battery.power) == (0, 0)
+    assert house.meter_power == pytest.approx(-house.load_power)
+
+
+def test_tripped_house_gets_nothing_from_its_battery() -> None:
+    house = battery_house()
+    house.tripped = True
+    house.advance(20, limited_to(10_000))
+    assert house.inverter_power == 0
+
+
+def test_battery_gives_no_more_than_inverters_and_limit_allow() -> None:
+    house = House(inverters=1, start=22.0, clouds=False, load=QUIET, battery=30_000)
+    house.heater = True
+    house.advance(10, limited_to(10_000))
+    assert 9_000 < house.inverter_power <= 10_000
+    house.load = Load(appliances=(Appliance("sauna", Phases(4_000.0, 4_000.0, 4_000.0), 0, 24 * 60),))
+    house.advance(20, limited_to(10_000))
+    assert house.inverter_power == 10_000
+    below_zero = House(start=22.0, clouds=False, load=QUIET, battery=10_000)
+    below_zero.advance(10, limited_to(-200))
+    assert below_zero.meter_power == pytest.approx(-200)
 
 
 async def test_house_follows_limit_in_force_not_stored_limit() -> None:
