@@ -44,6 +44,13 @@ def placeholders(text: str) -> list[str]:
     return [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
 
 
+def in_sections(described: dict[str, Any]) -> tuple[set[str], set[str]]:
+    """Return the fields of an action, those in sections too, and the sections."""
+    sections = {name for name, field in described.items() if "fields" in field}
+    inner = {name for section in sections for name in described[section]["fields"]}
+    return described.keys() - sections | inner, sections
+
+
 async def test_every_action_and_field_is_described(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     assert set(ACTIONS) == set(hass.services.async_services_for_domain(DOMAIN))
     assert set(ACTIONS) == set(ENGLISH["services"]) == set(ICONS["services"])
@@ -51,10 +58,14 @@ async def test_every_action_and_field_is_described(hass: HomeAssistant, loaded: 
         text = ENGLISH["services"][action]
         assert text["name"]
         assert text["description"]
-        assert set(described["fields"]) == set(text["fields"])
+        fields, sections = in_sections(described["fields"])
+        assert fields == set(text["fields"])
+        assert sections == set(text.get("sections", {}))
         for field in text["fields"].values():
             assert field["name"]
             assert field["description"]
+        for section in text.get("sections", {}).values():
+            assert section["name"]
 
 
 async def test_every_entity_has_a_translated_name_and_an_icon(
