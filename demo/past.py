@@ -29,11 +29,11 @@ _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _ARITHMETIC: Final = 1
 
 _POWERS: Final[Mapping[str, Callable[[Telemetry], float]]] = {
-    "meter_power": lambda telemetry: telemetry.meter_power,
+    "meter_power": lambda telemetry: telemetry.meter_power or 0,
     # The Energy dashboard creates this one, because import is positive there.
-    "meter_power_inverted": lambda telemetry: -telemetry.meter_power,
-    "inverter_power": lambda telemetry: telemetry.inverter_power,
-    "load_power": lambda telemetry: telemetry.load_power,
+    "meter_power_inverted": lambda telemetry: -(telemetry.meter_power or 0),
+    "inverter_power": lambda telemetry: telemetry.inverter_power or 0,
+    "load_power": lambda telemetry: telemetry.load_power or 0,
     "export_limit_in_watts": lambda _telemetry: DEFAULT_LIMIT,
 }
 _ENERGIES: Final = ("exported", "imported", "produced", "consumed")

@@ -108,8 +108,8 @@ def _hold(arguments: Arguments) -> Action:
     telemetry = CAPTURED
     if arguments.keys() > {"do"}:
         telemetry = Telemetry(
-            voltage=_phases(arguments, "voltage"),
-            current=_phases(arguments, "current"),
+            voltage=Phases[float | None](*_phases(arguments, "voltage")),
+            current=Phases[float | None](*_phases(arguments, "current")),
             power=Phases(*map(round, _phases(arguments, "power"))),
             meter_power=round(_measurement(arguments.get("meter_power"), "meter_power")),
             inverter_power=round(_measurement(arguments.get("inverter_power"), "inverter_power")),

@@ -22,6 +22,7 @@ from .protocol import (
     CAPTURED_BYTES,
     COMMAND_BYTES,
     NAK,
+    NO_VALUE,
     READ_LIMIT,
     READS,
     TELEMETRY,
@@ -138,6 +139,19 @@ def _wrong_command(answer: bytes, context: Context) -> bytes:
 
 def _wrong_address(answer: bytes, _: Context) -> bytes:
     return _reframed(answer, address=b"\x01\x02")
+
+
+def _impossible_value(answer: bytes, context: Context) -> bytes:
+    """Return the answer with a power that no installation has; of the settings, limit or capacity."""
+    body = answer[PREFIX_SIZE + LENGTH_SIZE : -2]
+    # From the end, where the powers are the last five values.
+    places = (4, 12) if context.request.command == READ_LIMIT else range(4, 24, 4)
+    if len(body) < max(places) + 3:
+        return answer
+    offset = len(body) - context.random.choice(places)
+    value = context.random.choice((NO_VALUE, NO_VALUE + 1)).to_bytes(4)
+    body = body[:offset] + value + body[offset + 4 :]
+    return answer[: PREFIX_SIZE + LENGTH_SIZE] + body + (sum(body) & 0xFFFF).to_bytes(2)
 
 
 _OLD_SETTINGS = encode_answer(Frame(READ_LIMIT, struct.pack(">B3i", ControlMode.DEACTIVATED, 10_000, 1, 0)))
@@ -260,6 +274,12 @@ _CATALOGUE: Final = (
     Fault("effect-then-silence", "a write is done, no answer", commands=WRITES, delivery=Delivery.SILENCE),
     Fault("late-effect", "a write is acknowledged and done 2 s later", commands=WRITES, effect=Effect.LATE),
     Fault("rounded", "reads report powers rounded to 10 W", commands=READS, alter=_rounded),
+    Fault(
+        "impossible-value",
+        "a power in the answer to a read is 0x7FFFFFFF or 0x80000000, checksum right",
+        commands=READS,
+        mangle=_impossible_value,
+    ),
     Fault(
         "zero-inverters",
         "the inverter power is reported as 0",

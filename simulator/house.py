@@ -317,14 +317,14 @@ class House:
         voltage = Phases(*(self._voltage(phase, watts) for phase, watts in enumerate(power)))
         rounded = Phases(*(round(watts) for watts in power))
         return Telemetry(
-            voltage=voltage,
+            voltage=Phases[float | None](*voltage),
             current=Phases(
                 *(
                     round(math.hypot(watts, reactive) / volts, 2)
                     for watts, volts, reactive in zip(power, voltage, _REACTIVE_VAR, strict=True)
                 ),
             ),
-            power=rounded,
+            power=Phases[int | None](*rounded),
             meter_power=sum(rounded),
             inverter_power=round(self._reported_power),
         )

@@ -26,6 +26,9 @@ READS: Final = frozenset({TELEMETRY, READ_LIMIT})
 WRITES: Final = frozenset({SET_CLOCK, WRITE_LIMIT, *SWITCHES})
 COMMAND_BYTES: Final = READS | WRITES
 
+NO_VALUE: Final = 0x7FFFFFFF
+"""What a device may report where it has nothing to report [a guess]."""
+
 ACK: Final = b"\x06"
 NAK: Final = b"\x15"
 CLOCK_SET: Final = b"\x03"
@@ -73,14 +76,18 @@ def perform(request: Frame, device: Device, measure: Callable[[], Telemetry]) ->
 
 
 def telemetry_data(telemetry: Telemetry) -> bytes:
-    """Return the 44 bytes that answer 0x0B, in units of 0.1 V, 0.01 A and 1 W."""
+    """Return the 44 bytes that answer 0x0B, in units of 0.1 V, 0.01 A and 1 W; None is NO_VALUE."""
     return _TELEMETRY.pack(
-        *(round(volts * 10) for volts in telemetry.voltage),
-        *(round(amperes * 100) for amperes in telemetry.current),
-        *telemetry.power,
-        telemetry.meter_power,
-        telemetry.inverter_power,
+        *(_steps(volts, 10) for volts in telemetry.voltage),
+        *(_steps(amperes, 100) for amperes in telemetry.current),
+        *(_steps(watts, 1) for watts in telemetry.power),
+        _steps(telemetry.meter_power, 1),
+        _steps(telemetry.inverter_power, 1),
     )
+
+
+def _steps(value: float | None, steps: int) -> int:
+    return NO_VALUE if value is None else round(value * steps)
 
 
 def _settings(device: Device) -> bytes:

@@ -29,7 +29,10 @@ NEAR: Final = 0.02
 
 @dataclass(frozen=True, kw_only=True)
 class Sec1000BinarySensorDescription(BinarySensorEntityDescription):
-    """A binary sensor, and from what its value follows; unavailable where that is None."""
+    """A binary sensor, and from what its value follows.
+
+    Where the value is None it is unavailable, or unknown where its source was read.
+    """
 
     value: Callable[[Snapshot, ExportOptions], bool | None]
     source: Source
@@ -38,7 +41,8 @@ class Sec1000BinarySensorDescription(BinarySensorEntityDescription):
 def _limit_differs(snapshot: Snapshot, options: ExportOptions) -> bool | None:
     if snapshot.settings is None or snapshot.proven_limit is None:
         return None
-    return drift(snapshot.settings, options, snapshot.proven_limit) is not Drift.NONE
+    found = drift(snapshot.settings, options, snapshot.proven_limit)
+    return None if found is Drift.UNKNOWN else found is not Drift.NONE
 
 
 def _limit_exceeded(snapshot: Snapshot, _options: ExportOptions) -> bool | None:
@@ -51,7 +55,16 @@ def _export_limited(snapshot: Snapshot, options: ExportOptions) -> bool | None:
         return None
     if settings.mode is not ControlMode.VALUE or not options.sum_of_phases:
         return False
-    return abs(telemetry.meter_power - settings.limit) <= max(NEAR * abs(settings.limit), TOLERANCE_W)
+    if (limit := settings.limit) is None or (meter := telemetry.meter_power) is None:
+        return None
+    return abs(meter - limit) <= max(NEAR * abs(limit), TOLERANCE_W)
+
+
+def _is_read(snapshot: Snapshot, source: Source) -> bool:
+    """Return whether the snapshot holds all of this."""
+    return (Source.SETTINGS not in source or snapshot.settings is not None) and (
+        Source.TELEMETRY not in source or snapshot.telemetry is not None
+    )
 
 
 BINARY_SENSORS: Final = (
@@ -104,7 +117,7 @@ class Sec1000BinarySensor(Sec1000Entity, BinarySensorEntity):
     @property
     @override
     def available(self) -> bool:
-        return self.is_on is not None
+        return self.is_on is not None or _is_read(self.coordinator.data, self.entity_description.source)
 
     @property
     @override

@@ -60,7 +60,7 @@ from .sec1000.errors import (
     Sec1000Error,
 )
 from .sec1000.model import ControlMode, ExportSettings, kilowatts, watts
-from .sec1000.setting_write import TOLERANCE_W
+from .sec1000.setting_write import TOLERANCE_W, is_about
 from .tracking.pending import PendingRestoreStore
 
 _DEFAULTS: Final = {
@@ -205,10 +205,10 @@ class ExportSteps(ConfigEntryBaseFlow, ABC):
             minimum, maximum, capacity = (watts(self._wanted[key]) for key in LIMIT_FIELDS)
             if held.mode is not mode:
                 sentences.append(text(self.hass, "common", "mode_differs", mode=mode_name(self.hass, mode)))
-            if not minimum - TOLERANCE_W < held.limit < maximum + TOLERANCE_W:
+            if held.limit is None or not minimum - TOLERANCE_W < held.limit < maximum + TOLERANCE_W:
                 bounds = {"minimum": format_kw(minimum), "maximum": format_kw(maximum)}
                 sentences.append(text(self.hass, "common", "limit_differs", **bounds))
-            if abs(held.capacity - capacity) >= TOLERANCE_W:
+            if not is_about(held.capacity, capacity):
                 sentences.append(text(self.hass, "common", "capacity_differs", capacity=format_kw(capacity)))
         return " ".join(sentences)
 
@@ -428,12 +428,14 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
 def _suggestions(held: ExportSettings) -> dict[str, Any]:
     """Return export options that match the device's settings, brought into range and order.
 
-    A limit of 0 is not suggested as the maximum: export is just disabled then.
+    A limit of 0 is not suggested as the maximum: export is just disabled then. In place of what the device
+    cannot hold, the largest is suggested.
     """
-    capacity = _in_range(held.capacity)
+    capacity = MAX_KILOWATTS if held.capacity is None else _in_range(held.capacity)
+    limit = 0.0 if held.limit is None else _in_range(held.limit)
     return {
         CONF_MIN_EXPORT_LIMIT: 0.0,
-        CONF_MAX_EXPORT_LIMIT: min(_in_range(held.limit) or capacity, capacity),
+        CONF_MAX_EXPORT_LIMIT: min(limit or capacity, capacity),
         CONF_TOTAL_CAPACITY: capacity,
         CONF_CONTROL_MODE: held.mode.key,
         CONF_SUM_OF_PHASES: True,

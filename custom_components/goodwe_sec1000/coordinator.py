@@ -23,13 +23,14 @@ from .messages import translated_error
 from .options import ExportOptions
 from .sec1000.asker import asked_by
 from .sec1000.client import TRIES, Sec1000Client
-from .sec1000.errors import NotStoredError, Sec1000Error, TelemetryNotServedError
+from .sec1000.errors import NotStoredError, Sec1000Error, TelemetryNotServedError, impossible_in
 from .sec1000.model import ControlMode, ExportSettings, ExportTarget, Telemetry, kilowatts
 from .sec1000.stats import RequestStats
 from .sec1000.zero_glitch import ZeroGlitchFilter
 from .tracking.baseline import Baseline
 from .tracking.energy import Energy, EnergyMeter, EnergyTotals
 from .tracking.feedback import Action, Feedback, FeedbackRecord
+from .tracking.impossible_values import ImpossibleValues
 from .tracking.meter_watch import MeterWatch
 from .tracking.pending import PendingRestoreStore
 from .tracking.reachability import Reachability
@@ -79,6 +80,8 @@ def export_is_on(snapshot: Snapshot, options: ExportOptions) -> bool | None:
         return True
     if (settings := snapshot.settings) is None:
         return None
+    if settings.limit is None:
+        return None if settings.mode is ControlMode.VALUE else True
     return not options.disables_export(settings.mode, settings.limit)
 
 
@@ -103,6 +106,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self.client = Sec1000Client(host, port, pending=self.pending.at(host, port))
         self._settings_listeners: list[Callable[[], None]] = []
         self._requested_read: asyncio.Task[None] | None = None
+        self.impossible_values = ImpossibleValues(entry.title)
         self._meter_watch = MeterWatch()
         self.energy_totals = EnergyTotals(hass, entry.entry_id)
         self._energy_meter = EnergyMeter()
@@ -235,7 +239,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         What is read while the limit is off is never taken for what should hold.
         """
         limit_may_be_off = self.data.pending_restore or self.pending.corrupt
-        if self.data.proven_limit is not None or limit_may_be_off:
+        if self.data.proven_limit is not None or limit_may_be_off or settings.limit is None:
             return None
         return min(settings.limit, self.options.max_export_limit)
 
@@ -260,6 +264,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         if self._loss_logged:
             self._loss_logged = False
             LOGGER.info("%s: the export limit can be read again", self.name)
+        self.impossible_values.record(settings.impossible)
         self._settings_error = None
         self._settings_read_at = monotonic()
         self._schedule_settings_expiry()
@@ -387,6 +392,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             self._reachability.reset_backoff()
             return self._with_poll(Feedback.from_error(error), str(error), stats, telemetry=None)
         except Exception as error:
+            self.impossible_values.record(impossible_in(*stats.recovered_errors, error))
             self._meter_watch.forget()
             self._reachability.check_outage(self.options.scan_interval)
             snapshot = self._with_poll(Feedback.from_error(error), str(error), stats, telemetry=None)
@@ -408,15 +414,20 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._ask_telemetry_at = 0.0
         self._reachability.reset_backoff()
         self._reachability.record_answer()
+        self.impossible_values.record((*impossible_in(*stats.recovered_errors), *telemetry.impossible))
         exceeded = self._meter_watch.exceeded(telemetry, self.data.settings, self.options, monotonic())
-        if exceeded is not None and not self.data.limit_exceeded:
-            self._report_exceeded(telemetry, exceeded)
+        if exceeded is not None and telemetry.meter_power is not None and not self.data.limit_exceeded:
+            self._report_exceeded(telemetry.meter_power, exceeded)
         shown = self._zero_glitch.filter(telemetry, monotonic())
         energy = self._energy_meter.add(shown, monotonic(), self.options.scan_interval)
         self.energy_totals.keep(energy)
+        message = "Telemetry is read."
+        if telemetry.impossible:
+            names = ", ".join(value.name for value in telemetry.impossible)
+            message = f"Telemetry is read, without impossible values: {names}."
         return self._with_poll(
             Feedback.OK,
-            "Telemetry is read.",
+            message,
             stats,
             telemetry=shown,
             energy=energy,
@@ -425,11 +436,11 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         )
 
     @callback
-    def _report_exceeded(self, telemetry: Telemetry, limit: int) -> None:
+    def _report_exceeded(self, meter_power: int, limit: int) -> None:
         LOGGER.warning(
             "%s: %.2f kW flow to the grid, although the device holds a limit of %.2f kW",
             self.name,
-            kilowatts(telemetry.meter_power),
+            kilowatts(meter_power),
             kilowatts(limit),
         )
         self.config_entry.async_create_background_task(
@@ -442,7 +453,8 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
 
         The record stays as it is while the outcome is the same: polling writes no states.
         """
-        if self.data.feedback[Action.GET_TELEMETRY_DATA].feedback != feedback:
+        shown = self.data.feedback[Action.GET_TELEMETRY_DATA]
+        if shown.feedback != feedback or (feedback is Feedback.OK and shown.message != message):
             record = FeedbackRecord.ended(feedback, message, stats)
             changes["feedback"] = self._with_record(Action.GET_TELEMETRY_DATA, record)
         return replace(self.data, **changes)

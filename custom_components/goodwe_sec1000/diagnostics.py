@@ -59,6 +59,10 @@ def _shown(coordinator: Sec1000Coordinator) -> dict[str, Any]:
                 for action, record in snapshot.feedback.items()
             },
         },
+        "impossible_values": {
+            name: {"count": report.count, "raw": report.raw, "at": report.at.isoformat()}
+            for name, report in coordinator.impossible_values.reports.items()
+        },
         "last_update_success": coordinator.last_update_success,
         "answered_at": coordinator.answered_at.isoformat() if coordinator.answered_at else None,
         "serves_telemetry": coordinator.serves_telemetry,

@@ -19,6 +19,7 @@ from .sec1000.errors import (
     ConnectionClosedError,
     ConnectionFailedError,
     HostNotFoundError,
+    ImpossibleValueError,
     InvalidAnswerError,
     NotLimitedError,
     NotStoredError,
@@ -36,6 +37,7 @@ _KEYS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (ConnectionFailedError, "cannot_connect"),
     (ChecksumError, "checksum"),
     (InvalidAnswerError, "senseless"),
+    (ImpossibleValueError, "senseless"),
     (UnexpectedAnswerError, "unexpected"),
     (NotAppliedError, "holds"),
     (SupersededError, "newer"),
@@ -105,9 +107,9 @@ def mode_name(hass: HomeAssistant, mode: ControlMode) -> str:
     return text(hass, "selector", f"control_mode.options.{mode.key}") or mode.key
 
 
-def format_kw(power: int) -> str:
-    """Return a power (W) as kW with two decimals."""
-    return f"{kilowatts(power):.2f}"
+def format_kw(power: int | None) -> str:
+    """Return a power (W) as kW with two decimals; a dash where it is unknown."""
+    return "–" if power is None else f"{kilowatts(power):.2f}"
 
 
 def _settings_placeholders(hass: HomeAssistant, settings: ExportSettings) -> dict[str, str]:

@@ -31,6 +31,7 @@ PARALLEL_UPDATES = 0
 class Sec1000NumberDescription(NumberEntityDescription):
     """A power in W, its bounds in W, and how it is set (kW)."""
 
+    is_available: Callable[[Snapshot], bool] = lambda _snapshot: True
     value: Callable[[Snapshot, ExportOptions], int | None]
     lowest: Callable[[ExportOptions], int]
     highest: Callable[[ExportOptions], int]
@@ -39,6 +40,7 @@ class Sec1000NumberDescription(NumberEntityDescription):
 
 EXPORT_LIMIT: Final = Sec1000NumberDescription(
     key="export_limit",
+    is_available=lambda snapshot: snapshot.settings is not None,
     value=lambda snapshot, _options: snapshot.settings.limit if snapshot.settings else None,
     lowest=lambda options: options.min_export_limit,
     highest=lambda options: options.max_export_limit,
@@ -87,7 +89,7 @@ class Sec1000Number(Sec1000Entity, NumberEntity):
     @property
     @override
     def available(self) -> bool:
-        return self.native_value is not None
+        return self.entity_description.is_available(self.coordinator.data)
 
     @property
     @override

@@ -40,9 +40,9 @@ PARALLEL_UPDATES = 0
 
 @dataclass(frozen=True, kw_only=True)
 class TelemetrySensorDescription(SensorEntityDescription):
-    """A sensor that shows one measured value."""
+    """A sensor that shows one measured value; unknown where that is None."""
 
-    value: Callable[[Telemetry], float]
+    value: Callable[[Telemetry], float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +62,12 @@ class FeedbackSensorDescription(SensorEntityDescription):
 
 @dataclass(frozen=True, kw_only=True)
 class SettingsSensorDescription(SensorEntityDescription):
-    """A sensor that shows one of the device's settings."""
+    """A sensor that shows one of the device's settings; unknown where that is None."""
 
-    value: Callable[[ExportSettings], float]
+    value: Callable[[ExportSettings], float | None]
 
 
-def _power(key: str, value: Callable[[Telemetry], float]) -> TelemetrySensorDescription:
+def _power(key: str, value: Callable[[Telemetry], float | None]) -> TelemetrySensorDescription:
     return TelemetrySensorDescription(
         key=key,
         device_class=SensorDeviceClass.POWER,
@@ -114,7 +114,7 @@ SETTINGS_SENSORS: Final = (
         native_unit_of_measurement=UnitOfPower.KILO_WATT,
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=2,
-        value=lambda settings: kilowatts(settings.limit),
+        value=lambda settings: None if settings.limit is None else kilowatts(settings.limit),
     ),
 )
 
@@ -163,7 +163,7 @@ class Sec1000Sensor(Sec1000Entity, SensorEntity):
 
 
 class TelemetrySensor(Sec1000Sensor):
-    """One measured value; unavailable where the last poll failed."""
+    """One measured value; unavailable where the last poll failed, unknown where it is impossible."""
 
     entity_description: TelemetrySensorDescription
 

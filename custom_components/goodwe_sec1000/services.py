@@ -77,7 +77,7 @@ async def _handle(handler: _Handler, call: ServiceCall) -> ServiceResponse:
         "feedback": int(outcome.feedback),
         "flags": [*outcome.feedback.flags],
         "message": outcome.message,
-        "export_limit": kilowatts(settings.limit) if settings else None,
+        "export_limit": None if settings is None or settings.limit is None else kilowatts(settings.limit),
         "control_mode": settings.mode.key if settings else None,
     }
 

@@ -35,7 +35,8 @@ class ExportSwitch(Sec1000Entity, SwitchEntity):
     @property
     @override
     def available(self) -> bool:
-        return self.is_on is not None
+        # An impossible limit is unknown, and may be overwritten.
+        return self.is_on is not None or self.coordinator.data.settings is not None
 
     @property
     @override

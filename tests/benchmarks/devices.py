@@ -86,7 +86,7 @@ def _measured(poll: int) -> Telemetry:
     return Telemetry(
         voltage=Phases(*(round(volts + step % 50 / 10, 1) for volts in (228.0, 229.0, 230.0))),
         current=Phases(*(round(amperes + step / 100, 2) for amperes in (10.0, 11.0, 12.0))),
-        power=power,
+        power=Phases[int | None](*power),
         meter_power=sum(power),
         inverter_power=9_000 + 3 * step,
     )

@@ -16,6 +16,7 @@ from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import Simulator
 from simulator.protocol import CAPTURED_BYTES
 
+from ..known import known
 from .devices import devices
 from .report import Figure, Goal, Table
 from .scale import Scale
@@ -108,7 +109,9 @@ async def _change(case: Case) -> Change:
         before = await client.read_export_settings()
         if case.fault:
             simulator.inject(case.fault, count=1, commands={case.faulty_command})
-        wanted = ExportTarget(ControlMode.VALUE, before.capacity, before.limit // 2, sum_of_phases=True)
+        wanted = ExportTarget(
+            ControlMode.VALUE, known(before.capacity), known(before.limit) // 2, sum_of_phases=True
+        )
         started = perf_counter()
         held = await client.apply(wanted)
         seconds = perf_counter() - started

@@ -13,6 +13,7 @@ from custom_components.goodwe_sec1000.sec1000.stats import RequestStats
 from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from custom_components.goodwe_sec1000.sec1000.transport import transport_for
 from simulator import Simulator
+from tests.known import known
 
 TARGET = ExportTarget(ControlMode.VALUE, 30_000, 7_000, sum_of_phases=True)
 
@@ -112,7 +113,7 @@ async def test_burst_goes_on_2s_after_unanswered_write(client: Sec1000Client, si
 async def test_reset_takes_limit_off_for_five_seconds(client: Sec1000Client, sim: Simulator) -> None:
     client.transport.timing = Timing()
     await client.reset_watchdog(
-        lambda held: ExportTarget(held.mode, held.capacity, held.limit, sum_of_phases=True)
+        lambda held: ExportTarget(held.mode, known(held.capacity), known(held.limit), sum_of_phases=True)
     )
     _, _, _, off, write, on, _ = (request.time for request in sim.requests)
     assert 5 <= on - off < 5.1

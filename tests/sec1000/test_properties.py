@@ -28,12 +28,14 @@ from custom_components.goodwe_sec1000.sec1000.command import (
     READ_EXPORT_SETTINGS,
     READ_TELEMETRY,
     Command,
+    read_telemetry_with_gaps,
     set_clock,
     switch_mode,
     write_export_limit,
 )
 from custom_components.goodwe_sec1000.sec1000.errors import (
     AnswerTimeoutError,
+    ImpossibleValueError,
     InvalidAnswerError,
     InvalidValueError,
     Sec1000Error,
@@ -46,13 +48,8 @@ from custom_components.goodwe_sec1000.sec1000.frame import (
     encode,
     encode_answer,
 )
-from custom_components.goodwe_sec1000.sec1000.model import (
-    LIMITING_MODES,
-    ControlMode,
-    ExportSettings,
-    Phases,
-    Telemetry,
-)
+from custom_components.goodwe_sec1000.sec1000.model import LIMITING_MODES, ControlMode, Phases, Telemetry
+from custom_components.goodwe_sec1000.sec1000.plausibility import POWERS
 from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import CAPTURED, Device
 from simulator.protocol import CAPTURED_BYTES, perform
@@ -378,37 +375,86 @@ def test_mode_switch_reaches_device(before: ControlMode, mode: ControlMode, on: 
     assert command.read(encode_answer(answer)) == (0x06 if on or before is mode else 0x15)
 
 
-def test_any_telemetry_is_decoded_unchanged(examples: int) -> None:
+BOUNDS: Final = (
+    *((0, 10_000),) * 3,
+    *((-1_000_000, 1_000_000),) * 3,
+    *((-10_000_000, 10_000_000),) * 4,
+    (-2_000_000, 2_000_000),
+)
+"""Lowest and highest raw value of each measurement that can be."""
+raw_telemetry = st.tuples(*(st.integers(*bounds) | int32 for bounds in BOUNDS))
+
+
+def test_any_telemetry_is_decoded_or_named_impossible(examples: int) -> None:
     @thorough(examples)
-    @example([2**31 - 1] * 11, b"\x04REVO")
-    @example([-(2**31)] * 11, b"\x00\x31\x01\x01\x0b")
-    @given(st.lists(int32, min_size=11, max_size=11), st.binary(min_size=5, max_size=5))
-    def check(raw: list[int], prefix: bytes) -> None:
+    @example((2**31 - 1,) * 11, b"\x04REVO")
+    @example((-(2**31),) * 11, b"\x00\x31\x01\x01\x0b")
+    @example(tuple(lowest for lowest, _ in BOUNDS), b"\x04REVO")
+    @example(tuple(highest for _, highest in BOUNDS), b"\x04REVO")
+    @given(raw_telemetry, st.binary(min_size=5, max_size=5))
+    def check(raw: tuple[int, ...], prefix: bytes) -> None:
+        answer = encode_answer(Frame(0x0B, struct.pack(">11i", *raw)), prefix)
+        possible = [
+            value if lowest <= value <= highest else None
+            for value, (lowest, highest) in zip(raw, BOUNDS, strict=True)
+        ]
+        impossible = [value for value, known in zip(raw, possible, strict=True) if known is None]
+        telemetry = read_telemetry_with_gaps(POWERS).read(answer)
+        assert [value.raw for value in telemetry.impossible] == impossible
+        assert telemetry.voltage == tuple(None if value is None else value / 10 for value in possible[:3])
+        assert telemetry.current == tuple(None if value is None else value / 100 for value in possible[3:6])
+        assert telemetry.power == tuple(possible[6:9])
+        assert (telemetry.meter_power, telemetry.inverter_power) == (possible[9], possible[10])
+        assert telemetry.load_power == (None if None in possible[9:] else raw[10] - raw[9])
+        if None in possible[6:]:
+            with pytest.raises(ImpossibleValueError) as raised:
+                READ_TELEMETRY.read(answer)
+            assert raised.value.values == telemetry.impossible
+        else:
+            assert READ_TELEMETRY.read(answer) == telemetry
+
+    check()
+
+
+def test_possible_telemetry_passes_the_simulator_unchanged(examples: int) -> None:
+    @thorough(examples)
+    @given(st.tuples(*(st.integers(*bounds) for bounds in BOUNDS)))
+    def check(raw: tuple[int, ...]) -> None:
         telemetry = Telemetry(
-            voltage=Phases(*(tenths / 10 for tenths in raw[:3])),
-            current=Phases(*(hundredths / 100 for hundredths in raw[3:6])),
-            power=Phases(*raw[6:9]),
+            voltage=Phases[float | None](*(tenths / 10 for tenths in raw[:3])),
+            current=Phases[float | None](*(hundredths / 100 for hundredths in raw[3:6])),
+            power=Phases[int | None](*raw[6:9]),
             meter_power=raw[9],
             inverter_power=raw[10],
         )
         answer = perform(decode(READ_TELEMETRY.encode()), Device(lambda: 0.0), lambda: telemetry)
         assert answer is not None
         assert answer.data == struct.pack(">11i", *raw)
-        assert READ_TELEMETRY.read(encode_answer(answer, prefix)) == telemetry
-        assert telemetry.load_power == raw[10] - raw[9]
+        assert READ_TELEMETRY.read(encode_answer(answer)) == telemetry
 
     check()
 
 
-def test_any_settings_are_decoded_unchanged(examples: int) -> None:
+def test_any_settings_are_decoded_without_what_cannot_be(examples: int) -> None:
+    setting = st.integers(-1_000_000, 1_000_000)
+
     @thorough(examples)
-    @given(mode, int32, int32, int32)
+    @example(ControlMode.VALUE, 2**31 - 1, 2**31 - 1, -(2**31))
+    @given(mode, setting | int32, int32, setting | int32)
     def check(mode: ControlMode, capacity: int, ct_ratio: int, limit: int) -> None:
         device = Device(lambda: 0.0, mode=mode, capacity=capacity, ct_ratio=ct_ratio, limit=limit)
         answer = perform(decode(READ_EXPORT_SETTINGS.encode()), device, lambda: CAPTURED)
         assert answer is not None
         held = READ_EXPORT_SETTINGS.read(encode_answer(answer))
-        assert held == ExportSettings(mode, capacity, ct_ratio, limit)
+        possible = [power if abs(power) <= 1_000_000 else None for power in (capacity, limit)]
+        assert (held.mode, held.capacity, held.ct_ratio, held.limit) == (
+            mode,
+            possible[0],
+            ct_ratio,
+            possible[1],
+        )
+        impossible = [power for power in (capacity, limit) if abs(power) > 1_000_000]
+        assert [value.raw for value in held.impossible] == impossible
 
     check()
 
@@ -531,7 +577,9 @@ def test_any_bytes_from_socket_give_value_or_error(examples: int, monkeypatch: p
                 assert isinstance(got, Sec1000Error)
             elif isinstance(got, Sec1000Error):
                 # A reset overtakes what was sent before it, and a busy machine may be too slow.
-                assert end is End.RESET or isinstance(got, AnswerTimeoutError | InvalidAnswerError)
+                assert end is End.RESET or isinstance(
+                    got, AnswerTimeoutError | InvalidAnswerError | ImpossibleValueError
+                )
             else:
                 assert got == command.read(answer)
                 values += 1

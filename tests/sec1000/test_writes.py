@@ -22,6 +22,7 @@ from custom_components.goodwe_sec1000.sec1000.setting_write import NotAppliedErr
 from custom_components.goodwe_sec1000.sec1000.stats import RequestStats
 from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import Simulator
+from tests.known import known
 
 READ, LIMIT, VALUE, DRED, RCR = 0x43, 0x42, 0x40, 0x33, 0x28
 SEVEN = ExportTarget(ControlMode.VALUE, 30_000, 7_000, sum_of_phases=True)
@@ -35,7 +36,7 @@ def commands(sim: Simulator) -> list[int]:
 
 def as_read(held: ExportSettings) -> ExportTarget:
     """Return what a reset is to restore where nothing was proven before."""
-    return ExportTarget(held.mode, held.capacity, held.limit, sum_of_phases=True)
+    return ExportTarget(held.mode, known(held.capacity), known(held.limit), sum_of_phases=True)
 
 
 async def test_limit_in_same_mode_costs_three_requests(client: Sec1000Client, sim: Simulator) -> None:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_component import async_update_entity
@@ -24,6 +24,7 @@ from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Phases, 
 from simulator import Fault, Request, Simulator
 from simulator.faults import Reach
 from tests.entries import entry_of
+from tests.known import known
 from tests.states import get_state
 
 from .timewarp import TimeWarp
@@ -373,7 +374,7 @@ def _held(sim: Simulator) -> Held:
 def _seen(hass: HomeAssistant, entry: MockConfigEntry) -> Seen:
     def number(key: str) -> float | None:
         state = get_state(hass, f"sensor.sec1000_{key}").state
-        return None if state == STATE_UNAVAILABLE else float(state)
+        return None if state in {STATE_UNAVAILABLE, STATE_UNKNOWN} else float(state)
 
     keys = [f"{kind}_l{phase}" for kind in ("voltage", "current", "power") for phase in (1, 2, 3)]
     values = [number(key) for key in (*keys, "meter_power", "inverter_power")]
@@ -506,7 +507,7 @@ def is_measured(telemetry: Telemetry, fault: str = "") -> bool:
         ),
     ]
     return (telemetry.voltage, telemetry.current) == (NOW.voltage, NOW.current) and all(
-        abs(shown - true) <= ROUNDING_W for shown, true in powers
+        abs(known(shown) - known(true)) <= ROUNDING_W for shown, true in powers
     )
 
 

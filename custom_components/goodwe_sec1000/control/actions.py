@@ -195,7 +195,7 @@ class ExportControl:
 
         async def plan(plan: Plan) -> None:
             held = await plan.held()
-            if not is_acceptable(held, plan.options):
+            if held.limit is None or not is_acceptable(held, plan.options):
                 self._coordinator.show_settings(held)
                 raise SettingNotAcceptableError(f"the device holds {describe(held)}")
             options = plan.options
@@ -268,7 +268,9 @@ class ExportControl:
                 self._resume_restore()
             coordinator.show_settings(settings)
             message = f"The limit was switched off for 5 s; the device holds {describe(settings)} again."
-            if before.limit - settings.limit >= TOLERANCE_W:
+            if before.limit is None or (
+                settings.limit is not None and before.limit - settings.limit >= TOLERANCE_W
+            ):
                 message += (
                     f" It held {describe(before)} before; what was last proven is put in force instead."
                 )
@@ -335,11 +337,19 @@ class ExportControl:
         return tasks
 
     def _reset_target(self, held: ExportSettings) -> ExportTarget:
-        """Return what should hold by what was last proven, or else by what the device holds."""
+        """Return what should hold by what was last proven, or else by what the device holds.
+
+        In place of what it cannot hold, the options say it.
+        """
         options, limit = self._coordinator.options, self._coordinator.data.proven_limit
         if limit is not None and options.control_mode is not ControlMode.DEACTIVATED:
             return options.target(limit)
-        return ExportTarget(held.mode, held.capacity, held.limit, options.sum_of_phases)
+        return ExportTarget(
+            held.mode,
+            options.total_capacity if held.capacity is None else held.capacity,
+            options.max_export_limit if held.limit is None else held.limit,
+            options.sum_of_phases,
+        )
 
     async def _change_options(
         self,

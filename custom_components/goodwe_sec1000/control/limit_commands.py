@@ -40,10 +40,12 @@ class Plan:
         stored: Mapping[str, Any],
         pending: ExportTarget | None,
         read: Callable[[], Awaitable[ExportSettings]],
+        proven_limit: int | None = None,
     ) -> None:
         """Begin with the entry's stored options, and with what should hold while the limit is off.
 
-        `read` reads the device, or returns what it has read already.
+        `read` reads the device, or returns what it has read already; `proven_limit` (W) stands in for a
+        limit that it cannot hold.
         """
         self.changed: dict[str, Any] = {}
         """The options (as stored) that the commands change."""
@@ -54,6 +56,7 @@ class Plan:
         self._stored = stored
         self._pending = pending
         self._read = read
+        self._proven_limit = proven_limit
 
     @property
     def options(self) -> ExportOptions:
@@ -79,8 +82,14 @@ class Plan:
         if self.limit is None:
             if not self.limit_follows:
                 return
-            self.limit = self._pending.limit if self._pending else (await self.held()).limit
+            self.limit = self._pending.limit if self._pending else await self._held_limit(old)
         self.limit = _limit_for_new_range(self.limit, old, new)
+
+    async def _held_limit(self, options: ExportOptions) -> int:
+        held = (await self.held()).limit
+        if held is None:
+            return options.max_export_limit if self._proven_limit is None else self._proven_limit
+        return held
 
     async def export_is_on(self) -> bool:
         """Return whether export is on after the commands so far; while the limit is off, it is."""
@@ -89,7 +98,8 @@ class Plan:
         if self._pending:
             return True
         held = await self.held()
-        return not self.options.disables_export(held.mode, held.limit)
+        # An impossible limit is not the minimum.
+        return held.limit is None or not self.options.disables_export(held.mode, held.limit)
 
     @property
     def is_mode_chosen(self) -> bool:

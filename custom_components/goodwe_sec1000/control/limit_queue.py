@@ -125,7 +125,7 @@ class LimitQueue:
         device holds what it held before, the command is still the baseline, but nothing is corrected
         until a command is proven. Anything else is adopted, up to the maximum.
         """
-        if self._unconfirmed is None or self.task:
+        if self._unconfirmed is None or self.task or settings.limit is None:
             return
         unconfirmed, self._unconfirmed = self._unconfirmed, None
         coordinator = self._coordinator
@@ -223,7 +223,12 @@ class LimitQueue:
         async def read() -> ExportSettings:
             raise _ReadNeededError
 
-        plan = Plan(coordinator.config_entry.options, coordinator.client.pending.target, read)
+        plan = Plan(
+            coordinator.config_entry.options,
+            coordinator.client.pending.target,
+            read,
+            coordinator.data.proven_limit,
+        )
         try:
             await command.plan(plan)
         except _ReadNeededError:
@@ -273,7 +278,12 @@ class LimitQueue:
     ) -> tuple[Plan, tuple[_Waiting, Exception] | None]:
         """Return what these come to together, and the first that cannot be carried out, with its error."""
         coordinator = self._coordinator
-        plan = Plan(coordinator.config_entry.options, coordinator.client.pending.target, read)
+        plan = Plan(
+            coordinator.config_entry.options,
+            coordinator.client.pending.target,
+            read,
+            coordinator.data.proven_limit,
+        )
         for index, waiting in enumerate(commands):
             plan.limit_follows = not any(later.command.sets_limit for later in commands[index + 1 :])
             try:
@@ -306,10 +316,11 @@ class LimitQueue:
 
 def describe(settings: ExportSettings) -> str:
     """Return what the device holds, in English, for messages and the log."""
-    return (
-        f"limit {kilowatts(settings.limit):.2f} kW, control mode {settings.mode.key}, "
-        f"total capacity {kilowatts(settings.capacity):.2f} kW"
+    limit, capacity = (
+        "unknown" if power is None else f"{kilowatts(power):.2f} kW"
+        for power in (settings.limit, settings.capacity)
     )
+    return f"limit {limit}, control mode {settings.mode.key}, total capacity {capacity}"
 
 
 def _not_superseded(commands: list[_Waiting]) -> list[_Waiting]:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
 
-from .command import READ_EXPORT_SETTINGS, READ_TELEMETRY, Command, Status, set_clock, switch_mode
+from .command import READ_EXPORT_SETTINGS, Command, Status, read_telemetry_with_gaps, set_clock, switch_mode
 from .errors import (
     ChecksumError,
     ConnectionClosedError,
@@ -20,10 +20,12 @@ from .errors import (
     SupersededError,
     TelemetryNotServedError,
     UnexpectedAnswerError,
+    impossible_in,
 )
 from .flood_limit import FloodLimit
 from .model import LIMITING_MODES, ControlMode, ExportSettings, ExportTarget, Telemetry
 from .pending import PendingTarget
+from .plausibility import AcceptedGaps
 from .reset_window import ResetWindow
 from .setting_write import ROUNDS, TOLERANCE_W, SettingWrite, agrees
 from .stats import RequestStats
@@ -58,6 +60,7 @@ class Sec1000Client:
         """When each mode was last sent its "off" by a change of mode (s, the event loop's clock)."""
         self._telemetry_closed = 0
         """Requests for telemetry closed or refused in a row."""
+        self._accepted_gaps = AcceptedGaps()
 
     @property
     def known_mode(self) -> ControlMode | None:
@@ -68,13 +71,15 @@ class Sec1000Client:
         """Return a measurement.
 
         Raises TelemetryNotServedError where the firmware has none to give, and otherwise what the
-        last try met: AnswerTimeoutError, ConnectionFailedError, UnexpectedAnswerError,
-        ChecksumError or one of their kin.
+        last try met: AnswerTimeoutError, ConnectionFailedError, UnexpectedAnswerError, ChecksumError or
+        one of their kin. An answer with an impossible power is a wrong one (ImpossibleValueError); where
+        the same power is so in the third read in a row, it is None from then on.
         """
+        command = read_telemetry_with_gaps(self._accepted_gaps.names)
 
         async def ask_once() -> Telemetry:
             try:
-                telemetry = await self._ask_alone(READ_TELEMETRY, Priority.POLL)
+                telemetry = await self._ask_alone(command, Priority.POLL)
             except HostNotFoundError:
                 raise
             except ConnectionFailedError:
@@ -87,14 +92,25 @@ class Sec1000Client:
             return telemetry
 
         stats = stats or RequestStats()
+        earlier = len(stats.recovered_errors)
         try:
-            return await self._repeat(ask_once, tries, stats)
-        except ConnectionFailedError as error:
-            if self._telemetry_closed >= TELEMETRY_REFUSALS and await self._settings_answer(stats):
+            telemetry = await self._repeat(ask_once, tries, stats)
+        except Sec1000Error as error:
+            found = impossible_in(*stats.recovered_errors[earlier:], error)
+            # A read without an answer tells nothing about them.
+            if found:
+                self._accepted_gaps.record_poll(found)
+            if (
+                isinstance(error, ConnectionFailedError)
+                and self._telemetry_closed >= TELEMETRY_REFUSALS
+                and await self._settings_answer(stats)
+            ):
                 raise TelemetryNotServedError(
                     "the device answers for its settings and closes requests for telemetry"
                 ) from error
             raise
+        self._accepted_gaps.record_poll(telemetry.impossible)
+        return telemetry
 
     async def _settings_answer(self, stats: RequestStats) -> bool:
         try:
@@ -274,9 +290,12 @@ class Sec1000Client:
         if before.mode is ControlMode.DEACTIVATED:
             raise NotLimitedError("nothing limits the export (control mode deactivated)")
         target = expected(before)
-        if before.mode is target.mode and before.limit >= target.limit + TOLERANCE_W:
+        # Nothing impossible is put in force again.
+        limit = target.limit if before.limit is None else before.limit
+        if before.mode is target.mode and (before.limit is None or limit >= target.limit + TOLERANCE_W):
             return before, target
-        return before, ExportTarget(before.mode, before.capacity, before.limit, target.sum_of_phases)
+        capacity = target.capacity if before.capacity is None else before.capacity
+        return before, ExportTarget(before.mode, capacity, limit, target.sum_of_phases)
 
     async def read_in(self, transaction: Transaction, stats: RequestStats) -> ExportSettings:
         """Return what the device holds, read while the line is held; raises as `read_export_settings`."""

@@ -4,15 +4,23 @@ Source: docs/protocol.md, "Commands".
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
+from functools import partial
 import struct
 from typing import Final
 
-from .errors import InvalidAnswerError, InvalidValueError, NegativeAnswerError, UnexpectedAnswerError
+from .errors import (
+    ImpossibleValueError,
+    InvalidAnswerError,
+    InvalidValueError,
+    NegativeAnswerError,
+    UnexpectedAnswerError,
+)
 from .frame import HEAD_SIZE, OVERHEAD, PREFIX_SIZE, Frame, answer_length, decode, encode
 from .model import ControlMode, ExportSettings, Phases, Telemetry
+from .plausibility import POWERS, TELEMETRY_NAMES, impossible_values
 
 _TELEMETRY: Final = struct.Struct(">11i")
 _EXPORT_SETTINGS: Final = struct.Struct(">Biii")
@@ -62,7 +70,7 @@ class Command[T]:
         """Return the decoded data of a complete answer, prefix included.
 
         Raises UnexpectedAnswerError (length, address, command, size), NegativeAnswerError (NAK
-        instead of data), ChecksumError, and InvalidAnswerError (impossible content).
+        instead of data), ImpossibleValueError, ChecksumError, and InvalidAnswerError (an unknown mode).
         """
         if len(answer) < HEAD_SIZE:
             raise UnexpectedAnswerError(f"{self.name}: an answer of only {len(answer)} bytes")
@@ -82,21 +90,42 @@ class Command[T]:
             raise NegativeAnswerError(f"{self.name}: the device refused (NAK)")
 
 
-def _read_telemetry(data: bytes) -> Telemetry:
-    v1, v2, v3, i1, i2, i3, p1, p2, p3, meter, inverters = _TELEMETRY.unpack(data)
+def _read_telemetry(data: bytes, *, accepted_gaps: frozenset[str]) -> Telemetry:
+    values = dict(zip(TELEMETRY_NAMES, _TELEMETRY.unpack(data), strict=True))
+    impossible = impossible_values(values)
+    names = {value.name for value in impossible}
+    if names & POWERS - accepted_gaps:
+        found = ", ".join(f"{name} {raw}" for name, raw in impossible)
+        raise ImpossibleValueError(f"impossible values: {found}", impossible)
+    v1, v2, v3, i1, i2, i3, p1, p2, p3, meter, inverters = (
+        None if name in names else raw for name, raw in values.items()
+    )
     return Telemetry(
-        voltage=Phases(v1 / 10, v2 / 10, v3 / 10),
-        current=Phases(i1 / 100, i2 / 100, i3 / 100),
+        voltage=Phases(_in_units(v1, 10), _in_units(v2, 10), _in_units(v3, 10)),
+        current=Phases(_in_units(i1, 100), _in_units(i2, 100), _in_units(i3, 100)),
         power=Phases(p1, p2, p3),
         meter_power=meter,
         inverter_power=inverters,
+        impossible=impossible,
     )
+
+
+def _in_units(raw: int | None, steps: int) -> float | None:
+    return None if raw is None else raw / steps
 
 
 def _read_export_settings(data: bytes) -> ExportSettings:
     mode, capacity, ct_ratio, limit = _EXPORT_SETTINGS.unpack(data)
+    impossible = impossible_values({"capacity": capacity, "limit": limit})
+    names = {value.name for value in impossible}
     try:
-        return ExportSettings(ControlMode(mode), capacity, ct_ratio, limit)
+        return ExportSettings(
+            ControlMode(mode),
+            None if "capacity" in names else capacity,
+            ct_ratio,
+            None if "limit" in names else limit,
+            impossible,
+        )
     except ValueError:
         raise InvalidAnswerError(f"unknown control mode {mode}; 0 to 3 are known") from None
 
@@ -109,10 +138,21 @@ def _write(name: str, code: int, data: bytes) -> Command[int]:
     return Command(name, Frame(code, data), 1, _read_status)
 
 
-READ_TELEMETRY: Final = Command("read telemetry", Frame(0x0B), _TELEMETRY.size, _read_telemetry)
+READ_TELEMETRY: Final = Command(
+    "read telemetry",
+    Frame(0x0B),
+    _TELEMETRY.size,
+    partial(_read_telemetry, accepted_gaps=frozenset()),
+)
 READ_EXPORT_SETTINGS: Final = Command(
     "read export limit", Frame(0x43), _EXPORT_SETTINGS.size, _read_export_settings
 )
+
+
+def read_telemetry_with_gaps(names: frozenset[str]) -> Command[Telemetry]:
+    """Return READ_TELEMETRY for a device where these powers may be impossible: the rest counts."""
+    return replace(READ_TELEMETRY, _read=partial(_read_telemetry, accepted_gaps=names))
+
 
 _MODE_CODES: Final = {ControlMode.VALUE: 0x40, ControlMode.DRED: 0x33, ControlMode.RCR: 0x28}
 

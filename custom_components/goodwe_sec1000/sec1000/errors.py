@@ -1,5 +1,9 @@
 """Exceptions of the client, all derived from Sec1000Error."""
 
+from typing import Final
+
+from .plausibility import ImpossibleValue
+
 
 class Sec1000Error(Exception):
     """Base of every error of a request or command."""
@@ -31,6 +35,15 @@ class UnexpectedAnswerError(Sec1000Error):
 
 class NegativeAnswerError(UnexpectedAnswerError):
     """A NAK instead of the requested data."""
+
+
+class ImpossibleValueError(UnexpectedAnswerError):
+    """A well-formed measurement with a power that no installation has."""
+
+    def __init__(self, message: str, values: tuple[ImpossibleValue, ...]) -> None:
+        super().__init__(message)
+        self.values: Final = values
+        """All values of the answer that are impossible."""
 
 
 class ChecksumError(Sec1000Error):
@@ -67,3 +80,8 @@ class InvalidValueError(Sec1000Error, ValueError):
 
 class NotLimitedError(InvalidValueError):
     """The limit cannot be suspended, because no mode that limits the export is on."""
+
+
+def impossible_in(*errors: Exception) -> list[ImpossibleValue]:
+    """Return the impossible values of the answers that these errors were about."""
+    return [value for error in errors if isinstance(error, ImpossibleValueError) for value in error.values]

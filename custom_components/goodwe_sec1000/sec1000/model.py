@@ -6,6 +6,7 @@ import math
 from typing import Final, NamedTuple
 
 from .errors import InvalidValueError
+from .plausibility import ImpossibleValue
 
 
 class ControlMode(IntEnum):
@@ -33,7 +34,7 @@ class ControlMode(IntEnum):
 LIMITING_MODES: Final = (ControlMode.VALUE, ControlMode.DRED, ControlMode.RCR)
 
 
-class Phases[T: (int, float)](NamedTuple):
+class Phases[T](NamedTuple):
     """A value for each of the three phases."""
 
     l1: T
@@ -43,34 +44,46 @@ class Phases[T: (int, float)](NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """One answer to `0x0B`: voltage in V (steps of 0.1), current in A (steps of 0.01), power in W."""
+    """One answer to `0x0B`: voltage in V (steps of 0.1), current in A (steps of 0.01), power in W.
 
-    voltage: Phases[float]
-    current: Phases[float]
-    power: Phases[int]
+    An impossible value is None.
+    """
+
+    voltage: Phases[float | None]
+    current: Phases[float | None]
+    power: Phases[int | None]
     """Per phase, at the meter."""
-    meter_power: int
+    meter_power: int | None
     """Positive on export, negative on import."""
-    inverter_power: int
+    inverter_power: int | None
     """AC output of all inverters."""
+    impossible: tuple[ImpossibleValue, ...] = ()
+    """What was reported in place of None."""
 
     @property
-    def load_power(self) -> int:
+    def load_power(self) -> int | None:
         """Consumption behind the meter: inverter power minus meter power."""
+        if self.inverter_power is None or self.meter_power is None:
+            return None
         return self.inverter_power - self.meter_power
 
 
 @dataclass(frozen=True, slots=True)
 class ExportSettings:
-    """One answer to `0x43`: the current value of each setting, capacity and limit in W."""
+    """One answer to `0x43`: the current value of each setting, capacity and limit in W.
+
+    An impossible capacity or limit is None.
+    """
 
     mode: ControlMode
-    capacity: int
+    capacity: int | None
     """Total capacity of the inverters."""
     ct_ratio: int
     """Ratio of the current transformers, in an unknown unit."""
-    limit: int
+    limit: int | None
     """Export limit."""
+    impossible: tuple[ImpossibleValue, ...] = ()
+    """What was reported in place of None."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,9 +41,14 @@ def agrees(settings: ExportSettings, target: ExportTarget) -> bool:
     """Return whether a read-back shows the target; the measurement cannot be read back."""
     return (
         settings.mode is target.mode
-        and abs(settings.limit - target.limit) < TOLERANCE_W
-        and abs(settings.capacity - target.capacity) < TOLERANCE_W
+        and is_about(settings.limit, target.limit)
+        and is_about(settings.capacity, target.capacity)
     )
+
+
+def is_about(power: int | None, expected: int) -> bool:
+    """Return whether a power (W) that was read is within the tolerance of the expected one."""
+    return power is not None and abs(power - expected) < TOLERANCE_W
 
 
 class SettingWrite:
@@ -271,5 +276,9 @@ class SettingWrite:
             raise
 
 
-def _words(mode: ControlMode, limit: int, capacity: int) -> str:
-    return f"mode {mode.key}, limit {limit / 1000:.2f} kW, capacity {capacity / 1000:.2f} kW"
+def _words(mode: ControlMode, limit: int | None, capacity: int | None) -> str:
+    return f"mode {mode.key}, limit {_kw(limit)}, capacity {_kw(capacity)}"
+
+
+def _kw(power: int | None) -> str:
+    return "unknown" if power is None else f"{power / 1000:.2f} kW"

@@ -1,6 +1,7 @@
 """The baseline: what the device should hold by what was last proven here, and how it drifts from it."""
 
 from contextlib import suppress
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Any, Final, TypedDict
 
@@ -11,7 +12,8 @@ from homeassistant.helpers.storage import Store
 from ..const import CONF_CONTROL_MODE, CONF_TOTAL_CAPACITY, DOMAIN, LOGGER, MAX_KILOWATTS
 from ..options import ExportOptions
 from ..sec1000.model import ControlMode, ExportSettings, kilowatts
-from ..sec1000.setting_write import TOLERANCE_W, agrees
+from ..sec1000.plausibility import MAX_SETTING_W
+from ..sec1000.setting_write import TOLERANCE_W, agrees, is_about
 from .storage import async_load_lenient
 
 _VERSION: Final = 1
@@ -29,6 +31,8 @@ class Drift(Enum):
     """It allows more: nothing limits any more, or the limit is higher."""
     OTHER = auto()
     """It holds something else, which allows less or cannot be compared."""
+    UNKNOWN = auto()
+    """It holds a limit that cannot be, in the right mode."""
 
 
 class Baseline:
@@ -49,7 +53,8 @@ class Baseline:
     async def load(self) -> None:
         """Take over what was proven before Home Assistant was started."""
         limit = (await async_load_lenient(self._store)).get("limit")
-        if isinstance(limit, int) and not isinstance(limit, bool):
+        # 0.1.0 stored also what no device can hold.
+        if isinstance(limit, int) and not isinstance(limit, bool) and abs(limit) <= MAX_SETTING_W:
             self.limit = self._stored = limit
 
     async def keep(self, limit: int) -> None:
@@ -82,15 +87,20 @@ class Baseline:
 def drift(settings: ExportSettings, options: ExportOptions, limit: int) -> Drift:
     """Return how what the device holds differs from the options and the proven limit (W)."""
     target = options.target(limit)
+    if settings.capacity is None:
+        # What the device cannot hold is not compared.
+        settings = replace(settings, capacity=target.capacity)
     if agrees(settings, target):
         return Drift.NONE
     if target.mode is ControlMode.DEACTIVATED:
         return Drift.OTHER
     if settings.mode is ControlMode.DEACTIVATED:
         return Drift.LESS_STRICT
-    if settings.mode is target.mode and settings.limit >= target.limit + TOLERANCE_W:
-        return Drift.LESS_STRICT
-    return Drift.OTHER
+    if settings.mode is not target.mode:
+        return Drift.OTHER
+    if settings.limit is None:
+        return Drift.UNKNOWN
+    return Drift.LESS_STRICT if settings.limit >= target.limit + TOLERANCE_W else Drift.OTHER
 
 
 def is_acceptable(settings: ExportSettings, options: ExportOptions) -> bool:
@@ -99,7 +109,7 @@ def is_acceptable(settings: ExportSettings, options: ExportOptions) -> bool:
     Deactivated never does: it is chosen, not found.
     """
     lowest, highest = options.min_export_limit - TOLERANCE_W, options.max_export_limit + TOLERANCE_W
-    within = lowest < settings.limit < highest
+    within = settings.limit is not None and lowest < settings.limit < highest
     return settings.mode is not ControlMode.DEACTIVATED and within
 
 
@@ -108,11 +118,9 @@ def adoptable_options(settings: ExportSettings, options: ExportOptions) -> dict[
     adopted: dict[str, Any] = {}
     if settings.mode not in (ControlMode.DEACTIVATED, options.control_mode):
         adopted[CONF_CONTROL_MODE] = settings.mode.key
+    if settings.capacity is None or is_about(settings.capacity, options.total_capacity):
+        return adopted
     capacity = round(kilowatts(settings.capacity), 2)
-    if (
-        abs(settings.capacity - options.total_capacity) >= TOLERANCE_W
-        and settings.capacity >= options.max_export_limit
-        and capacity <= MAX_KILOWATTS
-    ):
+    if settings.capacity >= options.max_export_limit and capacity <= MAX_KILOWATTS:
         adopted[CONF_TOTAL_CAPACITY] = capacity
     return adopted

@@ -1,6 +1,7 @@
 """Energy from measured power, from one good poll to the next, and its totals on disk."""
 
 from dataclasses import asdict, dataclass
+import math
 from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
@@ -35,7 +36,8 @@ class EnergyMeter:
     """Integrates the power between good polls; across a long gap nothing is added."""
 
     def __init__(self, start: Energy | None = None) -> None:
-        self._last: tuple[float, Telemetry] | None = None
+        self._last: dict[str, tuple[float, int]] = {}
+        """When each power was last known (s), and what it was (W)."""
         self._interval = 0.0
         self._totals: dict[str, float] = asdict(start or Energy())
 
@@ -49,17 +51,27 @@ class EnergyMeter:
         # Where the interval was just shortened, the previous poll came at the longer one.
         longest_gap = LONGEST_GAP * max(interval, self._interval)
         self._interval = interval
-        if self._last and 0 < (seconds := at - self._last[0]) <= longest_gap:
-            before = self._last[1]
-            exported, imported = _areas(before.meter_power, telemetry.meter_power, seconds)
-            produced, _ = _areas(before.inverter_power, telemetry.inverter_power, seconds)
-            gained, lost = _areas(before.load_power, telemetry.load_power, seconds)
-            self._totals["exported"] += exported
-            self._totals["imported"] += imported
-            self._totals["produced"] += produced
-            self._totals["consumed"] += gained - lost
-        self._last = (at, telemetry)
+        for measured, power in (
+            ("meter", telemetry.meter_power),
+            ("inverters", telemetry.inverter_power),
+            ("load", telemetry.load_power),
+        ):
+            if power is None:
+                continue
+            before_at, before = self._last.get(measured, (-math.inf, 0))
+            if 0 < (seconds := at - before_at) <= longest_gap:
+                self._add_areas(measured, *_areas(before, power, seconds))
+            self._last[measured] = (at, power)
         return self.energy
+
+    def _add_areas(self, measured: str, above: float, below: float) -> None:
+        if measured == "meter":
+            self._totals["exported"] += above
+            self._totals["imported"] += below
+        elif measured == "inverters":
+            self._totals["produced"] += above
+        else:
+            self._totals["consumed"] += above - below
 
     def raise_to(self, kind: str, total: int) -> Energy:
         """Raise one of the totals to this (Wh), unless it is greater; return them all."""

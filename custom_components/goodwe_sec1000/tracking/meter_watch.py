@@ -30,16 +30,18 @@ class MeterWatch:
 
         Only the limit by value of the sum of the phases can be judged by the meter's total.
         """
-        if settings is None or settings.mode is not ControlMode.VALUE or not options.sum_of_phases:
+        meter, limit = telemetry.meter_power, settings.limit if settings else None
+        is_judged = settings and settings.mode is ControlMode.VALUE and options.sum_of_phases
+        if settings is None or not is_judged or meter is None or limit is None:
             self._above_since = None
             return None
-        if settings.limit != self._limit:
-            self._limit = settings.limit
+        if limit != self._limit:
+            self._limit = limit
             self._above_since = None
-        margin = max(MARGIN_W, MARGIN_OF_CAPACITY * settings.capacity)
-        if telemetry.meter_power <= settings.limit + margin:
+        margin = max(MARGIN_W, MARGIN_OF_CAPACITY * (settings.capacity or 0))
+        if meter <= limit + margin:
             self._above_since = None
             return None
         if self._above_since is None:
             self._above_since = at
-        return settings.limit if at - self._above_since >= GRACE_PERIOD_S else None
+        return limit if at - self._above_since >= GRACE_PERIOD_S else None

@@ -11,7 +11,13 @@ from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
 from ..issues import Issue
-from ..sec1000.errors import AnswerTimeoutError, ChecksumError, Sec1000Error, UnexpectedAnswerError
+from ..sec1000.errors import (
+    AnswerTimeoutError,
+    ChecksumError,
+    ImpossibleValueError,
+    Sec1000Error,
+    UnexpectedAnswerError,
+)
 
 FAILURES_BEFORE_BACKING_OFF: Final = 3
 LONGEST_BACK_OFF_S: Final = 300
@@ -81,7 +87,8 @@ class Reachability:
 
         Only silence and odd answers are what too many packets bring about; None for anything else.
         """
-        if not isinstance(error, AnswerTimeoutError | UnexpectedAnswerError | ChecksumError):
+        unresponsive = isinstance(error, AnswerTimeoutError | UnexpectedAnswerError | ChecksumError)
+        if not unresponsive or isinstance(error, ImpossibleValueError):
             self.reset_backoff()
             return None
         self._failures += 1
