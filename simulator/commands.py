@@ -160,6 +160,7 @@ async def _state(simulator: Simulator) -> dict[str, Json]:
         "connections": simulator.connections_open,
         "listening": simulator.is_listening,
         "exhausted": simulator.overload.exhausted,
+        "unlimited": device.history.is_unlimited,
         "faults": list(simulator.faults),
         "replay_exhausted": None if simulator.replay is None else simulator.replay.exhausted,
         "house": {
@@ -181,6 +182,17 @@ async def _state(simulator: Simulator) -> dict[str, Json]:
             "meter_power": telemetry.meter_power,
             "inverter_power": telemetry.inverter_power,
         },
+    }
+
+
+async def _limits(simulator: Simulator) -> dict[str, Json]:
+    history = simulator.device.history
+    return {
+        "armings": [
+            {"time": arming.time, "mode": arming.mode.key, "limit": arming.limit}
+            for arming in history.armings
+        ],
+        "unlimited": [{"start": gap.start, "end": gap.end} for gap in history.unlimited],
     }
 
 
@@ -225,6 +237,11 @@ COMMANDS: Final[Mapping[str, Command]] = {
         _without_arguments(_state),
         '{"do": "state"}',
         "Return the true state: mode, limit, bound_limit (the limit in force), clock, house and more.",
+    ),
+    "limits": Command(
+        _without_arguments(_limits),
+        '{"do": "limits"}',
+        "Return when a limit was armed, and when nothing limited the export (s, on the clock of requests).",
     ),
     "requests": Command(
         _without_arguments(_requests), '{"do": "requests"}', "Return the last requests as hexadecimal."

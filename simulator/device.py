@@ -9,6 +9,8 @@ from typing import Final
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 
+from .limit_history import LimitHistory
+
 DEFAULT_CAPACITY: Final = 30_000
 DEFAULT_LIMIT: Final = 10_000
 DEFAULT_CT_RATIO: Final = 200
@@ -46,13 +48,13 @@ class Device:
         self._mode = mode
         self._limit = limit
         self._sum_of_phases = sum_of_phases
-        self._in_force: Restriction | None = None
+        self._in_force = self._restriction()
         self._clock: tuple[datetime, float] | None = None
+        self._history = LimitHistory()
         self.capacity = capacity
         self.ct_ratio = ct_ratio
         self.limit_step = 1
         """W; a limit that a request writes is stored rounded up to a multiple of it."""
-        self._arm()
 
     @property
     def mode(self) -> ControlMode:
@@ -97,6 +99,12 @@ class Device:
     @bound_limit.setter
     def bound_limit(self, watts: int | None) -> None:
         self._in_force = None if watts is None else Restriction(watts, self._sum_of_phases)
+        self._record()
+
+    @property
+    def history(self) -> LimitHistory:
+        """When a limit was armed, and when there was none, since the device started."""
+        return self._history
 
     @property
     def clock(self) -> datetime | None:
@@ -136,16 +144,30 @@ class Device:
         self.mode = ControlMode.DEACTIVATED
         return True
 
+    def start(self) -> None:
+        """Begin the history with what is in force."""
+        self._record()
+
     def power_cycle(self) -> None:
         """Restart from the stored settings. That the stored limit is then in force is a guess."""
         self._arm()
 
     def dry_copy(self) -> Device:
         """Return a copy on which a request can be performed without effect on this device."""
-        return copy.copy(self)
+        twin = copy.copy(self)
+        twin._history = LimitHistory()  # noqa: SLF001 - of the same class
+        return twin
 
     def _arm(self) -> None:
-        if self._mode is ControlMode.VALUE:
-            self._in_force = Restriction(self._limit, self._sum_of_phases)
+        self._in_force = self._restriction()
+        self._record()
+
+    def _restriction(self) -> Restriction | None:
+        return Restriction(self._limit, self._sum_of_phases) if self._mode is ControlMode.VALUE else None
+
+    def _record(self) -> None:
+        is_limited = self._mode in (ControlMode.RCR, ControlMode.DRED) or self._in_force is not None
+        if is_limited:
+            self._history.arm(self._now(), self._mode, self.bound_limit)
         else:
-            self._in_force = None
+            self._history.release(self._now())

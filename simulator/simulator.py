@@ -71,7 +71,7 @@ class Simulator:
         self._epoch: float | None = None
         self._random = Random(f"simulator {seed}")
         self._device = Device(
-            self._now,
+            self._time_of_effect,
             mode=mode,
             capacity=capacity,
             limit=limit,
@@ -87,6 +87,8 @@ class Simulator:
         self.replay: Final = replay
         self._fixed_telemetry: Telemetry | None = None
         self._late: list[_LateEffect] = []
+        self._late_due: float | None = None
+        """The moment of the late effect that is being performed."""
         self._history: deque[bytes] = deque(maxlen=16)
         self._reopening: asyncio.TimerHandle | None = None
         self._running = False
@@ -151,6 +153,7 @@ class Simulator:
         is_first_start = self._epoch is None
         if self._epoch is None:
             self._epoch = self._now()
+            self._device.start()
         self._advance()
         if not self._injector.is_active("refused"):
             self._server.open()
@@ -243,6 +246,9 @@ class Simulator:
     def _now(self) -> float:
         return self._clock() if self._clock is not None else asyncio.get_running_loop().time()
 
+    def _time_of_effect(self) -> float:
+        return self._now() if self._late_due is None else self._late_due
+
     def _measure(self) -> Telemetry:
         return self._fixed_telemetry if self._fixed_telemetry is not None else self._house.telemetry()
 
@@ -254,7 +260,9 @@ class Simulator:
         while self._late and self._late[0].due <= now:
             late = self._late.pop(0)
             self._house.advance(late.due - self._epoch, self._constraint())
+            self._late_due = late.due
             perform(late.request, self._device, self._measure)
+            self._late_due = None
         self._house.advance(now - self._epoch, self._constraint())
 
     def _constraint(self) -> ExportConstraint:

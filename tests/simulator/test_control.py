@@ -72,6 +72,18 @@ async def test_requests_command_returns_received_requests(sim: Simulator, send: 
     assert [request["raw"] for request in answer["requests"]] == [wire.TELEMETRY.hex()]
 
 
+async def test_limits_command_returns_armings_and_unlimited_time(sim: Simulator, send: Send) -> None:
+    await status(sim, wire.VALUE_OFF)
+    (gap,) = (await send({"do": "limits"}))["unlimited"]
+    assert gap["end"] is None
+    assert (await send({"do": "state"}))["unlimited"] is True
+    await status(sim, wire.VALUE_ON)
+    answer = await send({"do": "limits"})
+    assert [(arming["mode"], arming["limit"]) for arming in answer["armings"]] == [("value", 10_000)] * 2
+    assert answer["unlimited"] == [{"start": gap["start"], "end": answer["armings"][1]["time"]}]
+    assert (await send({"do": "state"}))["unlimited"] is False
+
+
 async def test_event_command_triggers_house_event(sim: Simulator, send: Send) -> None:
     assert await send({"do": "event", "name": "heater-on"}) == {"ok": True}
     assert sim.house.heater
