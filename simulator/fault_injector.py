@@ -19,11 +19,16 @@ class Injection:
     chance: float
     commands: frozenset[int] | None
 
-    def applies_to(self, request: Frame, random: Random) -> bool:
-        """Return whether this request is affected; the generator draws the chance."""
+    def applies_to(self, request: Frame, since_read: float, random: Random) -> bool:
+        """Return whether this request is affected; the generator draws the chance.
+
+        `since_read`: seconds since the last read.
+        """
         fault, command = self.fault, request.command
         matches = command in fault.commands and (self.commands is None or command in self.commands)
         if not matches or (fault.concerns and not fault.concerns(request)):
+            return False
+        if fault.within_s_of_read is not None and since_read >= fault.within_s_of_read:
             return False
         return self.chance == 1 or random.random() < self.chance
 
@@ -78,9 +83,16 @@ class FaultInjector:
         """Return the names of the active faults."""
         return tuple(injection.fault.name for injection in self._injections)
 
-    def apply(self, request: Frame) -> list[Fault]:
-        """Return the faults that apply to this request, and count them."""
-        applied = [injection for injection in self._injections if injection.applies_to(request, self._random)]
+    def apply(self, request: Frame, since_read: float) -> list[Fault]:
+        """Return the faults that apply to this request, and count them.
+
+        `since_read`: seconds since the last read.
+        """
+        applied = [
+            injection
+            for injection in self._injections
+            if injection.applies_to(request, since_read, self._random)
+        ]
         for injection in applied:
             if injection.remaining is not None:
                 injection.remaining -= 1

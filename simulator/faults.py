@@ -54,6 +54,7 @@ class Reach(Enum):
 
 
 LATE_EFFECT_S: Final = 2.0
+PAUSE_AFTER_READ_S: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ class Fault:
     """The requests that it can affect."""
     concerns: Callable[[Frame], bool] | None = None
     """Whether it can affect a request with this content; None where the content does not matter."""
+    within_s_of_read: float | None = None
+    """Affects only requests that come sooner than this after a read."""
     effect: Effect = Effect.NOW
     alter: Alter | None = None
     """Changes the content; the frame around it stays correct."""
@@ -273,6 +276,13 @@ _CATALOGUE: Final = (
     Fault("effect-without-ack", "a write is done, then closed", commands=WRITES, delivery=Delivery.CLOSE),
     Fault("effect-then-silence", "a write is done, no answer", commands=WRITES, delivery=Delivery.SILENCE),
     Fault("late-effect", "a write is acknowledged and done 2 s later", commands=WRITES, effect=Effect.LATE),
+    Fault(
+        "hasty-after-read",
+        "a write less than 0.3 s after a read is acknowledged and not done",
+        commands=WRITES,
+        within_s_of_read=PAUSE_AFTER_READ_S,
+        effect=Effect.NEVER,
+    ),
     Fault("rounded", "reads report powers rounded to 10 W", commands=READS, alter=_rounded),
     Fault(
         "impossible-value",

@@ -18,7 +18,7 @@ from .fault_injector import FaultInjector, create_injection
 from .faults import LATE_EFFECT_S, Context, Effect, Fault, Reach, nonsense_answer
 from .house import UNCONSTRAINED, ExportConstraint, House, trigger
 from .overload import Health, OverloadModel
-from .protocol import perform
+from .protocol import READS, perform
 from .replay import Replay
 from .server import Server
 
@@ -89,6 +89,7 @@ class Simulator:
         self._late: list[_LateEffect] = []
         self._late_due: float | None = None
         """The moment of the late effect that is being performed."""
+        self._read_at = -math.inf
         self._history: deque[bytes] = deque(maxlen=16)
         self._reopening: asyncio.TimerHandle | None = None
         self._running = False
@@ -296,7 +297,9 @@ class Simulator:
         return answer
 
     def _answer(self, request: Frame, now: float) -> Answer:
-        faults = self._injector.apply(request)
+        faults = self._injector.apply(request, now - self._read_at)
+        if request.command in READS:
+            self._read_at = now
         if any(fault.reach is Reach.HEALTH for fault in faults):
             self._injector.clear("exhausted")
             self.overload.exhaust()

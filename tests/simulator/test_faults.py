@@ -234,6 +234,23 @@ async def test_late_effect_comes_after_2_s() -> None:
         assert (early, sim.device.mode) == (ControlMode.VALUE, ControlMode.DEACTIVATED)
 
 
+async def test_hasty_after_read_ignores_writes_for_0_3_s() -> None:
+    now = 0.0
+    async with Simulator(clock=lambda: now) as sim:
+        sim.inject("hasty-after-read")
+        await status(sim, wire.VALUE_OFF)
+        assert sim.device.mode is ControlMode.DEACTIVATED
+        await ask(sim, wire.READ_LIMIT)
+        now = 0.29
+        for request in (wire.WRITE_5_KW, wire.VALUE_ON):
+            assert await status(sim, request) == wire.ACK
+        assert (sim.device.mode, sim.device.limit) == (ControlMode.DEACTIVATED, 10_000)
+        now = 0.3
+        for request in (wire.WRITE_5_KW, wire.VALUE_ON):
+            assert await status(sim, request) == wire.ACK
+        assert sim.device.bound_limit == 5_000
+
+
 async def test_restart_cancels_late_effect() -> None:
     now = 0.0
     async with Simulator(clock=lambda: now) as sim:

@@ -99,8 +99,8 @@ async def sim(warp: TimeWarp, witness: Witness, monkeypatch: pytest.MonkeyPatch)
         witness.sim = simulator
         apply = simulator._injector.apply
 
-        def count(request: Frame) -> list[Fault]:
-            faults = apply(request)
+        def count(request: Frame, since_read: float) -> list[Fault]:
+            faults = apply(request, since_read)
             witness.hit += bool(faults)
             return faults
 
