@@ -58,8 +58,6 @@ def simulator_process(folder: Folder, *, speed: float, start: float) -> Child:
     """
     port = 0 if port_problem(DEFAULT_DEVICE_PORT) else DEFAULT_DEVICE_PORT
     command = [sys.executable, "-m", "simulator", "--port", str(port), "--control-port", "0"]
-    # Like a real one: the demo must not show what would exhaust a device.
-    command += ["--overload", "on"]
     command += ["--seed", str(SEED)]
     command += ["--battery", str(_BATTERY_KW)]
     command += ["--speed", str(speed), "--start-time", format_time(start)]

@@ -65,7 +65,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         battery=watts(given.battery),
         start=given.start_time,
         seed=given.seed,
-        overload=given.overload == "on",
+        overload=given.overload != "off",
         replay=given.replay,
         commands=(*given.hold, *given.fault),
         verbose=given.verbose,
@@ -158,12 +158,11 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--overload",
         choices=("on", "off"),
-        default="off",
-        help="on: too many requests in quick succession exhaust the device like a real one: it answers "
-        "nonsense, then nothing until it is restarted (default: %(default)s)",
+        help="on: more than 7 requests in 30 s for long, 40 at once or 6 without a pause exhaust the device: "
+        "it answers nonsense, then nothing until it is restarted; off: it bears any number (default: on)",
     )
     # The former name of --overload.
-    add("--patience", dest="overload", choices=("on", "off"), default="off", help=argparse.SUPPRESS)
+    add("--patience", dest="overload", choices=("on", "off"), help=argparse.SUPPRESS)
     add(
         "--captured",
         dest="hold",

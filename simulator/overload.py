@@ -1,14 +1,17 @@
 """Overload of the device: too many requests make it answer nonsense, then nothing until a restart.
 
-Real devices are known to survive four requests back to back, but not hours of polls faster than
-every 5 s (docs/protocol.md, "Transport"). The numbers here are a guess between the two.
+It bears what real devices are known to bear and no more (docs/protocol.md, "Pace"): 7 requests in
+30 s for any time, a few back to back. How many at once, nobody has measured: the depth is a guess, two whole
+commands and the first minute of a restore. So is how it tires of requests back to back and of connections.
 """
 
 from enum import Enum, auto
 from typing import Final
 
-_DRAIN: Final = 1.0
-_BURST: Final = 24.0
+_DRAIN: Final = 7 / 30
+"""Requests per second."""
+_DEPTH: Final = 40.0
+"""Requests at once; a guess."""
 _BACK_TO_BACK_S: Final = 0.05
 """Requests closer than this are back to back."""
 _BACK_TO_BACK_LIMIT: Final = 6
@@ -31,7 +34,7 @@ class Health(Enum):
 class OverloadModel:
     """A leaky bucket: every request fills it, time drains it, and overflow exhausts the device."""
 
-    def __init__(self, *, drain: float = _DRAIN, burst: float = _BURST, enabled: bool = True) -> None:
+    def __init__(self, *, drain: float = _DRAIN, burst: float = _DEPTH, enabled: bool = True) -> None:
         """Sustain `drain` requests/s for any time and `burst` at once.
 
         Where it is not enabled, only exhaust() exhausts the device.

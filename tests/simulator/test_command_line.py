@@ -91,9 +91,9 @@ async def test_arguments_set_settings_and_faults() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("option", "exhausted"), [((), False), (("--overload", "on"), True), (("--patience", "on"), True)]
+    ("option", "exhausted"), [((), True), (("--overload", "off"), False), (("--patience", "off"), False)]
 )
-async def test_flood_exhausts_device_only_with_overload_on(option: tuple[str, ...], exhausted: bool) -> None:
+async def test_flood_exhausts_device_unless_overload_is_off(option: tuple[str, ...], exhausted: bool) -> None:
     async with running("--captured", *option) as process:
         port = await port_of(process, "listening")
         answers = []

@@ -13,7 +13,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.goodwe_sec1000.const import CONF_CONTROL_MODE, DOMAIN
 from custom_components.goodwe_sec1000.sec1000 import timing
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
-from simulator import Simulator
+from simulator import OverloadModel, Simulator
 from tests.states import get_state
 
 from .timewarp import TimeWarp
@@ -46,7 +46,15 @@ async def set_limit(hass: HomeAssistant, limit: float) -> dict[str, Any]:
     return response
 
 
+@pytest.fixture
+async def sim_before_the_budget(sim: Simulator) -> Simulator:
+    """Return a device that drains 1 request a second, until all requests share one budget."""
+    sim.overload = OverloadModel(drain=1, burst=24)
+    return sim
+
+
 @pytest.mark.promise("R-07", "R-11")
+@pytest.mark.usefixtures("sim_before_the_budget")
 async def test_limit_every_second_does_not_overload_device(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
