@@ -140,7 +140,7 @@ async def test_stop_start_and_restart_commands(sim: Simulator, send: Send) -> No
         ({"do": "fault", "name": "nak", "commands": 66}, "has to be a list"),
         ({"do": "event", "name": "eclipse"}, "unknown event"),
         ({"do": "set", "mode": "off"}, "no control mode"),
-        ({"do": "set", "limit": -1}, "0 to 2147483647"),
+        ({"do": "set", "capacity": -1}, "0 to 2147483647"),
         ({"do": "set", "sum_of_phases": 1}, "true or false"),
         ({"do": "set", "colour": "red"}, "has no colour"),
         ({"do": "hold", "voltage": [1, 2]}, "each of the three phases"),
