@@ -277,7 +277,7 @@ _CATALOGUE: Final = (
     Fault("effect-then-silence", "a write is done, no answer", commands=WRITES, delivery=Delivery.SILENCE),
     Fault("late-effect", "a write is acknowledged and done 2 s later", commands=WRITES, effect=Effect.LATE),
     Fault(
-        "hasty-after-read",
+        "no-write-after-read",
         "a write less than 0.3 s after a read is acknowledged and not done",
         commands=WRITES,
         within_s_of_read=PAUSE_AFTER_READ_S,

@@ -234,10 +234,10 @@ async def test_late_effect_comes_after_2_s() -> None:
         assert (early, sim.device.mode) == (ControlMode.VALUE, ControlMode.DEACTIVATED)
 
 
-async def test_hasty_after_read_ignores_writes_for_0_3_s() -> None:
+async def test_no_write_after_read_ignores_writes_for_0_3_s() -> None:
     now = 0.0
     async with Simulator(clock=lambda: now) as sim:
-        sim.inject("hasty-after-read")
+        sim.inject("no-write-after-read")
         await status(sim, wire.VALUE_OFF)
         assert sim.device.mode is ControlMode.DEACTIVATED
         await ask(sim, wire.READ_LIMIT)
