@@ -322,7 +322,7 @@ async def test_power_is_stored_with_two_decimals(hass: HomeAssistant, sim: Simul
 async def test_steps_show_device_settings_and_differences(hass: HomeAssistant) -> None:
     async with Simulator(mode=ControlMode.RCR, limit=5000, capacity=12000) as sim:
         walk = await connected(hass, sim)
-        held = "device now holds: control mode *RCR: Germany*, export limit 5.00 kW, total capacity 12.00 kW."
+        held = "device settings: control mode *RCR: Germany*, export limit 5.00 kW, total capacity 12.00 kW."
         for _window in range(2):
             assert held in walk.text
             assert "differs from" not in walk.text
@@ -335,8 +335,8 @@ async def test_steps_show_device_settings_and_differences(hass: HomeAssistant) -
         walk = await connected(hass, sim)
         await walk.submit(min_export_limit=6, max_export_limit=8, total_capacity=30)
         assert held in walk.text
-        assert "export limit is outside the limits set here (6.00 to 8.00 kW)" in walk.text
-        assert "total capacity differs from the one set here (30.00 kW)" in walk.text
+        assert "export limit is outside the range set here (6.00 to 8.00 kW)" in walk.text
+        assert "total capacity differs from the value set here (30.00 kW)" in walk.text
         assert "Another control mode than the one that the device holds is a change" in walk.text
         await walk.submit(export_limit_control_mode="deactivated")
         await walk.submit(choose_another_mode=True)

@@ -70,7 +70,7 @@ async def test_setup_is_retried_until_device_answers(
     await hass.async_block_till_done()
     assert entry.state.recoverable
     assert entry.reason
-    assert "No telemetry" in entry.reason
+    assert "The telemetry could not be read" in entry.reason
     assert not [record for record in caplog.records if record.exc_info and record.levelname != "DEBUG"]
     sim.clear_faults()
     await asyncio.sleep(6)

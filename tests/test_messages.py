@@ -19,12 +19,12 @@ from simulator import Simulator
 from .entries import entry_of
 
 FAULTS = {
-    "silence": "no whole answer came in time",
-    "refused": "no connection could be made",
-    "close-before-answer": "the connection was closed before the answer was whole",
-    "wrong-checksum": "the checksum of the answer is wrong",
-    "http": "the answer does not belong to the request",
-    "unknown-mode": "the answer makes no sense",
+    "silence": "the device did not respond completely in time",
+    "refused": "could not connect to the device",
+    "close-before-answer": "the connection was closed before the response was complete",
+    "wrong-checksum": "the response has an invalid checksum",
+    "http": "the device sent an unexpected response",
+    "unknown-mode": "the device sent an invalid response",
 }
 
 
@@ -60,7 +60,7 @@ async def test_unknown_host_is_reason_of_setup_retry(
     assert loaded.state is ConfigEntryState.SETUP_RETRY
     assert loaded.reason
     # An older Home Assistant shows it in English, as in the log.
-    assert loaded.reason.startswith("No telemetry: no address is known for ")
+    assert loaded.reason.startswith("The telemetry could not be read: the host name could not be resolved")
 
 
 @pytest.mark.usefixtures("warp")
@@ -83,7 +83,7 @@ async def test_error_shows_device_setting_instead(
     assert error.translation_key == "not_applied"
     assert error.translation_placeholders
     assert error.translation_placeholders["reason"] == (
-        "the device holds an export limit of 10.00 kW, a total capacity of 30.00 kW and the control mode "
+        "the device reports an export limit of 10.00 kW, a total capacity of 30.00 kW and the control mode "
         "“Value: Central Europe” instead"
     )
 
@@ -91,10 +91,10 @@ async def test_error_shows_device_setting_instead(
 @pytest.mark.parametrize(
     ("action", "limit", "expected"),
     [
-        ("set_export_limit", "much", "'much' is not a number of kW"),
-        ("set_export_limit", True, "True is not a number of kW"),
-        ("set_max_export_limit", 31, "31.00 kW is outside 0.00 to 30.00 kW"),
-        ("set_min_export_limit", 10.01, "10.01 kW is outside -100.00 to 10.00 kW"),
+        ("set_export_limit", "much", "'much' is not a number in kW"),
+        ("set_export_limit", True, "True is not a number in kW"),
+        ("set_max_export_limit", 31, "31.00 kW is outside the range 0.00 to 30.00 kW"),
+        ("set_min_export_limit", 10.01, "10.01 kW is outside the range -100.00 to 10.00 kW"),
     ],
 )
 async def test_refused_limit_has_its_reason(
@@ -126,7 +126,10 @@ async def test_reason_is_translated_and_logged_in_english(
         assert error.translation_placeholders["reason"] == german
         assert "closed after 0 bytes" in str(error)
         await pass_time(31)
-    assert "Error fetching SEC1000 data: No telemetry: read telemetry: closed after 0 bytes" in caplog.text
+    assert (
+        "Error fetching SEC1000 data: The telemetry could not be read: read telemetry: closed after 0 bytes"
+        in caplog.text
+    )
     assert german not in caplog.text
 
 

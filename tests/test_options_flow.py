@@ -218,7 +218,7 @@ async def test_options_that_device_refuses_are_not_saved(
     await walk.submit(export_limit_control_mode="dred")
     assert walk.step == "control"
     assert walk.errors == {"base": "not_applied"}
-    assert "the device holds an export limit of 10.00 kW" in walk.error_text
+    assert "the device reports an export limit of 10.00 kW" in walk.error_text
     assert walk.defaults["export_limit_control_mode"] == "dred"
     assert loaded.options == before | {"scan_interval": 60}
     assert loaded.runtime_data.coordinator.update_interval == timedelta(seconds=60)
@@ -262,8 +262,8 @@ async def test_options_show_device_settings_and_differences(
     for _step in range(2):
         assert "control mode *DRED: Australia and New Zealand*, export limit 15.00 kW" in walk.text
         assert "control mode differs from the one set here (*Value: Central Europe*)" in walk.text
-        assert "export limit is outside the limits set here (0.00 to 10.00 kW)" in walk.text
-        assert "total capacity differs from the one set here (30.00 kW)" in walk.text
+        assert "export limit is outside the range set here (0.00 to 10.00 kW)" in walk.text
+        assert "total capacity differs from the value set here (30.00 kW)" in walk.text
         await walk.submit()
     assert walk.outcome == "saved"
     assert written(sim) == []
@@ -274,7 +274,7 @@ async def test_interval_is_saved_while_entry_is_not_loaded(
 ) -> None:
     before = dict(entry.options)
     walk = await changing(hass, entry, scan_interval=45)
-    assert walk.text.startswith("What the device holds now is not known.")
+    assert walk.text.startswith("The current device settings are unknown.")
     await walk.submit(max_export_limit=7)
     await walk.submit()
     assert walk.step == "control"
@@ -433,5 +433,5 @@ async def test_minimum_above_maximum_lowered_meanwhile_is_refused(
     await walk.submit(min_export_limit=5)
     await walk.submit()
     assert walk.errors == {"base": "not_applied"}
-    assert "5.00 kW is outside -100.00 to 3.00 kW" in walk.error_text
+    assert "5.00 kW is outside the range -100.00 to 3.00 kW" in walk.error_text
     assert loaded.options["min_export_limit"] == 0

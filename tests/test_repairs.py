@@ -209,12 +209,12 @@ async def submit_twice(repair: Repair) -> None:
 @pytest.mark.parametrize(
     ("scene", "fault", "reason"),
     [
-        (limit_is_off, "silence", "no whole answer came in time"),
-        (limit_is_off, "refused", "no connection could be made"),
-        (limit_is_off, "wrong-checksum", "the checksum of the answer is wrong"),
+        (limit_is_off, "silence", "the device did not respond completely in time"),
+        (limit_is_off, "refused", "could not connect to the device"),
+        (limit_is_off, "wrong-checksum", "the response has an invalid checksum"),
         (limit_is_off, "ack-without-effect", "the control mode “Deactivated” instead"),
-        (limit_keeps_drifting, "refused", "no connection could be made"),
-        (limit_was_left_off, "silence", "no whole answer came in time"),
+        (limit_keeps_drifting, "refused", "could not connect to the device"),
+        (limit_was_left_off, "silence", "the device did not respond completely in time"),
         (limit_was_left_off, "silence", LOOPBACK),
     ],
     indirect=["scene"],
@@ -301,7 +301,7 @@ class TestLimitIsOff:
 
     async def test_newest_target_is_shown_and_restored(self, scene: Scene) -> None:
         repair = await scene.open()
-        with pytest.raises(Exception, match="not known"):
+        with pytest.raises(Exception, match="unknown whether"):
             await scene.call("export_disable")
         await repair.reopen()
         assert "export limit 0.00 kW" in repair.text
@@ -374,7 +374,7 @@ class TestDeviceSilent:
         assert "30 seconds" in repair.text
         await repair.submit()
         assert repair.error
-        assert "the checksum of the answer is wrong" in repair.error
+        assert "the response has an invalid checksum" in repair.error
         assert scene.commands == [READ]
         assert scene.issue
         assert get_state(scene.hass, "sensor.sec1000_meter_power").state == "unavailable"
@@ -430,7 +430,7 @@ class TestDeviceSilentAtSetup:
         repair = await scene.open()
         await repair.submit()
         assert repair.error
-        assert "the checksum of the answer is wrong" in repair.error
+        assert "the response has an invalid checksum" in repair.error
         assert scene.commands == [READ]
         assert scene.entry.state.recoverable
         scene.sim.clear_faults()
@@ -468,7 +468,7 @@ class TestDeviceSilentAtSetup:
         scene.sim.inject("close-before-answer")
         await submit
         assert repair.error
-        assert "No telemetry: " in repair.error
+        assert "The telemetry could not be read: " in repair.error
         assert scene.entry.state is ConfigEntryState.SETUP_RETRY
 
 
@@ -533,7 +533,7 @@ class TestLimitKeepsDrifting:
         await repair.submit()
         assert repair.step == "keep"
         assert repair.error
-        assert "cannot be kept" in repair.error
+        assert "cannot become the target" in repair.error
         assert "feedback 128" in repair.error
         assert "Deactivated" in repair.text
         assert scene.entry.options["export_limit_control_mode"] == "value"
@@ -601,7 +601,7 @@ class TestLimitWasLeftOff:
         scene.sim.inject("refused")
         await repair.submit()
         assert repair.error
-        assert "no connection could be made" in repair.error
+        assert "could not connect to the device" in repair.error
         scene.sim.clear_faults()
         await scene.sim.wait_until_listening()
         await repair.submit()

@@ -145,7 +145,7 @@ async def test_limit_that_is_no_number_is_refused(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, given: object
 ) -> None:
     sim.requests.clear()
-    with pytest.raises(ServiceValidationError, match="Give a number of kW"):
+    with pytest.raises(ServiceValidationError, match="Enter a number in kW"):
         await act(hass, "set_export_limit", limit=given)
     assert feedback(hass, "set_export_limit") == 128
     assert sim.requests == []
@@ -259,7 +259,7 @@ async def test_unknown_outcome_shows_no_old_setting(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.inject("wrong-checksum")
-    with pytest.raises(HomeAssistantError, match="not known"):
+    with pytest.raises(HomeAssistantError, match="unknown whether"):
         await act(hass, "set_export_limit", limit=3)
     assert sim.device.bound_limit == 3_000
     assert get_state(hass, "sensor.sec1000_export_limit").state == "unavailable"
@@ -282,7 +282,7 @@ async def test_unexpected_error_is_reported_and_logged(
         patch(
             "custom_components.goodwe_sec1000.sec1000.client.SettingWrite", side_effect=RuntimeError("bug")
         ),
-        pytest.raises(HomeAssistantError, match="report it"),
+        pytest.raises(HomeAssistantError, match="report this"),
     ):
         await act(hass, "export_enable")
     assert feedback(hass, "export_enable") == 4
@@ -381,7 +381,7 @@ async def test_disable_is_refused_while_deactivated(
         loaded, options={**loaded.options, "export_limit_control_mode": "deactivated"}
     )
     sim.requests.clear()
-    with pytest.raises(ServiceValidationError, match="Choose value, RCR or DRED"):
+    with pytest.raises(ServiceValidationError, match="First select value, RCR or DRED"):
         await act(hass, "export_disable")
     assert feedback(hass, "export_disable") == 128
     assert sim.requests == []
@@ -434,7 +434,7 @@ async def test_action_with_two_devices_asks_which(
         await act(hass, "export_disable", config_entry_id=other.entry_id)
         assert (second.device.bound_limit, sim.device.bound_limit) == (0, 10_000)
         assert await hass.config_entries.async_unload(other.entry_id)
-        with pytest.raises(ServiceValidationError, match="Barn is not ready"):
+        with pytest.raises(ServiceValidationError, match="Barn is not loaded"):
             await act(hass, "export_disable", config_entry_id=other.entry_id)
         with pytest.raises(ServiceValidationError, match="no such"):
             await act(hass, "export_disable", config_entry_id="no such")

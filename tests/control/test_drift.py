@@ -244,7 +244,7 @@ class TestUnknownOutcome:
 
     async def enable(self, hass: HomeAssistant, sim: Simulator, fault: str, commands: Any) -> None:
         sim.inject(fault, commands=commands)
-        with pytest.raises(HomeAssistantError, match="not known"):
+        with pytest.raises(HomeAssistantError, match="unknown whether"):
             await hass.services.async_call(DOMAIN, "export_enable", blocking=True)
         sim.clear_faults()
 

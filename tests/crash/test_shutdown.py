@@ -464,7 +464,7 @@ class TestOutage:
         assert reported.severity is ir.IssueSeverity.CRITICAL
         assert scene.state(EXPORT_STATE) == "on"
         assert scene.state("sensor.sec1000_export_limit") == "unavailable"
-        with pytest.raises(ServiceValidationError, match="off already"):
+        with pytest.raises(ServiceValidationError, match="already suspended"):
             await scene.call("reset_export_watchdog")
         scene.sim.clear_faults()
         await scene.restored()

@@ -34,7 +34,7 @@ def test_suspended_limit_is_in_repairs_until_restored(
     holds = "control mode Value: Central Europe, export limit 10.00 kW, total capacity 30.00 kW."
     expect(flow.dialog.get_by_text(f"This should hold: {holds}")).to_be_visible()
     flow.press("Restore the limit now")
-    reason = "the connection was closed before the answer was whole"
+    reason = "the connection was closed before the response was complete"
     flow.shows_errors(
         f"The limit is not restored: {reason}. Check that the device has power and network, then try again."
     )

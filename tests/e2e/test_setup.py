@@ -26,7 +26,7 @@ def test_setup_in_three_steps_adds_device(device: SimulatedDevice, screen: Scree
     flow.press("Next")
     flow.shows("Export limits")
     held = "control mode Value: Central Europe, export limit 10.00 kW, total capacity 30.00 kW."
-    expect(flow.dialog.get_by_text(f"The device now holds: {held}")).to_be_visible()
+    expect(flow.dialog.get_by_text(f"Current device settings: {held}")).to_be_visible()
     flow.expect_filled(Minimum_export_limit=0, Maximum_export_limit=10, Total_capacity=30)
     flow.press("Next")
     flow.shows("Control")

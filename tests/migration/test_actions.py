@@ -87,7 +87,7 @@ async def test_unknown_device_name_is_refused_with_known_ones(
 ) -> None:
     await named(hass, sim, "Device 1")
     await named(hass, barn, "Barn")
-    with pytest.raises(ServiceValidationError, match=r"called attic\. Known are: Device 1, Barn"):
+    with pytest.raises(ServiceValidationError, match=r"named attic\. Available: Device 1, Barn"):
         await act(hass, "export_disable", device="attic")
     assert (sim.device.limit, barn.device.limit) == (10_000, 10_000)
 
@@ -118,11 +118,11 @@ async def test_device_name_and_entry_id_must_agree(
 ) -> None:
     house = await named(hass, sim, "House")
     await named(hass, barn, "Barn")
-    with pytest.raises(ServiceValidationError, match="is not called barn"):
+    with pytest.raises(ServiceValidationError, match="is not named barn"):
         await act(hass, "export_disable", device="barn", config_entry_id=house.entry_id)
     with pytest.raises(ServiceValidationError, match="no such"):
         await act(hass, "export_disable", device="barn", config_entry_id="no such")
-    with pytest.raises(ServiceValidationError, match="called attic"):
+    with pytest.raises(ServiceValidationError, match="named attic"):
         await act(hass, "export_disable", device="attic", config_entry_id=house.entry_id)
     assert (sim.device.limit, barn.device.limit) == (10_000, 10_000)
     await act(hass, "export_disable", device="house", config_entry_id=house.entry_id)

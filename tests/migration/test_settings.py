@@ -411,8 +411,8 @@ async def test_two_entries_for_one_device_are_reported(hass: HomeAssistant, devi
     await migrate(hass, one)
     assert other.version == 2
     [of_one], [of_other] = report(hass, one.entry_id), report(hass, other.entry_id)
-    assert of_one.startswith("Twin has the same host and port.")
-    assert of_other.startswith("Device 1 has the same host and port.")
+    assert "are also used by: Twin." in of_one
+    assert "are also used by: Device 1." in of_other
 
 
 async def test_report_is_translated(hass: HomeAssistant, device: Simulator) -> None:

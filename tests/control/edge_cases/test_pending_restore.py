@@ -293,7 +293,7 @@ class TestAnotherAddress:
         assert (ended["type"], ended["reason"]) == ("abort", "not_stored")
         told = ended["description_placeholders"]
         assert told
-        assert "could not be written to disk" in told["reason"]
+        assert "could not be saved to disk" in told["reason"]
         assert entry.data["port"] == sim.port
         sim.clear_faults()
         await asyncio.sleep(90)
