@@ -12,6 +12,7 @@ from .address import address_of
 from .coordinator import Sec1000Coordinator
 from .data import Sec1000ConfigEntry
 from .migration.settings import CONF_DEVICE_NAME
+from .sec1000.report import Report
 from .sec1000.transport import transport_for
 
 TO_REDACT: Final = {CONF_HOST, CONF_NAME, CONF_DEVICE_NAME}
@@ -40,6 +41,7 @@ async def async_get_config_entry_diagnostics(
         ),
         **(_shown(coordinator) if coordinator else {}),
         "outcomes": dict(line.outcomes),
+        "report": Report.from_exchanges(line.exchanges).as_dict(),
         "exchanges": [exchange.as_dict() for exchange in line.exchanges],
     }
 

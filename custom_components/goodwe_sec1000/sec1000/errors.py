@@ -13,6 +13,10 @@ class AnswerTimeoutError(Sec1000Error):
     """Connecting, sending and receiving took longer than the deadline of one request."""
 
 
+class ConnectTimeoutError(AnswerTimeoutError):
+    """No connection was made within the deadline of one request."""
+
+
 class ConnectionFailedError(Sec1000Error):
     """The connection was refused, was closed early, or the host is unreachable."""
 

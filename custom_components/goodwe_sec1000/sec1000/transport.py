@@ -21,6 +21,7 @@ from .errors import (
     AnswerTimeoutError,
     ConnectionClosedError,
     ConnectionFailedError,
+    ConnectTimeoutError,
     HostNotFoundError,
     Sec1000Error,
     UnexpectedAnswerError,
@@ -185,6 +186,8 @@ class Transport:
                 finally:
                     writer.close()
         except TimeoutError as error:
+            if not connected:
+                raise ConnectTimeoutError(f"{command.name}: no connection within {deadline:.3g} s") from error
             raise AnswerTimeoutError(f"{command.name}: no complete answer within {deadline:.3g} s") from error
         except ConnectionResetError as error:
             raise ConnectionClosedError(f"{command.name}: connection reset") from error
