@@ -326,7 +326,7 @@ async def test_steps_show_device_settings_and_differences(hass: HomeAssistant) -
         for _window in range(2):
             assert held in walk.text
             assert "differs from" not in walk.text
-            assert "You answer for these settings" in walk.text
+            assert "You are responsible for these settings" in walk.text
             assert "penalties from your grid operator" in walk.text
             await walk.submit()
         assert walk.outcome == "saved"
@@ -337,7 +337,7 @@ async def test_steps_show_device_settings_and_differences(hass: HomeAssistant) -
         assert held in walk.text
         assert "export limit is outside the range set here (6.00 to 8.00 kW)" in walk.text
         assert "total capacity differs from the value set here (30.00 kW)" in walk.text
-        assert "Another control mode than the one that the device holds is a change" in walk.text
+        assert "Select the control mode and the measurement" in walk.text
         await walk.submit(export_limit_control_mode="deactivated")
         await walk.submit(choose_another_mode=True)
         assert "control mode differs from the one set here (*Deactivated*)" in walk.text
@@ -356,8 +356,8 @@ async def test_deactivated_needs_confirmation_at_setup(hass: HomeAssistant, sim:
     await walk.submit()
     await walk.submit(export_limit_control_mode="deactivated", scan_three_phases=False)
     assert walk.step == "confirm_deactivated"
-    assert "all photovoltaic energy" in walk.text
-    assert "goes to the grid at once" in walk.text
+    assert "all solar energy" in walk.text
+    assert "goes to the grid immediately" in walk.text
     assert hass.config_entries.async_entries(DOMAIN) == []
     await walk.submit()
     assert walk.outcome == "saved"

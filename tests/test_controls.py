@@ -180,7 +180,7 @@ async def test_deactivation_needs_its_option(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.requests.clear()
-    with pytest.raises(ServiceValidationError, match="Allow deactivating"):
+    with pytest.raises(ServiceValidationError, match="Allow deactivation"):
         await do(hass, "select.select_option", SELECT, option="deactivated")
     assert sim.requests == []
     hass.config_entries.async_update_entry(loaded, options={**loaded.options, "allow_deactivating": True})

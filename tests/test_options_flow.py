@@ -52,7 +52,7 @@ async def test_steps_are_prefilled_with_options(hass: HomeAssistant, loaded: Moc
     await walk.submit()
     filled |= walk.defaults
     assert "differs from" not in walk.text
-    assert "You answer for these settings" in walk.text
+    assert "You are responsible for these settings" in walk.text
     await walk.submit()
     filled |= walk.defaults
     assert "penalties from your grid operator" in walk.text
@@ -309,7 +309,7 @@ async def test_deactivated_needs_confirmation_in_options(
     await walk.submit()
     await walk.submit(export_limit_control_mode="deactivated")
     assert walk.step == "confirm_deactivated"
-    assert "goes to the grid at once" in walk.text
+    assert "goes to the grid" in walk.text
     assert written(sim) == []
     await walk.submit(choose_another_mode=True)
     assert walk.step == "control"

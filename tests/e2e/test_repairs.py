@@ -32,7 +32,7 @@ def test_suspended_limit_is_in_repairs_until_restored(
     flow = FlowDialog.of_repair(screen, _ISSUE)
     flow.shows("The export may not be limited")
     holds = "control mode Value: Central Europe, export limit 10.00 kW, total capacity 30.00 kW."
-    expect(flow.dialog.get_by_text(f"This should hold: {holds}")).to_be_visible()
+    expect(flow.dialog.get_by_text(f"Target: {holds}")).to_be_visible()
     flow.press("Restore the limit now")
     reason = "the connection was closed before the response was complete"
     flow.shows_errors(

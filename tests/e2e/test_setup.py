@@ -91,7 +91,7 @@ def test_setup_steps_show_their_errors(
     flow.choose("Deactivated")
     flow.press("Submit")
     flow.shows("Export without a limit?")
-    flow.switch_on("Go back and choose another control mode")
+    flow.switch_on("Go back and select another control mode")
     flow.press("Continue")
     flow.shows("Control")
     flow.choose("Value: Central Europe")
