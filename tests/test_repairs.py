@@ -360,7 +360,7 @@ class TestLimitIsOff:
             await repair.submit()
         assert repair.step == "put_back"
         assert repair.error
-        assert "report it" in repair.error
+        assert "report this" in repair.error
         assert "our own" in caplog.text
 
 
@@ -385,7 +385,7 @@ class TestDeviceSilent:
         assert repair.error
         scene.sim.clear_faults()
         await repair.submit()
-        assert "answers again" in repair.success_text
+        assert "is responding again" in repair.success_text
         assert not scene.issue
         assert get_state(scene.hass, "sensor.sec1000_meter_power").state != "unavailable"
         assert get_state(scene.hass, "sensor.sec1000_export_limit").state == "10.0"

@@ -36,7 +36,8 @@ def test_suspended_limit_is_in_repairs_until_restored(
     flow.press("Restore the limit now")
     reason = "the connection was closed before the response was complete"
     flow.shows_errors(
-        f"The limit is not restored: {reason}. Check that the device has power and network, then try again."
+        f"The limit is not restored: {reason}. Check the device's power supply and network "
+        "connection, then try again."
     )
     assert added.limit_in_force() is None
 
