@@ -15,10 +15,9 @@ from ..sec1000 import timing
 from ..sec1000.errors import NotStoredError, RestorePendingElsewhereError
 from ..sec1000.model import ControlMode, ExportTarget
 from ..sec1000.pending import PendingTarget
+from ..sec1000.plausibility import MAX_SETTING_W
 
 _VERSION: Final = 1
-MAX_POWER_W: Final = 1_000_000
-"""Of a limit or capacity that can be meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class PendingRestore:
             raise ValueError("nothing limits the export in the mode deactivated")
         if not pending.host or not 0 < pending.port <= MAX_PORT:
             raise ValueError(f"{pending.host!r}, port {pending.port}: no address")
-        if not 0 <= target.limit <= MAX_POWER_W or not 0 <= target.capacity <= MAX_POWER_W:
+        if abs(target.limit) > MAX_SETTING_W or not 0 <= target.capacity <= MAX_SETTING_W:
             raise ValueError(f"limit {target.limit} W, capacity {target.capacity} W: out of range")
         return pending
 

@@ -94,6 +94,7 @@ class TestUnreadablePendingRestore:
         {"host": ""},
         {"limit": 10**12},
         {"limit": 1e300},
+        {"limit": -1_000_001},
         {"capacity": -5},
         {"mode": "deactivated"},
     ],

@@ -45,6 +45,19 @@ async def test_pending_restore_is_not_taken_for_deactivated(
     assert issue(hass, entry) is None
 
 
+@pytest.mark.promise("R-18")
+@pytest.mark.parametrize("is_removed", [False, True], ids=["set up", "removed"])
+async def test_pending_limit_below_zero_is_restored(
+    hass: HomeAssistant, sim: Simulator, entry: MockConfigEntry, hass_storage: Storage, is_removed: bool
+) -> None:
+    sim.device.mode = ControlMode.DEACTIVATED
+    store_pending(hass_storage, entry, sim, limit=-1_000)
+    await (hass.config_entries.async_remove(entry.entry_id) if is_removed else load(hass, entry))
+    await asyncio.sleep(10)
+    assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, -1_000)
+    assert issue(hass, entry, "pending_unreadable") is None
+
+
 @pytest.mark.promise("R-18", "R-25")
 async def test_one_stale_answer_does_not_end_a_pending_restore(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
