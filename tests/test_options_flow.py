@@ -1,5 +1,6 @@
 """The options flow: options are saved where the device has taken them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 
+from .calls import control, outcomes
 from .flow_steps import UserFlow
 
 GENERAL = ("scan_interval", "put_back", "allow_deactivating")
@@ -374,6 +376,28 @@ async def test_deactivated_is_written_where_settings_are_unknown(
         flow = await hass.config_entries.options.async_configure(flow["flow_id"], {})
     assert flow["type"] == "create_entry"
     assert sim.device.mode is ControlMode.DEACTIVATED
+
+
+@pytest.mark.promise("R-07", "R-13")
+async def test_deactivated_is_written_after_a_mode_that_waits(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    walk = await changing(hass, loaded)
+    await walk.submit()
+    await walk.submit(export_limit_control_mode="deactivated")
+    await walk.submit()
+    assert sim.device.mode is ControlMode.DEACTIVATED
+    again = await changing(hass, loaded)
+    await again.submit()
+    await again.submit()
+    assert again.step == "confirm_deactivated"
+    mode = control(hass, "select", "select_option", "control_mode", option="rcr")
+    await asyncio.sleep(0)
+    await again.submit()
+    assert again.outcome == "saved"
+    await outcomes(mode)
+    assert sim.device.mode is ControlMode.DEACTIVATED
+    assert loaded.options["export_limit_control_mode"] == "deactivated"
 
 
 async def test_new_interval_polls_nothing_without_entities(

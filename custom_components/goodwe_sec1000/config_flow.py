@@ -416,8 +416,9 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
             return False
         snapshot = entry.runtime_data.coordinator.data
         held = snapshot.settings
-        # A limit that is only suspended comes back.
-        return held is None or held.mode.key != chosen or snapshot.pending_restore is not None
+        # What is suspended comes back, and a command that runs or waits may arm a mode.
+        may_limit = snapshot.pending_restore is not None or entry.runtime_data.export.is_busy
+        return may_limit or held is None or held.mode.key != chosen
 
     def _chosen(self, fields: Iterable[str]) -> dict[str, Any]:
         """Return what was changed of these options, and what an older release did not store."""
