@@ -92,11 +92,12 @@ class Plan:
         return held
 
     async def export_is_on(self) -> bool:
-        """Return whether export is on after the commands so far; while the limit is off, it is."""
+        """Return whether export is on after the commands so far; while the limit is off, it is.
+
+        A limit that was just brought back counts, also where that is not proven for good yet.
+        """
         if self.limit is not None:
             return not self.options.disables_export(self.options.control_mode, self.limit)
-        if self._pending:
-            return True
         held = await self.held()
         # An impossible limit is not the minimum.
         return held.limit is None or not self.options.disables_export(held.mode, held.limit)

@@ -192,6 +192,18 @@ class TestToggle:
         assert sim.device.bound_limit == 10_000
         assert feedbacks(hass) == {"disable": "0", "enable": "1"}
 
+    async def test_two_toggles_while_a_restore_is_pending_cancel_out(
+        self, hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+    ) -> None:
+        reset = await suspend_limit(hass, sim)
+        sim.inject("silence")
+        await outcomes(reset)
+        sim.clear_faults()
+        await hass.config_entries.async_reload(loaded.entry_id)
+        toggles = act(hass, "export_toggle"), act(hass, "export_toggle")
+        assert await outcomes(*toggles) == [1, 1]
+        assert sim.device.bound_limit == 10_000
+
     async def test_toggle_of_a_limit_within_tolerance_enables(
         self, hass: HomeAssistant, sim: Simulator
     ) -> None:
