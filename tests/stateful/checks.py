@@ -80,8 +80,10 @@ def claims(world: World, wish: Wish, device: WatchedDevice) -> list[str]:
     before = (
         earlier[-1:] if reads_itself else [m for m in earlier if m.at >= start - SHOWN_FOR] or earlier[-1:]
     )
+    shown = user.shown(world.hass, f"sensor.{FEEDBACKS.get(wish.action)}_feedback")
+    message = wish.response.get("message") or (shown and shown.attributes.get("message"))
     lied = (
-        "did not acknowledge" in str(wish.response.get("message"))
+        "did not acknowledge" in str(message)
         or any(LIARS.intersection(moment.faults) for moment in during)
         or world.lying
     )

@@ -7,7 +7,8 @@ unknown, both are possible: each part of the state is the set of what it may be.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from itertools import product
+from functools import reduce
+from itertools import permutations, product
 from typing import Any, Final
 
 EQUAL: Final = 50
@@ -307,6 +308,46 @@ class KeepWish(Wish):
         capacity = round(self.held.capacity / 1000, 2)
         after = after.with_options(**{CAPACITY: state.options[CAPACITY] | {capacity}})
         return after.joined(state)
+
+
+@dataclass
+class SceneWish(Wish):
+    """A scene of all controls: each that shows something else is set, in no certain order."""
+
+    limit: float | None = None
+    """kW; None where the number shows it already, as of all that follows."""
+    options: dict[str, Any] = field(default_factory=dict)
+    is_on: bool | None = None
+
+    def fold(self, state: State) -> State:
+        if self.outcome is Outcome.OK:
+            return self.done(state)
+        if self.outcome is Outcome.REFUSED:
+            return state
+        for part in self._parts():
+            state = state.joined(part.done(state))
+        return state
+
+    def done(self, state: State) -> State:
+        after = [self._in_order(state, parts) for parts in permutations(self._parts())]
+        return reduce(State.joined, after)
+
+    def _in_order(self, state: State, parts: Iterable[Wish]) -> State:
+        for part in parts:
+            state = part.done(state)
+        return state
+
+    def _parts(self) -> list[Wish]:
+        common: dict[str, Any] = {"order": self.order, "what": self.what, "called": self.called}
+        parts: list[Wish] = [
+            OptionsWish(changed={key: value}, **common) for key, value in self.options.items()
+        ]
+        if self.limit is not None:
+            parts.append(LimitWish(limit=self.limit, **common))
+        # Where the scene sets the limit as well, the switch's "on" means that one.
+        if self.is_on is False or (self.is_on and self.limit is None):
+            parts.append(LimitWish(limit=MAXIMUM if self.is_on else MINIMUM, **common))
+        return parts
 
 
 @dataclass

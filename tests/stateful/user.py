@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE
-from homeassistant.core import HomeAssistant, State
+from homeassistant.core import Context, HomeAssistant, State
 from homeassistant.data_entry_flow import FlowResultType, UnknownFlow
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_component import async_update_entity
+from homeassistant.helpers.state import async_reproduce_state
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 
@@ -57,6 +58,16 @@ async def operate(hass: HomeAssistant, wish: Wish, service: str, entity: str, **
     await _tell(wish, hass.services.async_call(state.domain, service, data, blocking=True))
     if wish.outcome is Outcome.OK:
         wish.outcome = Outcome.QUIET
+
+
+async def reproduce(hass: HomeAssistant, wish: Wish, states: list[State]) -> None:
+    """Bring entities to these states, as a scene does."""
+    await _tell(wish, async_reproduce_state(hass, states, context=Context()))
+    if wish.outcome is Outcome.OK:
+        wish.outcome = Outcome.QUIET
+    else:
+        # What the one entity refuses keeps no other from its state.
+        wish.outcome = Outcome.FAILED
 
 
 async def update(hass: HomeAssistant, wish: Wish, entity_id: str) -> None:

@@ -21,8 +21,14 @@ from homeassistant.config_entries import (
     ConfigEntryState,
     OperationNotAllowed,
 )
-from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE, EVENT_HOMEASSISTANT_STOP
-from homeassistant.core import HassJob, HomeAssistant, callback
+from homeassistant.const import (
+    EVENT_HOMEASSISTANT_FINAL_WRITE,
+    EVENT_HOMEASSISTANT_STOP,
+    STATE_ON,
+    STATE_UNAVAILABLE,
+    STATE_UNKNOWN,
+)
+from homeassistant.core import HassJob, HomeAssistant, State as HassState, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -50,6 +56,7 @@ from .model import (
     Outcome,
     ReadWish,
     ResetWish,
+    SceneWish,
     Setting,
     State,
     ToggleWish,
@@ -64,6 +71,8 @@ OFF_ISSUES: Final = ("limit_is_off", "limit_was_left_off", "pending_unreadable")
 """What the issues' ids begin with that say that nothing may limit the export."""
 ACTIONS: Final = {"set_min_export_limit": "set_export_limit", "set_max_export_limit": "set_export_limit"}
 """Which action has the feedback of another one."""
+AFTER: Final = 45.0
+"""s; how long after a wish, or a setup, a read may still belong to it."""
 SLOW: Final = 300.0
 """s; a caller that has no answer by then gets none."""
 SETTLED_WITHIN: Final = 60.0
@@ -117,6 +126,8 @@ class World:
         self.damaged = False
         """Whether a file was damaged on purpose."""
         self.disk_was_full = False
+        self.scene: dict[str, str] = {}
+        """States by entities, as saved."""
         self.changed_at = 0.0
         """When what the integration has stored may have been lost or become another device's."""
         self.corrections: list[float] = []
@@ -135,6 +146,8 @@ class World:
         self.setups = 0
         """How often the entry was set up."""
         self.is_stopping = False
+        self._changed_at = 0.0
+        """When the state of the entry was last found to be another one."""
         self._unloaded_at = 0.0
         """When the entry was last found not to be loaded any more."""
 
@@ -215,11 +228,12 @@ class World:
 
     async def _start_home(self) -> None:
         await self.home.start()
-        self._unloaded_at = self.now
+        self._unloaded_at = self._changed_at = self.now
         self.setups += 1
 
         @callback
         def changed(_change: ConfigEntryChange, entry: ConfigEntry) -> None:
+            self._changed_at = self.now
             if entry.state is ConfigEntryState.NOT_LOADED:
                 self._unloaded_at = self.now
             if entry.state is ConfigEntryState.SETUP_IN_PROGRESS:
@@ -413,6 +427,43 @@ class World:
             self.choose_mode(control.removeprefix("select "))
         else:
             self.operate(control, {"limit": 3.0, "maximum": 5.0}.get(control))
+
+    SCENE: Final = {
+        "number.export_limit": "limit",
+        "number.maximum_export_limit": MAXIMUM,
+        "number.minimum_export_limit": MINIMUM,
+        "select.control_mode": MODE,
+        "switch.export_to_grid": "on",
+    }
+
+    def save_scene(self) -> None:
+        """Keep the states of all controls as a scene, as its editor does."""
+        states = {entity: user.shown(self.hass, entity) for entity in self.SCENE}
+        if all(state and state.state not in {STATE_UNAVAILABLE, STATE_UNKNOWN} for state in states.values()):
+            self.scene = {entity: state.state for entity, state in states.items() if state}
+            self.tell(f"saves the scene {self.scene}")
+
+    def apply_scene(self) -> None:
+        """Bring all controls to the states of the scene that was saved last."""
+        if not self.scene or not user.is_loaded(self.hass):
+            return
+        wish = SceneWish(order=self.order(), what=f"scene {[*self.scene.values()]}", called=self.now)
+        states: list[HassState] = []
+        for entity, saved in self.scene.items():
+            state = user.shown(self.hass, entity)
+            if state is None or state.state == STATE_UNAVAILABLE:
+                return
+            states.append(HassState(state.entity_id, saved))
+            if state.state == saved:
+                continue
+            match self.SCENE[entity]:
+                case "limit":
+                    wish.limit = float(saved)
+                case "on":
+                    wish.is_on = saved == STATE_ON
+                case option:
+                    wish.options[option] = saved if option == MODE else float(saved)
+        self.wish(wish, user.reproduce(self.hass, wish, states))
 
     def update_entity(self, entity: str) -> None:
         """Let Home Assistant update an entity."""
@@ -739,8 +790,9 @@ class World:
         self.keep_options()
         self.tell(f"the power goes{f', {damage} is damaged' if damage else ''}")
         entry = user.the_entry(self.hass)
-        is_told = any(issue.issue_id.startswith(OFF_ISSUES) for issue in self.issues())
-        self.issue_lost |= entry is not None and entry.disabled_by is not None and is_told
+        told = {issue.issue_id for issue in self.issues() if issue.issue_id.startswith(OFF_ISSUES)}
+        is_disabled = entry is not None and entry.disabled_by is not None
+        self.issue_lost |= is_disabled and not told <= {*self._persistent_issues()}
         await self.home.crash()
         self.crashed = True
         self.changed_at = self.now
@@ -817,14 +869,18 @@ class World:
         if device is None or device.is_off or not user.is_loaded(self.hass):
             return None
         mode = device.setting.mode
+        target = "value" if mode == "rcr" else "rcr"
+        commands = {switched.key: command for command, switched in SWITCHES.items()}
         if trouble == "late off":
-            [command] = (command for command, switched in SWITCHES.items() if switched.key == mode)
-            device.inject("late-effect", count=1, commands=(command,))
+            device.inject("late-effect", count=1, commands=(commands[mode],))
+        elif trouble and begins == "mode":
+            # All of a change goes out at once.
+            device.inject(trouble, commands=(commands[target],))
         seen = len(device.moments)
         if begins == "reset":
             self.call("reset_export_watchdog")
         else:
-            self.choose_mode("value" if mode == "rcr" else "rcr")
+            self.choose_mode(target)
         await self.until(lambda: any(moment.asked == f"{mode} off" for moment in device.moments[seen:]))
         return device
 
@@ -849,12 +905,17 @@ class World:
                 await self.crash("", 3.0)
             case "options":
                 self.options({MAXIMUM: 5.0}, 0)
+            case "power":
+                self.disable()
+                # By then Home Assistant has stored both that, and an issue.
+                await self.pass_time(12.0)
+                await self.crash("", 3.0)
             case _:
                 self.call("set_export_limit", 3.0)
 
     async def outage(self, begins: str, trouble: str, seconds: float) -> None:
         """Let the device be unreachable for so long once its limit is suspended."""
-        if await self._suspend(begins):
+        if await self._suspend(begins, trouble):
             self.fault(trouble, times=None, commands=None)
             await self.pass_time(seconds)
             self.heal()
@@ -885,13 +946,19 @@ class World:
     # Checks on the way
 
     def _requested(self, device: WatchedDevice, asked: str) -> None:
-        """Check that nothing is sent for an entry that is disabled."""
+        """Check that nothing is sent for an entry that is disabled, nor read where polling is."""
         entry = user.the_entry(self.hass) if self.home.is_running else None
         is_rest = self.now < self._unloaded_at + 2 * self.begin.slowest
         # A stop that begins beside an unload still tries to restore the limit.
         is_rest = is_rest or self.is_stopping
+        # What was asked for before, and waits for the line, reads all the same.
+        is_rest = is_rest or (asked in {"read", "telemetry"} and self.now < self._unloaded_at + AFTER)
         if entry and entry.state is ConfigEntryState.NOT_LOADED and not self.in_flight and not is_rest:
             self.violated("d", f"{asked} was sent to {device.name}, and the entry is not loaded")
+        last_told = max((wish.told or 0 for wish in self.wishes), default=0)
+        may_read = self.in_flight or self._is_noted() or self.now < max(last_told, self._changed_at) + AFTER
+        if entry and entry.pref_disable_polling and asked in {"read", "telemetry"} and not may_read:
+            self.violated("d", f"{asked} was sent to {device.name}, and polling is disabled")
 
     def expected(self) -> State:
         """Return what should be now."""
