@@ -1,7 +1,6 @@
 """The watchdog blueprint resets the watchdog when it throttles the inverters, and in no other case."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any, Final
 
 from homeassistant.const import EntityCategory, Platform
@@ -12,51 +11,18 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
-from simulator import CAPTURED, Simulator
-from tests.states import get_state
+from simulator import Simulator
+from tests.states import get_state, show_in
 
 from .home import Home, add_helpers
+from .watchdog import BLUEPRINT, CALM_S, INVERTERS, fall, inputs, measure, resets, sun
 
-BLUEPRINT: Final = "watchdog_reset"
 BUTTON: Final = "button.sec1000_reset_export_watchdog"
-INVERTERS: Final = "sensor.sec1000_inverter_power"
 COUNTER: Final = "counter.resets"
-VALUE_OFF: Final = "0006010140020044"
+VALUE: Final = 0x40
 READ_SETTINGS: Final = 0x43
 HOUR: Final = 3600
 NONE: Final = {"hours": 0, "minutes": 0, "seconds": 0}
-
-
-def inputs(**changed: Any) -> dict[str, Any]:
-    return {
-        "reset_button": BUTTON,
-        "inverter_power": INVERTERS,
-        "load_power": "sensor.sec1000_load_power",
-        **changed,
-    }
-
-
-def resets(sim: Simulator) -> int:
-    """Return how often the limit was suspended."""
-    return sum(request.raw.hex() == VALUE_OFF for request in sim.requests)
-
-
-def sun(hass: HomeAssistant, elevation: float) -> None:
-    hass.states.async_set("sun.sun", "above_horizon", {"elevation": elevation})
-
-
-def measure(sim: Simulator, inverters: int, load: int) -> None:
-    sim.hold(replace(CAPTURED, inverter_power=inverters, meter_power=inverters - load))
-
-
-async def fall(
-    sim: Simulator, *, before: int = 9_000, to: int = 900, load: int = 6_000, seconds: float = 100
-) -> None:
-    """Let the inverter power (W) fall, after more than two polls at the higher value."""
-    measure(sim, before, load)
-    await asyncio.sleep(65)
-    measure(sim, to, load)
-    await asyncio.sleep(seconds)
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +36,7 @@ async def test_throttling_after_load_step_is_ended(
 ) -> None:
     """In the simulated house a load of 9 kW is switched on."""
     automation = await home.automate(BLUEPRINT, inputs())
-    await asyncio.sleep(120)
+    await asyncio.sleep(CALM_S)
     assert get_state(hass, automation).attributes["last_triggered"] is None
     sim.event("heater-on")
     await asyncio.sleep(5)
@@ -117,6 +83,7 @@ async def test_clouds_and_dusk_are_no_collapse(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     await home.automate(BLUEPRINT, inputs())
+    await asyncio.sleep(CALM_S)
     watts = 9_000
     while watts > 20:
         measure(sim, watts, 6_000)
@@ -254,14 +221,18 @@ async def test_sun_sensor_must_confirm(
     assert resets(sim) == expected
 
 
-async def test_sensors_in_kilowatts_are_converted(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+@pytest.mark.parametrize("unit", ["kW", "MW", "BTU/h"])
+@pytest.mark.parametrize("keys", [("inverter_power", "load_power"), ("inverter_power",), ("load_power",)])
+async def test_sensors_in_other_units_are_converted(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    home: Home,
+    keys: tuple[str, ...],
+    unit: str,
 ) -> None:
-    registry = er.async_get(hass)
-    for key in ("inverter_power", "load_power"):
-        registry.async_update_entity_options(f"sensor.sec1000_{key}", "sensor", {"unit_of_measurement": "kW"})
-    await asyncio.sleep(35)
-    assert get_state(hass, INVERTERS).attributes["unit_of_measurement"] == "kW"
+    for key in keys:
+        await show_in(hass, f"sensor.sec1000_{key}", unit)
     await home.automate(BLUEPRINT, inputs())
     await fall(sim, to=1_850)
     assert resets(sim) == 0
@@ -269,6 +240,18 @@ async def test_sensors_in_kilowatts_are_converted(
     assert resets(sim) == 0
     await fall(sim)
     assert resets(sim) == 1
+
+
+async def test_new_unit_is_no_collapse(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    automation = await home.automate(BLUEPRINT, inputs())
+    measure(sim, 9_000, 6_000)
+    await asyncio.sleep(CALM_S)
+    await show_in(hass, INVERTERS, "MW")
+    await asyncio.sleep(100)
+    assert get_state(hass, INVERTERS).state == "0.009"
+    assert get_state(hass, automation).attributes["last_triggered"] is None
 
 
 @pytest.mark.parametrize("by_hand", [False, True])
@@ -284,29 +267,30 @@ async def test_minimum_pause_is_kept_over_restart(
     else:
         await fall(sim)
     assert resets(sim) == 1
-    for _ in range(4):
+    for _ in range(2):
         await fall(sim)
     await home.restart(loaded)
-    for _ in range(4):
+    for _ in range(2):
         await fall(sim)
     assert resets(sim) == 1
-    await asyncio.sleep(400)
+    await asyncio.sleep(700)
     await fall(sim)
     assert resets(sim) == 2
 
 
-async def test_minimum_pause_of_zero_still_keeps_a_minute(
+async def test_minimum_pause_of_zero_still_keeps_three_minutes(
     hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     hass.config_entries.async_update_entry(entry, options={**entry.options, "scan_interval": 10})
     assert await hass.config_entries.async_setup(entry.entry_id)
     await home.automate(BLUEPRINT, inputs(minimum_pause=NONE, collapsed_for={"seconds": 1}, daily_maximum=20))
-    for _ in range(9):
+    await asyncio.sleep(CALM_S)
+    for _ in range(30):
         measure(sim, 9_000, 6_000)
         await asyncio.sleep(12)
         measure(sim, 900, 6_000)
         await asyncio.sleep(12)
-    assert 2 <= resets(sim) <= 4
+    assert 3 <= resets(sim) <= 4
 
 
 @pytest.mark.parametrize("warp", ["2026-06-21 21:00:00"], indirect=True)
@@ -387,13 +371,29 @@ async def test_failed_reset_counts_and_is_not_repeated(
 ) -> None:
     automation = await home.automate(BLUEPRINT, inputs())
     await fall(sim, seconds=35)
-    sim.inject("close-before-answer", commands=[READ_SETTINGS])
+    sim.inject("close-before-answer", commands=[VALUE])
     await asyncio.sleep(60)
     assert get_state(hass, "sensor.sec1000_reset_export_watchdog_feedback").state == "64"
     assert get_state(hass, automation).attributes["current"] == 1
     sim.clear_faults()
+    tried = resets(sim)
     await fall(sim)
+    assert resets(sim) == tried
+
+
+async def test_device_that_cannot_be_read_is_not_reset(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    automation = await home.automate(BLUEPRINT, inputs())
+    await fall(sim, seconds=35)
+    sim.inject("close-before-answer", commands=[READ_SETTINGS])
+    await asyncio.sleep(60)
+    assert home.calls == ["get_export_limit"]
     assert resets(sim) == 0
+    assert get_state(hass, automation).attributes["current"] == 0
+    sim.clear_faults()
+    await fall(sim)
+    assert resets(sim) == 1
 
 
 async def test_conditions_not_met_prevent_commands(
