@@ -9,7 +9,7 @@ import pytest
 from tests.benchmarks.__main__ import SUBJECTS, page
 from tests.benchmarks.report import Figure, Goal, Table
 
-CHEAPEST = ["read", "change"]
+CHEAPEST = ["read", "command"]
 """The benchmarks of a run without --long."""
 
 
@@ -34,7 +34,9 @@ def printed(long_run: bool) -> dict[str, str]:
     ("subject", "figure"),
     [
         ("read", "| decode one answer |"),
-        ("change", "| mode stands: requests | 3 | 3 – 3 | 1 | 3 met |"),
+        ("command", "| mode stands, quiet for 0.5 s: requests | 3 | 3 – 3 | 1 | 3 met |"),
+        ("command", "| mode changes, during a poll: requests | 5 | 5 – 5 | 1 | 5 met |"),
+        ("command", "| reset, right after a poll: requests | 7 | 7 – 7 | 1 | 7 met |"),
         pytest.param("entry", "| CPU per poll |", marks=pytest.mark.long),
         pytest.param(
             "recorder",
@@ -49,7 +51,7 @@ def test_benchmark_runs(printed: dict[str, str], subject: str, figure: str) -> N
 
 
 def test_every_benchmark_is_tested() -> None:
-    assert list(SUBJECTS) == ["read", "change", "entry", "recorder", "growth"]
+    assert list(SUBJECTS) == ["read", "command", "entry", "recorder", "growth"]
 
 
 def test_page_names_missed_goals() -> None:

@@ -12,18 +12,19 @@ from typing import Final
 
 from homeassistant.const import __version__ as homeassistant_version
 
+from .commands import commanded
 from .entry_costs import inside_home_assistant
 from .growth import growing
 from .report import Table
 from .rows import recorded
 from .scale import FULL, SMALLEST, Scale
-from .wire import decoding_and_reading, proven_changes
+from .wire import decoding_and_reading
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "BENCHMARKS.md"
 
 SUBJECTS: Final[dict[str, Callable[[Scale], Awaitable[Table]]]] = {
     "read": decoding_and_reading,
-    "change": proven_changes,
+    "command": commanded,
     "entry": inside_home_assistant,
     "recorder": recorded,
     "growth": growing,

@@ -13,7 +13,7 @@ class Scale:
     reads: int = 500
     """Reads over a socket."""
     changes: int = 5
-    """Changes of the limit, with the pacing."""
+    """Commands of each kind, with the standard pauses."""
     starts: int = 5
     """New processes with a Home Assistant."""
     polls: int = 300
