@@ -58,8 +58,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> UnitSch
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> Timing:
-    """Shorten every pause of the lines that are made from now on."""
+def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Timing:
+    """Shorten every pause of the lines that are made from now on, but in virtual time, which takes none."""
+    if "warp" in request.fixturenames:
+        return timing.STANDARD
     monkeypatch.setattr(timing, "STANDARD", FAST_TIMING)
     return FAST_TIMING
 
@@ -122,10 +124,26 @@ async def hass(hass: HomeAssistant) -> HomeAssistant:
 
 
 @pytest.fixture
-async def sim() -> AsyncIterator[Simulator]:
-    """Run a device that bears being asked without pauses: value mode, limit 10 kW, capacity 30 kW."""
-    async with Simulator(port=0, overload=False) as simulator:
+async def device(warp: TimeWarp) -> AsyncIterator[Simulator]:
+    """Run a device that a flood of requests overloads: value mode, limit 10 kW, capacity 30 kW."""
+    async with Simulator() as simulator:
         yield simulator
+
+
+@pytest.fixture
+async def device_bearing_short_pauses() -> AsyncIterator[Simulator]:
+    """Run the same device for tests in real time, which make all pauses shorter than a real one bears."""
+    async with Simulator(overload=False) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def sim(request: pytest.FixtureRequest) -> Simulator:
+    """Return the device of the test."""
+    name = "device" if "warp" in request.fixturenames else "device_bearing_short_pauses"
+    simulator = request.getfixturevalue(name)
+    assert isinstance(simulator, Simulator)
+    return simulator
 
 
 @pytest.fixture

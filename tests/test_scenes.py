@@ -62,7 +62,7 @@ async def test_scene_of_disabled_export_disables_it(hass: HomeAssistant, sim: Si
 
 
 @pytest.mark.usefixtures("loaded", "warp")
-@pytest.mark.parametrize(("pause", "expected"), [(0, 2_000), (4.5, 2_000), (10, 10_000)])
+@pytest.mark.parametrize(("pause", "expected"), [(0, 2_000), (3, 2_000), (10, 10_000)])
 async def test_turning_on_in_a_script_leaves_a_limit_just_set(
     hass: HomeAssistant, sim: Simulator, pause: float, expected: int
 ) -> None:
