@@ -15,7 +15,7 @@ from .states import get_state
 from .test_config_flow import connected
 from .test_options_flow import changing
 
-UNPROVEN: Final = "not proven on any device"
+UNPROVEN: Final = "No known device is proven"
 
 
 async def set_range(hass: HomeAssistant, entry: MockConfigEntry, minimum: float, maximum: float) -> None:

@@ -112,7 +112,7 @@ async def test_firmware_without_telemetry_is_probed_hourly(
     await pass_time(3600)
     assert sum(request.frame.command == 0x0B for request in sim.requests if request.frame) > asked
     assert "Error fetching" not in caplog.text
-    assert caplog.text.count("it is asked again every hour") == 1
+    assert caplog.text.count("retrying every hour") == 1
     sim.clear_faults()
     await pass_time(3600)
     assert get_state(hass, "sensor.sec1000_meter_power").state != "unavailable"

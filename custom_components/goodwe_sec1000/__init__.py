@@ -108,7 +108,9 @@ async def async_remove_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> 
             async with asyncio.timeout(REMOVAL_TIMEOUT_S):
                 await restore_removed(pending)
         except (Sec1000Error, TimeoutError) as error:
-            LOGGER.error("%s: the export limit is off and could not be restored: %s", entry.title, error)
+            LOGGER.error(
+                "%s: the export limit is suspended and could not be restored: %s", entry.title, error
+            )
             Issue.LIMIT_WAS_LEFT_OFF.async_raise(
                 hass,
                 entry_id,

@@ -323,7 +323,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         # Where the telemetry fails too, that is logged already.
         if self.last_update_success and not self._loss_logged:
             self._loss_logged = True
-            reason = self._settings_error or "no read has come to its end"
+            reason = self._settings_error or "no read has finished"
             LOGGER.warning("%s: the export limit cannot be read: %s", self.name, reason)
         self._publish(replace(self.data, settings=None))
 
@@ -372,7 +372,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             with suppress(NotStoredError):
                 await self.client.pending.save(self.options.target(limit))
                 return
-        LOGGER.error("%s: it is not known whether the export is limited, nor how it should be", self.name)
+        LOGGER.error("%s: it is unknown whether the export is limited, and what the target is", self.name)
         Issue.PENDING_UNREADABLE.async_raise(self.hass, entry.entry_id, {"name": entry.title})
 
     @override
@@ -387,7 +387,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
                 telemetry = await self.client.read_telemetry(tries=TRIES if retry else 1, stats=stats)
         except TelemetryNotServedError as error:
             if not self._ask_telemetry_at:
-                LOGGER.warning("%s: %s; it is asked again every hour", self.name, error)
+                LOGGER.warning("%s: %s; retrying every hour", self.name, error)
             self._ask_telemetry_at = monotonic() + TELEMETRY_PROBE_INTERVAL_S
             self._reachability.reset_backoff()
             return self._with_poll(Feedback.from_error(error), str(error), stats, telemetry=None)
@@ -421,10 +421,10 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         shown = self._zero_glitch.filter(telemetry, monotonic())
         energy = self._energy_meter.add(shown, monotonic(), self.options.scan_interval)
         self.energy_totals.keep(energy)
-        message = "Telemetry is read."
+        message = "Telemetry was read."
         if telemetry.impossible:
             names = ", ".join(value.name for value in telemetry.impossible)
-            message = f"Telemetry is read, without impossible values: {names}."
+            message = f"Telemetry was read, without impossible values: {names}."
         return self._with_poll(
             Feedback.OK,
             message,
@@ -438,7 +438,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
     @callback
     def _report_exceeded(self, meter_power: int, limit: int) -> None:
         LOGGER.warning(
-            "%s: %.2f kW flow to the grid, although the device holds a limit of %.2f kW",
+            "%s: %.2f kW flow to the grid, although the device reports a limit of %.2f kW",
             self.name,
             kilowatts(meter_power),
             kilowatts(limit),

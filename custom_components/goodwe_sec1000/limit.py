@@ -21,7 +21,7 @@ class NotANumberError(InvalidValueError):
     def __init__(self, value: object) -> None:
         self.value: Final = reprlib.repr(value)
         """The value given, shortened."""
-        super().__init__(f"{self.value} is not a number of kW that can be meant")
+        super().__init__(f"{self.value} is not a valid number in kW")
 
 
 class OutOfRangeError(InvalidValueError):
@@ -32,7 +32,8 @@ class OutOfRangeError(InvalidValueError):
         self.lowest: Final = lowest
         self.highest: Final = highest
         super().__init__(
-            f"{kilowatts(limit):.2f} kW is outside {kilowatts(lowest):.2f} to {kilowatts(highest):.2f} kW"
+            f"{kilowatts(limit):.2f} kW is outside the range "
+            f"{kilowatts(lowest):.2f} to {kilowatts(highest):.2f} kW"
         )
 
 
@@ -57,8 +58,8 @@ def wanted_limit(value: object, options: ExportOptions) -> WantedLimit:
         return WantedLimit(limit)
     return WantedLimit(
         limit,
-        f"{kilowatts(asked):.2f} kW is outside {kilowatts(options.min_export_limit):.2f} to "
-        f"{kilowatts(options.max_export_limit):.2f} kW and was brought to {kilowatts(limit):.2f} kW",
+        f"{kilowatts(asked):.2f} kW is outside the range {kilowatts(options.min_export_limit):.2f} to "
+        f"{kilowatts(options.max_export_limit):.2f} kW and was adjusted to {kilowatts(limit):.2f} kW",
     )
 
 

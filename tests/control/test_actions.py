@@ -114,11 +114,11 @@ async def test_limit_is_brought_into_range(
     response = await act(hass, "set_export_limit", limit=given)
     assert sim.device.bound_limit == watts
     assert response["feedback"] == feedback(hass, "set_export_limit") == result
-    warned = any("outside 0.00 to 10.00 kW" in record.message for record in caplog.records)
+    warned = any("outside the range 0.00 to 10.00 kW" in record.message for record in caplog.records)
     assert warned is (result == 129)
     if result == 129:
         assert response["flags"] == ["ok", "invalid_input"]
-        assert "was brought to" in response["message"]
+        assert "was adjusted to" in response["message"]
 
 
 @pytest.mark.promise("R-12")
@@ -314,7 +314,7 @@ async def test_feedback_shows_progress_and_recovered_errors(
     await sim.wait_for_requests(1)
     waiting = get_state(hass, "sensor.sec1000_export_enable_feedback")
     assert (waiting.state, waiting.attributes["flags"]) == ("0", ["waiting"])
-    assert waiting.attributes["message"] == "Under way."
+    assert waiting.attributes["message"] == "In progress."
     await call
     ended = get_state(hass, "sensor.sec1000_export_enable_feedback")
     assert ended.state == "1"

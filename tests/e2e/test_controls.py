@@ -56,7 +56,9 @@ def test_limit_out_of_range_is_corrected_and_reported(added: SimulatedDevice, sc
     screen.page.get_by_role("button", name="Perform action").click()
     answer = screen.page.locator(".cm-content").last
     expect(answer).to_contain_text("feedback: 129")
-    expect(answer).to_contain_text("12.50 kW is outside 0.00 to 10.00 kW and was brought to 10.00 kW.")
+    expect(answer).to_contain_text(
+        "12.50 kW is outside the range 0.00 to 10.00 kW and was adjusted to 10.00 kW."
+    )
     screen.keep("the answer")
     assert added.limit_in_force() == 10
     screen.open_device()

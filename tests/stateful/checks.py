@@ -341,7 +341,7 @@ def shown_at_rest(world: World, device: WatchedDevice) -> list[tuple[str, str]]:
             found.append(("c", f"{entity_id} shows {state.state}, and {device.name} holds {setting}"))
     for key in FEEDBACKS.values():
         state = user.shown(world.hass, f"sensor.{key}_feedback")
-        if state is not None and state.attributes.get("message") == "Under way.":
+        if state is not None and state.attributes.get("message") == "In progress.":
             found.append(("c", f"the feedback {key} is under way, and nothing runs"))
     differs = user.shown(world.hass, "binary_sensor.limit_differs")
     if differs is not None and differs.state == "on" and is_proven(world, device):

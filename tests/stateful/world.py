@@ -347,7 +347,7 @@ class World:
         if not wish.response:
             wish.perhaps = found
             return
-        _, _, adopted = str(wish.response["message"]).partition("Taken over into the options:")
+        _, _, adopted = str(wish.response["message"]).partition("Saved in the options:")
         if "mode" in adopted:
             wish.adopted[MODE] = wish.response["control_mode"]
         if "capacity" in adopted:

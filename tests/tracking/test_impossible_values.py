@@ -111,7 +111,7 @@ async def test_lasting_impossible_power_costs_only_its_sensor(
     sim.hold(HOUSE)
     await pass_time(31)
     assert not [key for key in keys if value(hass, key) in {"unknown", "unavailable"}]
-    assert get_state(hass, FEEDBACK).attributes["message"] == "Telemetry is read."
+    assert get_state(hass, FEEDBACK).attributes["message"] == "Telemetry was read."
 
 
 async def test_phase_that_is_not_connected_is_unknown(

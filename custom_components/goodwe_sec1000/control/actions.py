@@ -197,7 +197,7 @@ class ExportControl:
             held = await plan.held()
             if held.limit is None or not is_acceptable(held, plan.options):
                 self._coordinator.show_settings(held)
-                raise SettingNotAcceptableError(f"the device holds {describe(held)}")
+                raise SettingNotAcceptableError(f"the device reports {describe(held)}")
             options = plan.options
             plan.limit = min(max(held.limit, options.min_export_limit), options.max_export_limit)
             plan.changed |= adoptable_options(held, plan.options)
@@ -220,10 +220,10 @@ class ExportControl:
                 adopted = adoptable_options(settings, self._coordinator.options)
             self._queue.save(adopted)
             self._coordinator.show_settings(settings)
-            message = f"The device holds {describe(settings)}."
+            message = f"The device reports {describe(settings)}."
             if adopted:
                 names = [name for key, name in _ADOPTED_NAMES.items() if key in adopted]
-                message += f" Taken over into the options: {', '.join(names)}."
+                message += f" Saved in the options: {', '.join(names)}."
             return message
 
         return await self._runner.run(Action.GET_EXPORT_LIMIT, body)
@@ -267,12 +267,12 @@ class ExportControl:
             finally:
                 self._resume_restore()
             coordinator.show_settings(settings)
-            message = f"The limit was switched off for 5 s; the device holds {describe(settings)} again."
+            message = f"The limit was suspended for 5 s and is restored: {describe(settings)}."
             if before.limit is None or (
                 settings.limit is not None and before.limit - settings.limit >= TOLERANCE_W
             ):
                 message += (
-                    f" It held {describe(before)} before; what was last proven is put in force instead."
+                    f" Before, the device reported {describe(before)}; the target was restored instead."
                 )
             return message
 
@@ -408,5 +408,7 @@ class ExportControl:
 
 def _disable(plan: Plan) -> None:
     if plan.options.control_mode is ControlMode.DEACTIVATED:
-        raise ModeDeactivatedError("the control mode in the options is deactivated: choose a mode first")
+        raise ModeDeactivatedError(
+            "the control mode in the options is deactivated: select another mode first"
+        )
     plan.limit = plan.options.min_export_limit

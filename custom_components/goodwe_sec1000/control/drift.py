@@ -69,7 +69,7 @@ class DriftCorrection:
             return
         self._corrected_at.append(now)
         LOGGER.warning(
-            "%s: the device holds %s; correcting it", coordinator.name, describe(snapshot.settings)
+            "%s: the device reports %s; correcting it", coordinator.name, describe(snapshot.settings)
         )
         entry.async_create_task(hass, self._correct(limit), f"{coordinator.name} correct drift")
 

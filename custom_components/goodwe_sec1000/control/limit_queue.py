@@ -198,7 +198,7 @@ class LimitQueue:
             waiting.stats.add(batch.stats)
             waiting.stats.settings = settings
             if any(later.command.overrules(waiting.command) for later in batch.waiting[index + 1 :]):
-                _fail(waiting, SupersededError("a newer limit command took this one's place"))
+                _fail(waiting, SupersededError("superseded by a newer limit command"))
             if not waiting.done.done():
                 waiting.done.set_result(message)
 
@@ -269,7 +269,7 @@ class LimitQueue:
             batch.waiting.remove(waiting)
         for waiting in batch.waiting:
             if waiting not in kept:
-                _fail(waiting, SupersededError("a newer limit command took this one's place"))
+                _fail(waiting, SupersededError("superseded by a newer limit command"))
         batch.waiting = kept
         return plan
 
@@ -304,9 +304,9 @@ class LimitQueue:
     def _describe(self, settings: ExportSettings, stats: RequestStats, *, is_first_below_zero: bool) -> str:
         message = f"Read back: {describe(settings)}."
         if is_first_below_zero:
-            message += " A limit below 0 is not proven on any device known to this project: see by the meter."
+            message += " No known device is proven to keep a limit below 0: check the meter."
         if stats.arming_unacknowledged:
-            message += " The device did not acknowledge the arming: see by the meter whether it holds."
+            message += " The device did not acknowledge the arming: check the meter."
         if settings.mode is not ControlMode.VALUE:
             message += f" {_limit_not_binding(settings.mode)}"
         if stats.arming_unacknowledged or settings.mode is not ControlMode.VALUE:
@@ -339,5 +339,5 @@ def _fail(waiting: _Waiting, error: Exception) -> None:
 def _limit_not_binding(mode: ControlMode) -> str:
     """Return what decides on the export where the limit does not."""
     if mode is ControlMode.DEACTIVATED:
-        return "The control mode is deactivated: nothing limits the export, this limit does not bind."
-    return f"The control mode is {mode.name}: its receiver decides now, this limit may not bind."
+        return "The control mode is deactivated: nothing limits the export, so this limit has no effect."
+    return f"The control mode is {mode.name}: its receiver decides, so this limit may have no effect."

@@ -65,7 +65,7 @@ class Restorer:
         """Try once between two tries in the background; raises Sec1000Error where that failed."""
         await self._restore()
         if self._coordinator.pending.current:
-            raise OutcomeUnknownError("the export limit is not proven to be restored yet")
+            raise OutcomeUnknownError("the export limit is not confirmed as restored yet")
         await self._async_restored()
 
     @callback
@@ -81,7 +81,7 @@ class Restorer:
             return
         if is_ending:
             LOGGER.error(
-                "%s: the export limit was taken off and is not restored: the export may be unlimited",
+                "%s: the export limit is suspended and is not restored: the export may be unlimited",
                 coordinator.name,
             )
         elif not self.is_reported:

@@ -43,7 +43,7 @@ async def async_stored_limits(hass: HomeAssistant) -> StoredLimits:
             return StoredLimits(damaged=exists)
         return StoredLimits({key: stored[key] for key in _LIMIT_KEYS & stored.keys()})
     except Exception as error:  # noqa: BLE001 - a broken file must not block the migration
-        LOGGER.warning("The limits that actions had set cannot be read from %s: %r", store.path, error)
+        LOGGER.warning("The limits set by actions cannot be read from %s: %r", store.path, error)
         return StoredLimits(damaged=True)
 
 

@@ -106,7 +106,7 @@ class Sec1000Client:
                 and await self._settings_answer(stats)
             ):
                 raise TelemetryNotServedError(
-                    "the device answers for its settings and closes requests for telemetry"
+                    "the device responds with its settings but closes requests for telemetry"
                 ) from error
             raise
         self._accepted_gaps.record_poll(telemetry.impossible)
@@ -274,7 +274,7 @@ class Sec1000Client:
     @staticmethod
     def _raise_if_cut_short(window: ResetWindow) -> None:
         if window.cut_short_by:
-            raise SupersededError(f"the limit was not taken off, on account of {window.cut_short_by}")
+            raise SupersededError(f"the limit was not suspended, because of {window.cut_short_by}")
 
     async def _reset_target(
         self,
@@ -358,7 +358,9 @@ class Sec1000Client:
             if was_pending is None or target.mode is ControlMode.DEACTIVATED:
                 raise
             # The limit is off and this target is restored from now on, so it may yet come to hold.
-            raise OutcomeUnknownError(f"the limit is off, and nothing could be sent: {error}") from error
+            raise OutcomeUnknownError(
+                f"the limit is suspended, and nothing could be sent: {error}"
+            ) from error
         finally:
             if write.held:
                 self._mode = write.held.mode

@@ -136,8 +136,8 @@ class SettingWrite:
             return self._proven
         if self.held:
             raise NotAppliedError(
-                f"the device holds {_words(self.held.mode, self.held.limit, self.held.capacity)} instead of "
-                f"{_words(self._target.mode, self._target.limit, self._target.capacity)}",
+                f"the device reports {_words(self.held.mode, self.held.limit, self.held.capacity)} "
+                f"instead of {_words(self._target.mode, self._target.limit, self._target.capacity)}",
                 self.held,
             )
         if self._fault and not self.connected:

@@ -192,7 +192,7 @@ class Transport:
         except ConnectionResetError as error:
             raise ConnectionClosedError(f"{command.name}: connection reset") from error
         except (socket.gaierror, ValueError, OverflowError) as error:
-            raise HostNotFoundError(f"no address is known for {self._host!r}") from error
+            raise HostNotFoundError(f"the host name {self._host!r} could not be resolved") from error
         except OSError as error:
             # After the connection was made, the request may have arrived.
             kind = ConnectionClosedError if connected else ConnectionFailedError

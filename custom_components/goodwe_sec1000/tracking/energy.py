@@ -114,7 +114,7 @@ class EnergyTotals:
                     **{kind: watts(stored.get(f"energy_{kind}", 0.0)) for kind in asdict(Energy())}
                 )
             except (TypeError, InvalidValueError) as error:
-                LOGGER.warning("%s cannot be read and is taken for absent: %r", self._store.path, error)
+                LOGGER.warning("%s cannot be read and is ignored: %r", self._store.path, error)
         return self._energy
 
     @callback

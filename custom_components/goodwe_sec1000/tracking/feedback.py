@@ -86,7 +86,7 @@ class FeedbackRecord:
     @classmethod
     def begun(cls) -> FeedbackRecord:
         """Return the record of a running action; its message differs from that of one that never ran."""
-        return cls(message="Under way.")
+        return cls(message="In progress.")
 
     @classmethod
     def ended(cls, feedback: Feedback, message: str, stats: RequestStats) -> FeedbackRecord:

@@ -104,14 +104,12 @@ class PendingRestoreStore:
             OverflowError,
         ) as error:
             self.corrupt = True
-            LOGGER.warning(
-                "What the export limit should be cannot be read from %s: %r", self._store.path, error
-            )
+            LOGGER.warning("The pending restore cannot be read from %s: %r", self._store.path, error)
             return
         self.corrupt = exists and not stored
         if self.corrupt:
             # What is no JSON, Home Assistant has moved out of the way: a later start has to know of it, too.
-            LOGGER.warning("What the export limit should be cannot be read from %s", self._store.path)
+            LOGGER.warning("The pending restore cannot be read from %s", self._store.path)
             await self._store.async_save({"unreadable_since": dt_util.utcnow().isoformat()})
 
     async def save(self, target: ExportTarget, host: str, port: int) -> None:
@@ -131,9 +129,9 @@ class PendingRestoreStore:
             # The store only logs what it could not write.
             written = await self._new_store().async_load()
         except (HomeAssistantError, NotImplementedError, OSError) as error:
-            raise NotStoredError(f"what should hold again cannot be written to disk: {error}") from error
+            raise NotStoredError(f"the setting to restore cannot be saved to disk: {error}") from error
         if written != stored:
-            raise NotStoredError("what should hold again cannot be written to disk")
+            raise NotStoredError("the setting to restore cannot be saved to disk")
         self.current = pending
         self.corrupt = False
         self._on_change()

@@ -16,11 +16,11 @@ async def async_load_lenient(store: Store[Any]) -> dict[str, Any]:
     try:
         stored = await store.async_load()
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, setup goes on
-        LOGGER.warning("%s cannot be read and is taken for absent: %r", store.path, error)
+        LOGGER.warning("%s cannot be read and is ignored: %r", store.path, error)
         return {}
     if stored is None:
         return {}
     if not isinstance(stored, Mapping):
-        LOGGER.warning("%s cannot be read and is taken for absent: it holds no object", store.path)
+        LOGGER.warning("%s cannot be read and is ignored: it contains no object", store.path)
         return {}
     return dict(stored)
