@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -14,6 +14,7 @@ from .calls import act, is_off, outcomes
 from .states import get_state
 from .test_config_flow import connected
 from .test_options_flow import changing
+from .test_scenes import set_limit, turn_on
 
 UNPROVEN: Final = "No known device is proven"
 
@@ -84,6 +85,16 @@ async def test_numbers_reach_below_zero_where_asked_for(hass: HomeAssistant, loa
     await outcomes(act(hass, "get_export_limit"))
     attributes = get_state(hass, "number.sec1000_export_limit").attributes
     assert (attributes["min"], attributes["max"]) == (-1, -0.5)
+
+
+async def test_turning_on_beside_a_limit_below_zero_enables(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    await set_range(hass, loaded, -1, 10)
+    script = Context()
+    await set_limit(hass, -0.5, script)
+    await turn_on(hass, script)
+    assert sim.device.bound_limit == 10_000
 
 
 @pytest.mark.parametrize(("limit", "shown"), [(-1_000, "off"), (-500, "off"), (0, "off"), (60, "on")])

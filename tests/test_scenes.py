@@ -74,6 +74,52 @@ async def test_turning_on_in_a_script_leaves_a_limit_just_set(
     assert sim.device.bound_limit == expected
 
 
+@pytest.mark.usefixtures("loaded", "warp")
+async def test_turning_on_leaves_a_limit_that_took_long_to_set(hass: HomeAssistant, sim: Simulator) -> None:
+    script = Context()
+    await turn_off(hass)
+    sim.inject("silence", count=8)
+    began = hass.loop.time()
+    await set_limit(hass, 2, script)
+    assert hass.loop.time() - began > 5
+    await turn_on(hass, script)
+    assert sim.device.bound_limit == 2_000
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("service", ["turn_off", "toggle"])
+async def test_turning_on_after_off_in_a_script_enables(
+    hass: HomeAssistant, sim: Simulator, service: str
+) -> None:
+    script = Context()
+    await set_limit(hass, 2, script)
+    await hass.services.async_call("switch", service, {"entity_id": SWITCH}, blocking=True, context=script)
+    assert sim.device.bound_limit == 0
+    await turn_on(hass, script)
+    assert sim.device.bound_limit == 10_000
+
+
+@pytest.mark.parametrize(
+    ("before", "limit"),
+    [({"max_export_limit": 5.0}, 5), ({"min_export_limit": 2.0}, 2)],
+    ids=["lower maximum", "higher minimum"],
+)
+async def test_limit_of_a_scene_follows_no_bound_of_it(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    before: dict[str, float],
+    limit: float,
+) -> None:
+    await async_setup_component(hass, "scene", {})
+    hass.config_entries.async_update_entry(loaded, options={**loaded.options, **before})
+    await hass.services.async_call("goodwe_sec1000", "set_export_limit", {"limit": 4}, blocking=True)
+    states = {LIMIT: str(limit), MAXIMUM: "10", MINIMUM: "0", SWITCH: "on"}
+    await hass.services.async_call("scene", "apply", {"entities": states}, blocking=True)
+    assert sim.device.bound_limit == limit * 1_000
+    assert (loaded.options["min_export_limit"], loaded.options["max_export_limit"]) == (0, 10)
+
+
 @pytest.mark.usefixtures("loaded")
 async def test_turning_on_beside_another_users_limit_enables(hass: HomeAssistant, sim: Simulator) -> None:
     await set_limit(hass, 2, Context())

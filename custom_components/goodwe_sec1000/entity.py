@@ -54,13 +54,17 @@ class Sec1000Entity(CoordinatorEntity[Sec1000Coordinator]):
         if Source.TELEMETRY in self._source:
             await super().async_update()
 
-    async def _async_command(self, command: Awaitable[Outcome], limit: int | None = None) -> None:
+    async def _async_command(
+        self, command: Awaitable[Outcome], limit: int | None = None, *, decides_limit: bool = False
+    ) -> None:
         """Wait for a command of this entity, which sets this export limit (W) or something else.
 
+        `decides_limit` says that the limit after it is its own, though not one that was named.
         One that a newer command superseded is no failure where that came from the same entity, as while a
         slider is dragged, or from the same scene.
         """
-        with self._commands.begin(self.entity_description.key, self._context, limit) as this:
+        key = self.entity_description.key
+        with self._commands.begin(key, self._context, limit, decides_limit=decides_limit) as this:
             try:
                 await command
             except HomeAssistantError as error:

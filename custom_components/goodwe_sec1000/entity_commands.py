@@ -19,10 +19,11 @@ class EntityCommand:
     key: str
     context: Context | None
     limit: int | None
-    """The export limit (W) that it sets; None where it sets another value."""
-    begun_at: float
-    """On the monotonic clock, in s."""
-    is_running: bool = True
+    """The export limit (W) that a number sets; None for anything else."""
+    decides_limit: bool
+    """Whether the export limit after it is its own, whatever it was before."""
+    ended_at: float | None = None
+    """On the monotonic clock, in s; None while it runs."""
     is_replaced: bool = False
     """Whether a newer command of the same entity came, or one in the same context."""
 
@@ -32,34 +33,39 @@ class EntityCommand:
 
     @property
     def is_recent(self) -> bool:
-        """Whether it runs, or began less than `SAME_SCENE_S` ago."""
-        return self.is_running or monotonic() - self.begun_at < SAME_SCENE_S
+        """Whether it runs, or ended less than `SAME_SCENE_S` ago."""
+        return self.ended_at is None or monotonic() - self.ended_at < SAME_SCENE_S
 
 
 class EntityCommands:
-    """The commands of all entities of one device that run, or began a few seconds ago."""
+    """The commands of all entities of one device that run, or ended a few seconds ago."""
 
     def __init__(self) -> None:
         self._commands: list[EntityCommand] = []
 
     @contextmanager
-    def begin(self, key: str, context: Context | None, limit: int | None = None) -> Iterator[EntityCommand]:
+    def begin(
+        self, key: str, context: Context | None, limit: int | None = None, *, decides_limit: bool = False
+    ) -> Iterator[EntityCommand]:
         """Keep a command of the entity with this key; it runs until the block is left."""
         self._commands = [command for command in self._commands if command.is_recent]
         for older in self._commands:
             older.is_replaced |= older.key == key or older.is_in(context)
-        command = EntityCommand(key, context, limit, monotonic())
+        command = EntityCommand(key, context, limit, decides_limit or limit is not None)
         self._commands.append(command)
         try:
             yield command
         finally:
-            command.is_running = False
+            command.ended_at = monotonic()
 
     def limit_set_in(self, context: Context | None) -> int | None:
-        """Return the export limit (W) that was set last in this context, where that is recent."""
+        """Return the export limit (W) that a number has set in this context, where that is recent.
+
+        None where the switch was used after it.
+        """
         limits = [
             command.limit
             for command in self._commands
-            if command.limit is not None and command.is_in(context) and command.is_recent
+            if command.decides_limit and command.is_in(context) and command.is_recent
         ]
         return limits[-1] if limits else None

@@ -35,7 +35,8 @@ class Sec1000NumberDescription(NumberEntityDescription):
     value: Callable[[Snapshot, ExportOptions], int | None]
     lowest: Callable[[ExportOptions], int]
     highest: Callable[[ExportOptions], int]
-    set_value: Callable[[ExportControl, float], Awaitable[Outcome]]
+    set_value: Callable[[ExportControl, float, bool], Awaitable[Outcome]]
+    """Sets it, and says of a bound whether the export limit stays instead of following it."""
 
 
 EXPORT_LIMIT: Final = Sec1000NumberDescription(
@@ -44,7 +45,7 @@ EXPORT_LIMIT: Final = Sec1000NumberDescription(
     value=lambda snapshot, _options: snapshot.settings.limit if snapshot.settings else None,
     lowest=lambda options: options.min_export_limit,
     highest=lambda options: options.max_export_limit,
-    set_value=lambda export, limit: export.set_limit(limit),
+    set_value=lambda export, limit, _keeps: export.set_limit(limit),
 )
 NUMBERS: Final = (
     EXPORT_LIMIT,
@@ -54,7 +55,7 @@ NUMBERS: Final = (
         value=lambda _snapshot, options: options.min_export_limit,
         lowest=lambda _options: watts(MIN_LIMIT_KW),
         highest=lambda options: options.max_export_limit,
-        set_value=lambda export, limit: export.set_minimum(limit),
+        set_value=lambda export, limit, keeps: export.set_minimum(limit, keeps_limit=keeps),
     ),
     Sec1000NumberDescription(
         key="maximum_export_limit",
@@ -62,7 +63,7 @@ NUMBERS: Final = (
         value=lambda _snapshot, options: options.max_export_limit,
         lowest=lambda options: options.min_export_limit,
         highest=lambda options: options.total_capacity,
-        set_value=lambda export, limit: export.set_maximum(limit),
+        set_value=lambda export, limit, keeps: export.set_maximum(limit, keeps_limit=keeps),
     ),
 )
 
@@ -121,4 +122,6 @@ class Sec1000Number(Sec1000Entity, NumberEntity):
     async def async_set_native_value(self, value: float) -> None:
         description = self.entity_description
         limit = watts(value) if description is EXPORT_LIMIT else None
-        await self._async_command(description.set_value(self._export, value), limit)
+        # The same scene may say what the limit is.
+        keeps_limit = self._commands.limit_set_in(self._context) is not None
+        await self._async_command(description.set_value(self._export, value, keeps_limit), limit)

@@ -11,7 +11,7 @@ from .const import LOGGER
 from .coordinator import export_is_on
 from .data import Sec1000ConfigEntry
 from .entity import Sec1000Entity, Source
-from .sec1000.setting_write import TOLERANCE_W
+from .sec1000.model import ControlMode
 
 # The client sends one request at a time, and a newer limit overtakes one that waits.
 PARALLEL_UPDATES = 0
@@ -45,18 +45,18 @@ class ExportSwitch(Sec1000Entity, SwitchEntity):
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
-        """Enable export, unless the same scene sets a limit above the minimum."""
+        """Enable export, unless the same scene sets a limit at which export is on."""
         limit = self._commands.limit_set_in(self._context)
-        if limit is not None and limit >= self.coordinator.options.min_export_limit + TOLERANCE_W:
+        if limit is not None and not self.coordinator.options.disables_export(ControlMode.VALUE, limit):
             LOGGER.debug("%s: the limit of %d W, set in the same context, stays", self.entity_id, limit)
             return
-        await self._async_command(self._export.enable())
+        await self._async_command(self._export.enable(), decides_limit=True)
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
-        await self._async_command(self._export.disable())
+        await self._async_command(self._export.disable(), decides_limit=True)
 
     @override
     async def async_toggle(self, **kwargs: Any) -> None:
         """Toggle by what the device holds, which is read before."""
-        await self._async_command(self._export.toggle())
+        await self._async_command(self._export.toggle(), decides_limit=True)

@@ -136,21 +136,27 @@ class ExportControl:
 
         return await self._runner.run(Action.SET_EXPORT_LIMIT, body)
 
-    async def set_minimum(self, limit: object) -> Outcome:
-        """Make this the minimum export limit (kW), from -100 to the maximum; else refused (128)."""
+    async def set_minimum(self, limit: object, *, keeps_limit: bool = False) -> Outcome:
+        """Make this the minimum export limit (kW), from -100 to the maximum; else refused (128).
+
+        A limit at the minimum follows it, unless `keeps_limit`.
+        """
 
         def changed(options: ExportOptions) -> Mapping[str, Any]:
             return {CONF_MIN_EXPORT_LIMIT: bound(limit, watts(MIN_LIMIT_KW), options.max_export_limit)}
 
-        return await self._change_options({CONF_MIN_EXPORT_LIMIT}, changed)
+        return await self._change_options({CONF_MIN_EXPORT_LIMIT}, changed, keeps_limit=keeps_limit)
 
-    async def set_maximum(self, limit: object) -> Outcome:
-        """Make this the maximum export limit (kW), from the minimum to the capacity; else refused (128)."""
+    async def set_maximum(self, limit: object, *, keeps_limit: bool = False) -> Outcome:
+        """Make this the maximum export limit (kW), from the minimum to the capacity; else refused (128).
+
+        A limit at the maximum follows it, unless `keeps_limit`.
+        """
 
         def changed(options: ExportOptions) -> Mapping[str, Any]:
             return {CONF_MAX_EXPORT_LIMIT: bound(limit, options.min_export_limit, options.total_capacity)}
 
-        return await self._change_options({CONF_MAX_EXPORT_LIMIT}, changed)
+        return await self._change_options({CONF_MAX_EXPORT_LIMIT}, changed, keeps_limit=keeps_limit)
 
     async def choose_mode(self, mode: ControlMode) -> Outcome:
         """Let this mode decide on the export; deactivated only where the options allow it (else 128)."""
@@ -357,9 +363,10 @@ class ExportControl:
         change: Callable[[ExportOptions], Mapping[str, Any]],
         *,
         takes_mode_off: bool = False,
+        keeps_limit: bool = False,
     ) -> Outcome:
         async def plan(plan: Plan) -> None:
-            await plan.change_options(change(plan.options))
+            await plan.change_options(change(plan.options), keeps_limit=keeps_limit)
 
         command = LimitCommand(plan=plan, options=frozenset(keys))
         return await self._change(Action.SET_EXPORT_LIMIT, command, takes_mode_off=takes_mode_off)

@@ -67,8 +67,8 @@ class Plan:
         """Return what the device holds; raises as `Sec1000Client.read_export_settings`."""
         return await self._read()
 
-    async def change_options(self, changed: Mapping[str, Any]) -> None:
-        """Change these options (as stored); the limit follows its range.
+    async def change_options(self, changed: Mapping[str, Any], *, keeps_limit: bool = False) -> None:
+        """Change these options (as stored); the limit follows its range, or is only brought into it.
 
         Raises OutOfRangeError where minimum, maximum and capacity would be out of order.
         """
@@ -83,7 +83,10 @@ class Plan:
             if not self.limit_follows:
                 return
             self.limit = self._pending.limit if self._pending else await self._held_limit(old)
-        self.limit = _limit_for_new_range(self.limit, old, new)
+        if keeps_limit:
+            self.limit = min(max(self.limit, new.min_export_limit), new.max_export_limit)
+        else:
+            self.limit = _limit_for_new_range(self.limit, old, new)
 
     async def _held_limit(self, options: ExportOptions) -> int:
         held = (await self.held()).limit
