@@ -4,6 +4,7 @@ import asyncio
 from typing import Final
 
 from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -118,6 +119,13 @@ async def test_limit_of_a_scene_follows_no_bound_of_it(
     await hass.services.async_call("scene", "apply", {"entities": states}, blocking=True)
     assert sim.device.bound_limit == limit * 1_000
     assert (loaded.options["min_export_limit"], loaded.options["max_export_limit"]) == (0, 10)
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_number_that_is_none_is_refused(hass: HomeAssistant, sim: Simulator) -> None:
+    with pytest.raises(ServiceValidationError, match="nan"):
+        await set_limit(hass, float("nan"))
+    assert get_state(hass, "sensor.sec1000_set_export_limit_feedback").state == "128"
 
 
 @pytest.mark.usefixtures("loaded")

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+import math
 from typing import Final, override
 
 from homeassistant.components.number import (
@@ -121,7 +122,8 @@ class Sec1000Number(Sec1000Entity, NumberEntity):
     @override
     async def async_set_native_value(self, value: float) -> None:
         description = self.entity_description
-        limit = watts(value) if description is EXPORT_LIMIT else None
+        # NaN passes Home Assistant's bounds; the action refuses it.
+        limit = watts(value) if description is EXPORT_LIMIT and math.isfinite(value) else None
         # The same scene may say what the limit is.
         keeps_limit = self._commands.limit_set_in(self._context) is not None
         await self._async_command(description.set_value(self._export, value, keeps_limit), limit)
