@@ -185,6 +185,9 @@ class Transport:
                     await self._receive(command, reader, answer)
                 finally:
                     writer.close()
+                    with suppress(OSError):
+                        # Else asyncio may log what ended the connection as an exception of its own.
+                        await writer.wait_closed()
         except TimeoutError as error:
             if not connected:
                 raise ConnectTimeoutError(f"{command.name}: no connection within {deadline:.3g} s") from error
