@@ -25,6 +25,12 @@ from tests.virtual_time.timewarp import TimeWarp
 CHECKOUT: Final = Path(__file__).parents[2]
 INTEGRATION: Final = CHECKOUT / "custom_components" / "goodwe_sec1000"
 READS: Final = {0x43, 0x0B}
+WITHOUT_PAUSES: Final = """
+import asyncio, sys
+from sec1000 import probe, timing
+probe.PAUSE_S, timing.STANDARD = 0, timing.Timing(pacing=0)
+sys.exit(probe.main())
+"""
 
 type Run = Callable[..., Awaitable[tuple[int, str]]]
 
@@ -50,11 +56,13 @@ async def output(*command: str, folder: Path = INTEGRATION) -> tuple[int | None,
     return process.returncode, (out + error).decode()
 
 
-async def test_probe_needs_no_home_assistant() -> None:
+async def test_probe_needs_no_home_assistant(sim: Simulator) -> None:
     bare = (sys.executable, "-S")
     assert "No module named 'homeassistant'" in (await output(*bare, "-c", "import homeassistant"))[1]
     status, text = await output(*bare, "-m", "sec1000.probe", "--help")
     assert (status, "192.168.1.200" in text) == (0, True)
+    status, text = await output(*bare, "-c", WITHOUT_PAUSES, sim.host, "--port", str(sim.port), "--yes")
+    assert (status, "All is as docs/protocol.md says." in text, len(sim.requests)) == (0, True, 12)
 
 
 async def test_file_beside_package_hides_none_of_python(tmp_path: Path) -> None:
