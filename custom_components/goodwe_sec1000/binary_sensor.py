@@ -45,10 +45,6 @@ def _limit_differs(snapshot: Snapshot, options: ExportOptions) -> bool | None:
     return None if found is Drift.UNKNOWN else found is not Drift.NONE
 
 
-def _limit_exceeded(snapshot: Snapshot, _options: ExportOptions) -> bool | None:
-    return None if snapshot.telemetry is None or snapshot.settings is None else snapshot.limit_exceeded
-
-
 def _export_limited(snapshot: Snapshot, options: ExportOptions) -> bool | None:
     """Return whether the meter is at the limit; the meter shows that for a limit by value of the sum only."""
     if (settings := snapshot.settings) is None or (telemetry := snapshot.telemetry) is None:
@@ -85,7 +81,7 @@ BINARY_SENSORS: Final = (
     Sec1000BinarySensorDescription(
         key="limit_exceeded",
         device_class=BinarySensorDeviceClass.PROBLEM,
-        value=_limit_exceeded,
+        value=lambda snapshot, _options: snapshot.limit_exceeded,
         source=Source.SETTINGS | Source.TELEMETRY,
     ),
     Sec1000BinarySensorDescription(

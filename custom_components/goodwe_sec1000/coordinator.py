@@ -64,8 +64,8 @@ class Snapshot:
     """What should hold while the limit may be off; None where nothing is to be restored."""
     energy: Energy | None = None
     """The totals since the entry was first set up; None before the first measurement."""
-    limit_exceeded: bool = False
-    """Whether the meter has been above the limit for too long."""
+    limit_exceeded: bool | None = None
+    """Whether the meter has been above the limit for too long; None where that cannot be judged."""
     feedback: Mapping[Action, FeedbackRecord] = field(
         default_factory=lambda: MappingProxyType(dict.fromkeys(Action, FeedbackRecord()))
     )
@@ -265,6 +265,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             self._loss_logged = False
             LOGGER.info("%s: the export limit can be read again", self.name)
         self.impossible_values.record(settings.impossible)
+        self._meter_watch.record_limit(settings, self.options, monotonic())
         self._settings_error = None
         self._settings_read_at = monotonic()
         self._schedule_settings_expiry()
@@ -393,7 +394,6 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             return self._with_poll(Feedback.from_error(error), str(error), stats, telemetry=None)
         except Exception as error:
             self.impossible_values.record(impossible_in(*stats.recovered_errors, error))
-            self._meter_watch.forget()
             self._reachability.check_outage(self.options.scan_interval)
             snapshot = self._with_poll(Feedback.from_error(error), str(error), stats, telemetry=None)
             if setting_up and self.data.settings and isinstance(error, Sec1000Error):
@@ -415,7 +415,8 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._reachability.reset_backoff()
         self._reachability.record_answer()
         self.impossible_values.record((*impossible_in(*stats.recovered_errors), *telemetry.impossible))
-        exceeded = self._meter_watch.exceeded(telemetry, self.data.settings, self.options, monotonic())
+        self._meter_watch.judge(telemetry, self.data.settings, self.options, monotonic())
+        exceeded = self._meter_watch.exceeded
         if exceeded is not None and telemetry.meter_power is not None and not self.data.limit_exceeded:
             self._report_exceeded(telemetry.meter_power, exceeded)
         shown = self._zero_glitch.filter(telemetry, monotonic())
@@ -431,7 +432,6 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             stats,
             telemetry=shown,
             energy=energy,
-            limit_exceeded=exceeded is not None,
             answered=True,
         )
 
@@ -457,7 +457,8 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         if shown.feedback != feedback or (feedback is Feedback.OK and shown.message != message):
             record = FeedbackRecord.ended(feedback, message, stats)
             changes["feedback"] = self._with_record(Action.GET_TELEMETRY_DATA, record)
-        return replace(self.data, **changes)
+        exceeded = self._meter_watch.is_exceeded(monotonic())
+        return replace(self.data, limit_exceeded=exceeded, **changes)
 
     @callback
     def show_feedback(self, action: Action, record: FeedbackRecord) -> None:

@@ -10,7 +10,9 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
-from custom_components.goodwe_sec1000.sec1000.model import ControlMode
+from custom_components.goodwe_sec1000.options import ExportOptions
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportSettings
+from custom_components.goodwe_sec1000.tracking.meter_watch import MeterWatch
 from simulator import CAPTURED, Simulator
 
 from ..states import get_state
@@ -22,6 +24,23 @@ EXCEEDED = "binary_sensor.sec1000_limit_exceeded"
 
 def export(sim: Simulator, watts: int) -> None:
     sim.hold(replace(CAPTURED, meter_power=watts, inverter_power=watts + 1_000))
+
+
+def exceeded(
+    *polls: tuple[float, int, int],
+    interval: int = 30,
+    capacity: int = 30_000,
+    own_capacity: int | None = 30_000,
+) -> list[bool | None]:
+    """Return what is judged at these polls of time (s), limit read before, and meter (W)."""
+    watch = MeterWatch()
+    options = ExportOptions(interval, 0, 10_000, capacity, ControlMode.VALUE, sum_of_phases=True)
+    judged = []
+    for at, limit, meter in polls:
+        settings = ExportSettings(ControlMode.VALUE, own_capacity, 200, limit)
+        watch.judge(replace(CAPTURED, meter_power=meter), settings, options, at)
+        judged.append(watch.is_exceeded(at))
+    return judged
 
 
 @pytest.mark.promise("R-16")
@@ -46,27 +65,36 @@ async def test_limit_exceeded_is_on_after_a_minute(
     assert get_state(hass, EXCEEDED).state == "off"
 
 
-@pytest.mark.parametrize(
-    "case", ["within the margin", "each phase on its own", "a receiver decides", "nothing limits"]
-)
-async def test_limit_exceeded_is_off_where_meter_cannot_judge(
+async def test_limit_exceeded_is_off_within_the_margin(
+    pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    export(sim, 10_600)
+    for _ in range(5):
+        await pass_time(31)
+        assert get_state(hass, EXCEEDED).state == "off"
+
+
+@pytest.mark.parametrize("case", ["each phase on its own", "a receiver decides", "nothing limits"])
+async def test_limit_exceeded_is_unknown_where_meter_cannot_judge(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, case: str
 ) -> None:
-    export(sim, 10_600 if case == "within the margin" else 20_000)
+    export(sim, 20_000)
+    for _ in range(3):
+        await pass_time(31)
+    assert get_state(hass, EXCEEDED).state == "on"
     if case == "each phase on its own":
         hass.config_entries.async_update_entry(loaded, options={**loaded.options, "scan_three_phases": False})
-    elif case == "a receiver decides":
-        sim.device.mode = ControlMode.RCR
-        await loaded.runtime_data.coordinator.read_settings()
-    elif case == "nothing limits":
-        sim.device.mode = ControlMode.DEACTIVATED
+    else:
+        sim.device.mode = ControlMode.RCR if case == "a receiver decides" else ControlMode.DEACTIVATED
         await loaded.runtime_data.coordinator.read_settings()
     for _ in range(5):
         await pass_time(31)
-    assert get_state(hass, EXCEEDED).state == "off"
+        assert get_state(hass, EXCEEDED).state == "off"
+    await pass_time(31)
+    assert get_state(hass, EXCEEDED).state == "unknown"
 
 
-async def test_new_limit_restarts_grace_period(
+async def test_lower_limit_gives_inverters_a_minute(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     export(sim, 9_000)
@@ -74,24 +102,90 @@ async def test_new_limit_restarts_grace_period(
     await pass_time(31)
     await hass.services.async_call(DOMAIN, "set_export_limit", {"limit": 5}, blocking=True)
     await pass_time(31)
-    await pass_time(31)
     assert get_state(hass, EXCEEDED).state == "off"
     await pass_time(31)
     assert get_state(hass, EXCEEDED).state == "on"
 
 
+@pytest.mark.promise("R-16")
 @pytest.mark.usefixtures("warp")
-async def test_failed_poll_restarts_grace_period(
+async def test_limit_that_changes_often_does_not_hide_disobedience(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    export(sim, 9_000)
+    seen = []
+    for step in range(6):
+        limit = 3.01 if step % 2 else 3.0
+        await hass.services.async_call(DOMAIN, "set_export_limit", {"limit": limit}, blocking=True)
+        await asyncio.sleep(50)
+        seen.append(get_state(hass, EXCEEDED).state)
+    assert seen[2:] == ["on"] * 4
+
+
+def test_highest_limit_of_the_last_minute_counts() -> None:
+    """A limit that follows a signal, and inverters that follow the limit, within half a minute."""
+    polls = [(30.0 * step, 8_000 if step // 2 % 2 else 3_000, 7_500) for step in range(20)]
+    assert not any(exceeded(*polls))
+    assert exceeded(*((at, limit, 9_000) for at, limit, _ in polls))[-1]
+
+
+@pytest.mark.parametrize(
+    ("limit", "capacity", "own_capacity", "margin"),
+    [
+        (3_000, 30_000, 30_000, 600),
+        (3_000, 4_000, 30_000, 100),
+        (3_000, 30_000, 10_000, 200),
+        (3_000, 30_000, 1_000_000, 600),
+        (3_000, 30_000, None, 600),
+        (3_000, 30_000, 0, 100),
+        (0, 4_000, 4_000, 100),
+        (-1_000, 4_000, 4_000, 200),
+        (-1_000, 30_000, 30_000, 600),
+    ],
+)
+def test_margin_is_of_smaller_capacity(
+    limit: int, capacity: int, own_capacity: int | None, margin: int
+) -> None:
+    for above, expected in ((margin, False), (margin + 1, True)):
+        polls = ((30.0 * step, limit, limit + above) for step in range(3))
+        assert exceeded(*polls, capacity=capacity, own_capacity=own_capacity)[-1] is expected
+
+
+@pytest.mark.parametrize("interval", [5, 30, 59, 61, 300, 3_600])
+def test_excess_is_judged_after_a_minute_at_any_interval(interval: int) -> None:
+    polls = [(float(at), 3_000, 9_000) for at in range(0, 4 * max(interval, 60), interval)]
+    judged = exceeded(*polls, interval=interval)
+    assert judged == [at >= 60 for at, _, _ in polls]
+
+
+@pytest.mark.usefixtures("warp")
+async def test_lost_poll_neither_hides_nor_ends_the_excess(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     export(sim, 20_000)
     await asyncio.sleep(31)
-    sim.inject("silence")
+    sim.inject("silence", count=3, commands=[0x0B])
+    await asyncio.sleep(70)
+    assert get_state(hass, EXCEEDED).state == "on"
+    sim.inject("silence", count=3, commands=[0x0B])
     await asyncio.sleep(35)
+    assert get_state(hass, EXCEEDED).state == "on"
+
+
+@pytest.mark.usefixtures("warp")
+async def test_excess_before_an_outage_is_forgotten(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    export(sim, 20_000)
+    await asyncio.sleep(95)
+    assert get_state(hass, EXCEEDED).state == "on"
+    sim.inject("silence")
+    await asyncio.sleep(600)
+    assert get_state(hass, EXCEEDED).state == "unavailable"
     sim.clear_faults()
-    await asyncio.sleep(31)
+    await asyncio.sleep(301)
     assert get_state(hass, "sensor.sec1000_meter_power").state == "20000"
-    assert get_state(hass, EXCEEDED).state == "off"
+    assert get_state(hass, EXCEEDED).state != "on"
 
 
 async def test_firmware_without_telemetry_raises_no_silence_issue(

@@ -1,47 +1,82 @@
 """A cross-check by the meter: whether the export stays within the limit that the device reports."""
 
+from collections import deque
+import math
 from typing import Final
 
 from ..options import ExportOptions
 from ..sec1000.model import ControlMode, ExportSettings, Telemetry
 
 GRACE_PERIOD_S: Final = 60.0
-"""How long the meter may be above the limit and the margin; inverters need time to follow."""
+"""How long the meter may be above the highest limit of this time; inverters need time to follow."""
 MARGIN_W: Final = 100
 """The least margin above the limit."""
+MARGIN_BELOW_ZERO_W: Final = 200
+"""The least margin above a limit below zero."""
 MARGIN_OF_CAPACITY: Final = 0.02
+UNKNOWN_AFTER_S: Final = 180.0
+"""How long what was judged last counts where the meter cannot be judged."""
 
 
 class MeterWatch:
-    """Compares the meter with the limit, from poll to poll."""
+    """Compares the meter with the limit, from poll to poll; moments are in s of a monotonic clock.
+
+    Only the limit by value of the sum of the phases can be judged by the meter's total.
+    """
 
     def __init__(self) -> None:
-        self._limit: int | None = None
-        self._above_since: float | None = None
+        self._limits: deque[tuple[float, float]] = deque()
+        """What held from when on, W; infinity where it cannot be judged."""
+        self._readings: deque[tuple[float, int]] = deque()
+        """The meter, W: the last reading that is older than the grace period, and those after it."""
+        self._judged_at: float | None = None
+        self.exceeded: int | None = None
+        """The limit (W) that the meter was above for too long, as last judged."""
 
-    def forget(self) -> None:
-        """Start anew: the meter is unknown while a poll fails."""
-        self._above_since = None
+    def is_exceeded(self, at: float) -> bool | None:
+        """Return what was last judged; None where that is too long ago."""
+        if self._judged_at is None or at - self._judged_at >= UNKNOWN_AFTER_S:
+            return None
+        return self.exceeded is not None
 
-    def exceeded(
+    def record_limit(self, settings: ExportSettings, options: ExportOptions, at: float) -> None:
+        """Record what holds from this moment on."""
+        limit = math.inf
+        if settings.mode is ControlMode.VALUE and options.sum_of_phases and settings.limit is not None:
+            limit = settings.limit
+        if not self._limits or limit != self._limits[-1][1]:
+            self._limits.append((at, limit))
+
+    def judge(
         self, telemetry: Telemetry, settings: ExportSettings | None, options: ExportOptions, at: float
-    ) -> int | None:
-        """Return the limit (W) that the meter has been above for too long at that moment (s, monotonic).
+    ) -> None:
+        """Judge this measurement."""
+        if settings is None or telemetry.meter_power is None:
+            return
+        self.record_limit(settings, options, at)
+        if math.isinf(self._limits[-1][1]):
+            self.exceeded = None
+            return
+        if self._readings and at - self._readings[-1][0] > max(UNKNOWN_AFTER_S, 2 * options.scan_interval):
+            self._readings.clear()
+        self._judged_at = at
+        self._readings.append((at, telemetry.meter_power))
+        begin = at - GRACE_PERIOD_S
+        while len(self._readings) > 1 and self._readings[1][0] <= begin:
+            self._readings.popleft()
+        while len(self._limits) > 1 and self._limits[1][0] <= begin:
+            self._limits.popleft()
+        highest = max(limit for _, limit in self._limits)
+        lowest_reading = min(power for _, power in self._readings)
+        is_long_enough = self._readings[0][0] <= begin
+        if is_long_enough and lowest_reading > highest + _margin(highest, settings, options):
+            self.exceeded = round(highest)
+        else:
+            self.exceeded = None
 
-        Only the limit by value of the sum of the phases can be judged by the meter's total.
-        """
-        meter, limit = telemetry.meter_power, settings.limit if settings else None
-        is_judged = settings and settings.mode is ControlMode.VALUE and options.sum_of_phases
-        if settings is None or not is_judged or meter is None or limit is None:
-            self._above_since = None
-            return None
-        if limit != self._limit:
-            self._limit = limit
-            self._above_since = None
-        margin = max(MARGIN_W, MARGIN_OF_CAPACITY * (settings.capacity or 0))
-        if meter <= limit + margin:
-            self._above_since = None
-            return None
-        if self._above_since is None:
-            self._above_since = at
-        return limit if at - self._above_since >= GRACE_PERIOD_S else None
+
+def _margin(limit: float, settings: ExportSettings, options: ExportOptions) -> float:
+    capacity = options.total_capacity
+    if settings.capacity is not None:
+        capacity = min(capacity, settings.capacity)
+    return max(MARGIN_W if limit >= 0 else MARGIN_BELOW_ZERO_W, MARGIN_OF_CAPACITY * capacity)
