@@ -105,6 +105,8 @@ async def test_firmware_without_telemetry_is_probed_hourly(
     assert get_state(hass, "sensor.sec1000_export_limit").state == "10.0"
     assert get_state(hass, "sensor.sec1000_meter_power").state == "unavailable"
     assert get_state(hass, "sensor.sec1000_get_telemetry_data_feedback").state == "64"
+    for _ in range(2):
+        await pass_time(31)
     asked = sum(request.frame.command == 0x0B for request in sim.requests if request.frame)
     for _ in range(5):
         await pass_time(31)

@@ -418,7 +418,7 @@ async def test_firmware_without_telemetry_is_found_again(scene: Scene) -> None:
     repair = await scene.open()
     await repair.submit()
     assert repair.success_text
-    assert scene.commands == [READ]
+    assert scene.commands == [READ, TELEMETRY]
     assert get_state(scene.hass, "sensor.sec1000_export_limit").state == "10.0"
 
 

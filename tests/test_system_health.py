@@ -71,10 +71,12 @@ async def test_health_of_device_in_back_off(
 
 
 async def test_health_of_firmware_without_telemetry(
-    hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator
+    pass_time: PassTime, hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.inject("no-telemetry")
     assert await hass.config_entries.async_setup(entry.entry_id)
+    for _ in range(2):
+        await pass_time(31)
     shown = await information(hass)
     assert (shown["answering"], shown["without_telemetry"]) == (1, 1)
 

@@ -23,7 +23,14 @@ from .messages import translated_error
 from .options import ExportOptions
 from .sec1000.asker import asked_by
 from .sec1000.client import TRIES, Sec1000Client
-from .sec1000.errors import NotStoredError, Sec1000Error, TelemetryNotServedError, impossible_in
+from .sec1000.errors import (
+    ConnectionClosedError,
+    ConnectionFailedError,
+    ImpossibleValueError,
+    NotStoredError,
+    Sec1000Error,
+    impossible_in,
+)
 from .sec1000.model import ControlMode, ExportSettings, ExportTarget, Telemetry, kilowatts
 from .sec1000.stats import RequestStats
 from .sec1000.zero_glitch import ZeroGlitchFilter
@@ -34,6 +41,7 @@ from .tracking.impossible_values import ImpossibleValues
 from .tracking.meter_watch import MeterWatch
 from .tracking.pending import PendingRestoreStore
 from .tracking.reachability import Reachability
+from .tracking.telemetry_service import TelemetryService
 
 SETTINGS_INTERVAL: Final = timedelta(seconds=60)
 SETTINGS_LIFETIME_S: Final = 180.0
@@ -42,8 +50,9 @@ REREAD_DELAY_S: Final = 10.0
 """After a command that could not be read back."""
 SETTINGS_FRESH_S: Final = 5.0
 """How long after a good read of the settings nobody who asks for them causes another."""
-TELEMETRY_PROBE_INTERVAL_S: Final = 3600.0
-"""How often firmware without telemetry is asked for it again."""
+ANSWERED_BESIDE_S: Final = 10.0
+"""How long after a good read of the settings a poll that fails does not ask for them."""
+_REFUSED: Final = "the device responds with its settings but closes requests for telemetry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +124,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._cancel_dropping: CALLBACK_TYPE | None = None
         self._loss_logged = False
         self._settings_error: Sec1000Error | None = None
-        self._ask_telemetry_at = 0.0
+        self._telemetry_service = TelemetryService()
         self._reachability = Reachability(hass, entry)
         entry.async_on_unload(self._stop_dropping)
 
@@ -142,7 +151,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
     @property
     def serves_telemetry(self) -> bool:
         """Whether the firmware has telemetry to give, as far as is known."""
-        return not self._ask_telemetry_at
+        return self._telemetry_service.is_served
 
     @callback
     def apply_scan_interval(self) -> None:
@@ -231,6 +240,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             settings = await self.client.read_export_settings(tries=1, urgent=True)
         await self.settings_read(settings)
         self._reachability.reset_backoff()
+        self._telemetry_service.ask_again()
         await self.async_refresh()
 
     def _first_baseline(self, settings: ExportSettings) -> int | None:
@@ -350,6 +360,8 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         await self.baseline.load()
         energy = await self.energy_totals.load()
         self._energy_meter = EnergyMeter(energy)
+        # There is energy on disk only where there was telemetry.
+        self._telemetry_service.has_served = energy is not None
         self._publish(replace(self.data, proven_limit=self.baseline.limit, energy=energy))
         if self.pending.corrupt:
             await self._replace_corrupt_pending()
@@ -379,39 +391,76 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
     @override
     async def _async_update_data(self) -> Snapshot:
         setting_up = self.config_entry.state is ConfigEntryState.SETUP_IN_PROGRESS
-        if monotonic() < self._ask_telemetry_at or (setting_up and self.pending.current):
+        if not self._telemetry_service.is_due(monotonic()) or (setting_up and self.pending.current):
             return self.data
         stats = RequestStats()
-        retry = self._settings_error is None if setting_up else self.last_update_success
+        was_well = self._settings_error is None if setting_up else self.last_update_success
+        tries = TRIES if was_well and not self._telemetry_service.was_refused else 1
         try:
             with asked_by("poll"):
-                telemetry = await self.client.read_telemetry(tries=TRIES if retry else 1, stats=stats)
-        except TelemetryNotServedError as error:
-            if not self._ask_telemetry_at:
-                LOGGER.warning("%s: %s; retrying every hour", self.name, error)
-            self._ask_telemetry_at = monotonic() + TELEMETRY_PROBE_INTERVAL_S
-            self._reachability.reset_backoff()
-            return self._with_poll(Feedback.from_error(error), str(error), stats, telemetry=None)
-        except Exception as error:
+                telemetry = await self.client.read_telemetry(tries=tries, stats=stats)
+        except Sec1000Error as error:
             self.impossible_values.record(impossible_in(*stats.recovered_errors, error))
-            self._reachability.check_outage(self.options.scan_interval)
-            snapshot = self._with_poll(Feedback.from_error(error), str(error), stats, telemetry=None)
-            if setting_up and self.data.settings and isinstance(error, Sec1000Error):
-                return snapshot
+            return await self._without_telemetry(error, stats, setting_up=setting_up)
+        except Exception as error:
             # What raises, returns no snapshot.
-            self._publish(snapshot)
-            if not isinstance(error, Sec1000Error):
-                raise
-            failed = partial(
-                UpdateFailed, retry_after=self._reachability.back_off(error, self.options.scan_interval)
-            )
-            raise translated_error(self.hass, failed, "telemetry_failed", error) from error
+            self._publish(self._with_poll(Feedback.from_error(error), str(error), stats, telemetry=None))
+            raise
         return self._with_telemetry(telemetry, stats)
+
+    async def _without_telemetry(
+        self, error: Sec1000Error, stats: RequestStats, *, setting_up: bool
+    ) -> Snapshot:
+        """Return the snapshot after a poll that failed; raises UpdateFailed where that is an outage."""
+        service = self._telemetry_service
+        settings_error = self._settings_error if setting_up else await self._settings_beside(error, stats)
+        message = str(error)
+        if is_refused := isinstance(error, ConnectionClosedError) and settings_error is None:
+            message = _REFUSED
+            was_served = service.is_served
+            service.record_refused(monotonic())
+            if was_served and not service.is_served:
+                LOGGER.warning("%s: %s; retrying every hour", self.name, message)
+        else:
+            service.record_failed()
+        interval = self.options.scan_interval
+        self._reachability.check_outage(interval)
+        snapshot = self._with_poll(Feedback.from_error(error), message, stats, telemetry=None)
+        if (setting_up and self.data.settings) or (is_refused and not service.is_missed):
+            return snapshot
+        # What raises, returns no snapshot.
+        self._publish(snapshot)
+        failed = partial(
+            UpdateFailed,
+            retry_after=self._reachability.back_off(settings_error, interval) if settings_error else None,
+        )
+        raise translated_error(self.hass, failed, "telemetry_failed", error) from error
+
+    async def _settings_beside(self, error: Sec1000Error, stats: RequestStats) -> Sec1000Error | None:
+        """Return why the settings are not answered for beside a poll that failed; None where they are.
+
+        A device that is well may have no telemetry to give; one that answers for nothing is left alone.
+        """
+        if isinstance(error, ConnectionFailedError) and not isinstance(error, ConnectionClosedError):
+            # Unreachable.
+            return error
+        is_answered = self.data.settings and monotonic() - self._settings_read_at < ANSWERED_BESIDE_S
+        if not is_answered and not isinstance(error, ImpossibleValueError):
+            try:
+                with asked_by("poll"):
+                    settings = await self.client.read_export_settings(tries=1, stats=stats)
+            except Sec1000Error as settings_error:
+                self._settings_error = settings_error
+                self._drop_old_settings()
+                return settings_error
+            await self.settings_read(settings)
+        self._reachability.reset_backoff()
+        return None
 
     @callback
     def _with_telemetry(self, telemetry: Telemetry, stats: RequestStats) -> Snapshot:
         """Return the snapshot with this measurement, and with what follows from it."""
-        self._ask_telemetry_at = 0.0
+        self._telemetry_service.record_served()
         self._reachability.reset_backoff()
         self._reachability.record_answer()
         self.impossible_values.record((*impossible_in(*stats.recovered_errors), *telemetry.impossible))

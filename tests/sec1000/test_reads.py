@@ -17,7 +17,6 @@ from custom_components.goodwe_sec1000.sec1000.errors import (
     InvalidAnswerError,
     NegativeAnswerError,
     Sec1000Error,
-    TelemetryNotServedError,
     UnexpectedAnswerError,
 )
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
@@ -126,35 +125,6 @@ async def test_identify_does_not_retry_after_timeout(client: Sec1000Client, sim:
 async def test_identify_retries_after_malformed_answer(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("six-byte-answer", count=2)
     assert (await client.identify()).limit == 10_000
-
-
-async def test_three_closed_requests_mean_no_telemetry(client: Sec1000Client, sim: Simulator) -> None:
-    sim.inject("no-telemetry")
-    with pytest.raises(TelemetryNotServedError):
-        await client.read_telemetry()
-    assert [request.frame.command for request in sim.requests if request.frame] == [0x0B, 0x0B, 0x0B, 0x43]
-
-
-async def test_unresponsive_device_is_not_telemetry_refusal(client: Sec1000Client, sim: Simulator) -> None:
-    sim.inject("close-before-answer")
-    with pytest.raises(ConnectionClosedError) as caught:
-        await client.read_telemetry()
-    assert not isinstance(caught.value, TelemetryNotServedError)
-
-
-async def test_telemetry_refusals_count_only_in_a_row(client: Sec1000Client, sim: Simulator) -> None:
-    sim.inject("close-before-answer", count=2, commands=(0x0B,))
-    for _ in range(2):
-        with pytest.raises(ConnectionClosedError):
-            await client.read_telemetry(tries=1)
-    await client.read_telemetry(tries=1)
-    sim.inject("no-telemetry")
-    for _ in range(2):
-        with pytest.raises(ConnectionClosedError) as caught:
-            await client.read_telemetry(tries=1)
-        assert not isinstance(caught.value, TelemetryNotServedError)
-    with pytest.raises(TelemetryNotServedError):
-        await client.read_telemetry(tries=1)
 
 
 async def test_clock_is_set_to_local_time_of_sending(client: Sec1000Client, sim: Simulator) -> None:

@@ -56,13 +56,13 @@ QUIET_S: Final = 5.0
 """From setup to the operation; nothing is due in between."""
 LATER_S: Final = 60.0
 """From the end of the fault until all has recovered."""
-READ_DEADLINE_S: Final = 34.6
-"""Three attempts of 10 s, 1 s and 3 s between them, and the pacing before each."""
+READ_DEADLINE_S: Final = 45.1
+"""Three attempts of 10 s, 1 s and 3 s between them, one read of the settings, and the pacing before each."""
 COMMAND_DEADLINE_S: Final = 45.1
 """With a margin for the rounding of the clocks."""
 MAX_REQUESTS_COMMAND: Final = 12
 MAX_REQUESTS_READ: Final = 4
-"""Three attempts, and one read of the settings to recognize firmware without telemetry."""
+"""Three attempts, and one read of the settings beside telemetry that fails."""
 TOLERANCE_W: Final = 50
 """A limit that differs by this much was not applied."""
 ROUNDING_W: Final = 10

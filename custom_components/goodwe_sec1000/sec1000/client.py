@@ -18,7 +18,6 @@ from .errors import (
     OutcomeUnknownError,
     Sec1000Error,
     SupersededError,
-    TelemetryNotServedError,
     UnexpectedAnswerError,
     impossible_in,
 )
@@ -33,8 +32,6 @@ from .transport import Priority, Transaction, Transport, transport_for
 
 TRIES: Final = 3
 """How often a read is tried."""
-TELEMETRY_REFUSALS: Final = 3
-"""So many requests for telemetry closed in a row mean that the firmware does not serve it."""
 
 
 class Sec1000Client:
@@ -58,8 +55,6 @@ class Sec1000Client:
         """The mode last read; None where none was."""
         self._switched_off_at: dict[ControlMode, float] = {}
         """When each mode was last sent its "off" by a change of mode (s, the event loop's clock)."""
-        self._telemetry_closed = 0
-        """Requests for telemetry closed or refused in a row."""
         self._accepted_gaps = AcceptedGaps()
 
     @property
@@ -70,54 +65,23 @@ class Sec1000Client:
     async def read_telemetry(self, *, tries: int = TRIES, stats: RequestStats | None = None) -> Telemetry:
         """Return a measurement.
 
-        Raises TelemetryNotServedError where the firmware has none to give, and otherwise what the
-        last try met: AnswerTimeoutError, ConnectionFailedError, UnexpectedAnswerError, ChecksumError or
-        one of their kin. An answer with an impossible power is a wrong one (ImpossibleValueError); where
-        the same power is so in the third read in a row, it is None from then on.
+        Raises what the last try met: AnswerTimeoutError, ConnectionFailedError, UnexpectedAnswerError,
+        ChecksumError or one of their kin. An answer with an impossible power is a wrong one
+        (ImpossibleValueError); a power that is so in three reads in a row is None in the third.
         """
-        command = read_telemetry_with_gaps(self._accepted_gaps.names)
-
-        async def ask_once() -> Telemetry:
-            try:
-                telemetry = await self._ask_alone(command, Priority.POLL)
-            except HostNotFoundError:
-                raise
-            except ConnectionFailedError:
-                self._telemetry_closed += 1
-                raise
-            except Sec1000Error:
-                self._telemetry_closed = 0
-                raise
-            self._telemetry_closed = 0
-            return telemetry
-
         stats = stats or RequestStats()
         earlier = len(stats.recovered_errors)
+        command = read_telemetry_with_gaps(self._accepted_gaps.names)
         try:
-            telemetry = await self._repeat(ask_once, tries, stats)
+            telemetry = await self._repeat(lambda: self._ask_alone(command, Priority.POLL), tries, stats)
         except Sec1000Error as error:
             found = impossible_in(*stats.recovered_errors[earlier:], error)
             # A read without an answer tells nothing about them.
             if found:
                 self._accepted_gaps.record_poll(found)
-            if (
-                isinstance(error, ConnectionFailedError)
-                and self._telemetry_closed >= TELEMETRY_REFUSALS
-                and await self._settings_answer(stats)
-            ):
-                raise TelemetryNotServedError(
-                    "the device responds with its settings but closes requests for telemetry"
-                ) from error
             raise
         self._accepted_gaps.record_poll(telemetry.impossible)
         return telemetry
-
-    async def _settings_answer(self, stats: RequestStats) -> bool:
-        try:
-            await self.read_export_settings(tries=1, stats=stats)
-        except Sec1000Error:
-            return False
-        return True
 
     async def identify(self, *, stats: RequestStats | None = None) -> ExportSettings:
         """Ask for the settings, by which a SEC1000 is known, on behalf of a user who waits.

@@ -29,10 +29,6 @@ class ConnectionClosedError(ConnectionFailedError):
     """The connection was closed or reset before the answer was complete."""
 
 
-class TelemetryNotServedError(ConnectionClosedError):
-    """The device serves its settings, but closes or refuses every request for telemetry."""
-
-
 class UnexpectedAnswerError(Sec1000Error):
     """An answer of the wrong length, address, command or data size."""
 

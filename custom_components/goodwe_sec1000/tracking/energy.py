@@ -122,11 +122,13 @@ class EnergyTotals:
         """Save these totals within five minutes."""
         if energy == self._energy:
             return
+        # The first measurement also says that the device serves telemetry: that is saved at once.
+        delay = SAVE_INTERVAL_S if self._energy else 0.0
         self._energy = energy
         # Each call of async_delay_save postpones the save.
         if not self._is_save_due:
             self._is_save_due = True
-            self._store.async_delay_save(self._stored, SAVE_INTERVAL_S)
+            self._store.async_delay_save(self._stored, delay)
 
     async def save(self) -> None:
         """Save now, where a save is due."""

@@ -11,13 +11,7 @@ from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
 from ..issues import Issue
-from ..sec1000.errors import (
-    AnswerTimeoutError,
-    ChecksumError,
-    ImpossibleValueError,
-    Sec1000Error,
-    UnexpectedAnswerError,
-)
+from ..sec1000.errors import AnswerTimeoutError, ChecksumError, Sec1000Error, UnexpectedAnswerError
 
 FAILURES_BEFORE_BACKING_OFF: Final = 3
 LONGEST_BACK_OFF_S: Final = 300
@@ -85,10 +79,10 @@ class Reachability:
     def back_off(self, error: Sec1000Error, interval: int) -> float | None:
         """Return how long (s) to leave alone a device that is polled at this interval (s).
 
-        Only silence and odd answers are what too many packets bring about; None for anything else.
+        The error is that of a read of its settings: telemetry may be missing from its firmware. Only silence
+        and odd answers are what too many packets bring about; None for anything else.
         """
-        unresponsive = isinstance(error, AnswerTimeoutError | UnexpectedAnswerError | ChecksumError)
-        if not unresponsive or isinstance(error, ImpossibleValueError):
+        if not isinstance(error, AnswerTimeoutError | UnexpectedAnswerError | ChecksumError):
             self.reset_backoff()
             return None
         self._failures += 1
