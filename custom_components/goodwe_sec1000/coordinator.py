@@ -50,6 +50,8 @@ REREAD_DELAY_S: Final = 10.0
 """After a command that could not be read back."""
 SETTINGS_FRESH_S: Final = 5.0
 """How long after a good read of the settings nobody who asks for them causes another."""
+POLL_JITTER_S: Final = 3.0
+"""How much later than its interval a poll may end."""
 ANSWERED_BESIDE_S: Final = 10.0
 """How long after a good read of the settings a poll that fails does not ask for them."""
 _REFUSED: Final = "the device responds with its settings but closes requests for telemetry"
@@ -120,6 +122,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self.energy_totals = EnergyTotals(hass, entry.entry_id)
         self._energy_meter = EnergyMeter()
         self._zero_glitch = ZeroGlitchFilter()
+        self._cancel_holding: CALLBACK_TYPE | None = None
         self._settings_read_at = 0.0
         self._cancel_dropping: CALLBACK_TYPE | None = None
         self._loss_logged = False
@@ -127,6 +130,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._telemetry_service = TelemetryService()
         self._reachability = Reachability(hass, entry)
         entry.async_on_unload(self._stop_dropping)
+        entry.async_on_unload(self._stop_holding)
 
     @property
     def options(self) -> ExportOptions:
@@ -469,6 +473,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         if exceeded is not None and telemetry.meter_power is not None and not self.data.limit_exceeded:
             self._report_exceeded(telemetry.meter_power, exceeded)
         shown = self._zero_glitch.filter(telemetry, monotonic())
+        self._show_zero_in_time(telemetry, shown)
         energy = self._energy_meter.add(shown, monotonic(), self.options.scan_interval)
         self.energy_totals.keep(energy)
         message = "Telemetry was read."
@@ -483,6 +488,33 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             energy=energy,
             answered=True,
         )
+
+    @callback
+    def _show_zero_in_time(self, telemetry: Telemetry, shown: Telemetry) -> None:
+        """Show a zero that is held back once that is too long, also where no poll ends just then."""
+        self._stop_holding()
+        now = monotonic()
+        if (until := self._zero_glitch.held_until) is None:
+            return
+        if now + self.options.scan_interval <= until + POLL_JITTER_S:
+            # The next poll tells.
+            until += POLL_JITTER_S
+
+        @callback
+        def release(_now: datetime) -> None:
+            self._cancel_holding = None
+            if self.data.telemetry is shown:
+                self._publish(replace(self.data, telemetry=telemetry))
+
+        self._cancel_holding = async_call_later(
+            self.hass, max(0.0, until - now), HassJob(release, cancel_on_shutdown=True)
+        )
+
+    @callback
+    def _stop_holding(self) -> None:
+        if self._cancel_holding:
+            self._cancel_holding()
+            self._cancel_holding = None
 
     @callback
     def _report_exceeded(self, meter_power: int, limit: int) -> None:

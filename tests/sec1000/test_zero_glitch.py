@@ -1,5 +1,7 @@
 """A false zero in full production is hidden; a real zero is shown at once."""
 
+from dataclasses import replace
+
 import pytest
 
 from custom_components.goodwe_sec1000.sec1000.model import Phases, Telemetry
@@ -87,3 +89,23 @@ def test_old_value_is_not_held_with_rare_polls(interval: int) -> None:
     glitch = ZeroGlitchFilter()
     glitch.filter(measured(20_000, 15_000), 0)
     assert glitch.filter(measured(0, 15_000), interval).inverter_power == 0
+
+
+@pytest.mark.parametrize("interval", [5, 30, 31, 45, 59, 60])
+def test_held_value_may_be_shown_for_a_minute_at_any_interval(interval: int) -> None:
+    glitch = ZeroGlitchFilter()
+    glitch.filter(measured(20_000, 15_000), 0)
+    assert glitch.held_until is None
+    for at in range(interval, 61, interval):
+        assert glitch.filter(measured(0, 15_000), at).inverter_power == 20_000
+        assert glitch.held_until == 60
+    glitch.filter(measured(0, 15_000), 61)
+    assert glitch.held_until is None
+
+
+def test_unknown_power_is_neither_held_nor_a_reference() -> None:
+    glitch = ZeroGlitchFilter()
+    glitch.filter(measured(20_000, 15_000), 0)
+    unknown = replace(measured(0, 15_000), inverter_power=None)
+    assert glitch.filter(unknown, 30) == unknown
+    assert glitch.filter(replace(measured(0, 0), meter_power=None), 40).inverter_power == 20_000
