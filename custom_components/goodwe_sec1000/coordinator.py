@@ -342,9 +342,9 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             LOGGER.warning("%s: the export limit cannot be read: %s", self.name, reason)
         self._publish(replace(self.data, settings=None))
 
-    async def raise_energy(self, kind: str, total: int) -> None:
-        """Let a total of the energy be no less than this (Wh), also on disk."""
-        energy = self._energy_meter.raise_to(kind, total)
+    async def restore_energy(self, kind: str, total: int) -> None:
+        """Let a total of the energy go on from this newer one (Wh), also on disk."""
+        energy = self._energy_meter.restore(kind, total)
         self._publish(replace(self.data, energy=energy))
         self.energy_totals.keep(energy)
         await self.energy_totals.save()

@@ -33,7 +33,9 @@ from .data import Sec1000ConfigEntry, Sec1000Data
 from .entity import Sec1000Entity, Source
 from .options import ExportOptions
 from .sec1000.model import ExportSettings, Phases, Telemetry, kilowatts, watts
+from .tracking.energy import RISING
 from .tracking.feedback import Action
+from .tracking.recorded_energy import async_recorded_total
 
 PARALLEL_UPDATES = 0
 
@@ -132,7 +134,8 @@ ENERGY_SENSORS: Final = tuple(
         key=f"energy_{kind}",
         device_class=SensorDeviceClass.ENERGY,
         native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        state_class=SensorStateClass.TOTAL,
+        # One that never falls may be that of a replaced device: its fall is no energy taken back.
+        state_class=SensorStateClass.TOTAL_INCREASING if kind in RISING else SensorStateClass.TOTAL,
         suggested_display_precision=2,
         kind=kind,
     )
@@ -187,22 +190,36 @@ class EnergySensor(Sec1000Sensor, RestoreEntity):
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Take over what 0.1.0 left in Home Assistant's restored state, where that is more than on disk.
-
-        It saved its totals once a day: where it was killed, the file is older than the state. This class
-        stores nothing of its own there, so that it is found once.
-        """
+        """Take over what Home Assistant knows and the file on disk does not, as after a power cut."""
         await super().async_added_to_hass()
         if self._is_restored:
             # Added again under another entity id; what is stored under that one is another sensor's.
             return
         self._is_restored = True
-        if (extra := await self.async_get_last_extra_data()) is None:
+        coordinator, kind = self.coordinator, self.entity_description.kind
+        if (total := await self._async_stored_by_0_1_0()) is not None:
+            await coordinator.restore_energy(kind, total)
+        energy, since = coordinator.data.energy, coordinator.energy_totals.loaded_from
+        if energy is None or since is None:
             return
+        total = await async_recorded_total(self.hass, self.entity_id, since, getattr(energy, kind))
+        if total is not None:
+            await coordinator.restore_energy(kind, total)
+
+    async def _async_stored_by_0_1_0(self) -> int | None:
+        """Return the total (Wh) in Home Assistant's restored state, where it is newer than the file.
+
+        0.1.0 saved its totals once a day, and that state more often. This class stores nothing of its own
+        there, so that it is found once.
+        """
+        state, extra = await self.async_get_last_state(), await self.async_get_last_extra_data()
+        saved_at = self.coordinator.energy_totals.loaded_from
+        if state is None or extra is None or (saved_at and state.last_updated <= saved_at):
+            return None
         last = SensorExtraStoredData.from_dict(extra.as_dict())
-        if last and isinstance(last.native_value, int | float | Decimal):
-            total = watts(float(last.native_value))
-            await self.coordinator.raise_energy(self.entity_description.kind, total)
+        if last is None or not isinstance(last.native_value, int | float | Decimal):
+            return None
+        return watts(float(last.native_value))
 
     @property
     @override

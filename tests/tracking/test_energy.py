@@ -59,6 +59,28 @@ def test_import_and_export_split_where_power_crosses_zero(
     assert (energy.exported, energy.imported) == (exported, imported)
 
 
+@pytest.mark.parametrize(("interval", "longest"), [(5, 60), (20, 60), (30, 90), (300, 900)])
+def test_gap_is_bridged_up_to_a_minute_or_three_intervals(interval: int, longest: int) -> None:
+    samples = ((0, 9_000, 9_000), (longest, 9_000, 9_000))
+    assert flow(*samples, interval=interval).exported == round(2.5 * longest)
+    late = ((0, 9_000, 9_000), (longest + 1, 9_000, 9_000))
+    assert flow(*late, interval=interval) == Energy()
+
+
+def test_lost_answer_each_minute_loses_nothing_at_five_seconds() -> None:
+    """It costs 16 s: the deadline, the pause, and the next interval."""
+    samples = [(at, 3_000, 5_000) for at in range(0, 3_601, 5) if not 20 < at % 60 < 40]
+    assert flow(*samples, interval=5) == Energy(exported=3_000, produced=5_000, consumed=2_000)
+
+
+def test_unknown_power_adds_nothing_to_its_totals() -> None:
+    meter = EnergyMeter()
+    for at in range(0, 3_601, 30):
+        measurement = replace(measured(3_000, 5_000), inverter_power=None)
+        energy = meter.add(measurement, at, 30)
+    assert energy == Energy(exported=3_000)
+
+
 def test_long_gap_adds_no_energy() -> None:
     assert flow((0, 9_000, 9_000), (90, 9_000, 9_000)).exported == 225
     assert flow((0, 9_000, 9_000), (91, 9_000, 9_000)) == Energy()
@@ -105,7 +127,7 @@ async def test_energy_sensors_suit_energy_dashboard(hass: HomeAssistant, loaded:
     for kind in ("exported", "imported", "produced", "consumed"):
         attributes = get_state(hass, f"sensor.sec1000_energy_{kind}").attributes
         assert attributes["device_class"] == "energy"
-        assert attributes["state_class"] == "total"
+        assert attributes["state_class"] == ("total" if kind == "consumed" else "total_increasing")
         assert attributes["unit_of_measurement"] == "kWh"
 
 

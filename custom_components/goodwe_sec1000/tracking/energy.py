@@ -1,7 +1,9 @@
 """Energy from measured power, from one good poll to the next, and its totals on disk."""
 
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 import math
+from pathlib import Path
 from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
@@ -14,7 +16,12 @@ from .storage import async_load_lenient
 
 LONGEST_GAP: Final = 3
 """Refresh intervals between two good polls over which the power may be interpolated."""
+LEAST_LONGEST_GAP_S: Final = 60.0
+"""The same at short intervals, where one lost answer takes longer."""
+RISING: Final = frozenset({"exported", "imported", "produced"})
+"""The totals that never fall."""
 SAVE_INTERVAL_S: Final = 300.0
+"""How long a total that grows may be missing on disk."""
 SECONDS_PER_HOUR: Final = 3600.0
 _VERSION: Final = 1
 
@@ -49,7 +56,7 @@ class EnergyMeter:
     def add(self, telemetry: Telemetry, at: float, interval: float) -> Energy:
         """Return the totals up to this measurement; `at` (monotonic) and the interval of polls are in s."""
         # Where the interval was just shortened, the previous poll came at the longer one.
-        longest_gap = LONGEST_GAP * max(interval, self._interval)
+        longest_gap = max(LONGEST_GAP * max(interval, self._interval), LEAST_LONGEST_GAP_S)
         self._interval = interval
         for measured, power in (
             ("meter", telemetry.meter_power),
@@ -73,9 +80,9 @@ class EnergyMeter:
         else:
             self._totals["consumed"] += above - below
 
-    def raise_to(self, kind: str, total: int) -> Energy:
-        """Raise one of the totals to this (Wh), unless it is greater; return them all."""
-        self._totals[kind] = max(self._totals[kind], total)
+    def restore(self, kind: str, total: int) -> Energy:
+        """Go on from this total (Wh), which is newer; one that never falls stays where it is greater."""
+        self._totals[kind] = max(self._totals[kind], total) if kind in RISING else total
         return self.energy
 
 
@@ -103,11 +110,15 @@ class EnergyTotals:
         self._store = Store[dict[str, float]](
             hass, _VERSION, f"{DOMAIN}.{entry_id}.energy", atomic_writes=True
         )
+        self._hass = hass
         self._energy: Energy | None = None
         self._is_save_due = False
+        self.loaded_from: datetime | None = None
+        """When what was loaded had been saved, UTC; None where nothing was there."""
 
     async def load(self) -> Energy | None:
         """Return the totals on disk; None before the first measurement ever."""
+        saved_at = await self._hass.async_add_executor_job(_modified_at, self._store.path)
         if stored := await async_load_lenient(self._store):
             try:
                 self._energy = Energy(
@@ -115,6 +126,8 @@ class EnergyTotals:
                 )
             except (TypeError, InvalidValueError) as error:
                 LOGGER.warning("%s cannot be read and is ignored: %r", self._store.path, error)
+            else:
+                self.loaded_from = saved_at
         return self._energy
 
     @callback
@@ -145,3 +158,10 @@ class EnergyTotals:
         return {
             f"energy_{kind}": kilowatts(total) for kind, total in asdict(self._energy or Energy()).items()
         }
+
+
+def _modified_at(path: str) -> datetime:
+    try:
+        return datetime.fromtimestamp(Path(path).stat().st_mtime, UTC)
+    except OSError:
+        return datetime.fromtimestamp(0, UTC)
