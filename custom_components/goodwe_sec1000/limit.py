@@ -63,11 +63,6 @@ def wanted_limit(value: object, options: ExportOptions) -> WantedLimit:
     )
 
 
-def check_number(value: object) -> None:
-    """Raise NotANumberError for what an action was given that is no number of kW."""
-    _number(value)
-
-
 def bound(value: object, lowest: int, highest: int) -> float:
     """Return the value of an action that sets the minimum or maximum limit (kW, two decimals).
 

@@ -85,22 +85,24 @@ async def _handle(handler: _Handler, call: ServiceCall) -> ServiceResponse:
 async def _set_limit(
     method: Callable[[ExportControl, object], Awaitable[Outcome]], export: ExportControl, call: ServiceCall
 ) -> Outcome:
-    return await method(export, await _limit(call))
+    limit = call.data.get(ATTR_LIMIT)
+    if isinstance(limit, str) and is_template_string(limit):
+        # While it is rendered, the call has its place in the order already.
+        limit = call.hass.async_create_task(_rendered(call, limit), f"render the limit of {call.service}")
+    return await method(export, limit)
 
 
-async def _limit(call: ServiceCall) -> object:
-    """Return the limit of a call, with a template rendered.
+async def _rendered(call: ServiceCall, limit: str) -> str:
+    """Return what the template of a limit comes to.
 
     In automations and scripts Home Assistant renders it before the call, on a card it does not. A template
     that cannot be rendered, or takes longer than a second, is refused as no number.
     """
-    limit = call.data.get(ATTR_LIMIT)
-    if isinstance(limit, str) and is_template_string(limit):
-        template = Template(limit, call.hass)
-        with suppress(TemplateError):
-            if not await template.async_render_will_timeout(TEMPLATE_TIMEOUT_S):
-                return template.async_render(parse_result=False)
-            LOGGER.warning("%s: the template of the limit takes too long to render", call.service)
+    template = Template(limit, call.hass)
+    with suppress(TemplateError):
+        if not await template.async_render_will_timeout(TEMPLATE_TIMEOUT_S):
+            return str(template.async_render(parse_result=False))
+        LOGGER.warning("%s: the template of the limit takes too long to render", call.service)
     return limit
 
 

@@ -18,6 +18,7 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 
+from ..calls import act as begin, keep_busy, outcomes
 from ..entries import entry_of
 from ..states import get_state
 
@@ -167,6 +168,33 @@ async def test_slow_template_as_limit_is_refused(
         await act(hass, "set_export_limit", limit=endless)
     assert feedback(hass, "set_export_limit") == 128
     assert len(sim.requests) == sent
+
+
+@pytest.mark.parametrize("action", ["set_export_limit", "set_max_export_limit"])
+async def test_template_keeps_its_place_while_it_is_rendered(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, action: str
+) -> None:
+    slow = "{% for a in range(400) %}{% for b in range(400) %}{% endfor %}{% endfor %}2"
+    older = begin(hass, action, limit=slow)
+    await asyncio.sleep(0)
+    newer = begin(hass, action, limit=5)
+    [superseded, done] = await outcomes(older, newer)
+    assert isinstance(superseded, HomeAssistantError)
+    assert superseded.translation_key == "superseded"
+    assert done == 1
+    assert sim.device.bound_limit == 5_000
+
+
+async def test_template_that_is_no_number_takes_no_place(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    clock = await keep_busy(hass, sim)
+    older = begin(hass, "set_export_limit", limit=4)
+    newer = begin(hass, "set_export_limit", limit="{{ 'x' }}")
+    [_, done, refused] = await outcomes(clock, older, newer)
+    assert done == 1
+    assert isinstance(refused, ServiceValidationError)
+    assert sim.device.bound_limit == 4_000
 
 
 async def test_limit_is_read_on_request(hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator) -> None:

@@ -1,7 +1,7 @@
 """The actions on one device: disable, enable, set and read the export limit, clock, watchdog reset."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from ..const import (
     MIN_LIMIT_KW,
 )
 from ..coordinator import Sec1000Coordinator, export_is_on
-from ..limit import bound, check_number, wanted_limit
+from ..limit import bound, wanted_limit
 from ..options import ExportOptions
 from ..sec1000.errors import ModeChangeRefusedError, OutcomeUnknownError
 from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, watts
@@ -121,17 +121,16 @@ class ExportControl:
     async def set_limit(self, limit: object) -> Outcome:
         """Set this limit (kW), brought into the range of the options; feedback 129 where it had to be.
 
-        What is no finite number is refused with feedback 128, and nothing is sent.
+        A future is waited for, and has its place in the order by then. What is no finite number is refused
+        with feedback 128, and nothing is sent.
         """
 
         async def body(stats: ActionStats) -> str:
             async def plan(plan: Plan) -> None:
-                wanted = wanted_limit(limit, plan.options)
+                wanted = wanted_limit(await _known(limit), plan.options)
                 plan.limit = wanted.limit
                 stats.correction = wanted.correction
 
-            # What is no number must not take the place of a command that waits.
-            check_number(limit)
             return await self._carry_out(LimitCommand(plan=plan, decides_limit=True, sets_limit=True), stats)
 
         return await self._runner.run(Action.SET_EXPORT_LIMIT, body)
@@ -142,8 +141,9 @@ class ExportControl:
         A limit at the minimum follows it, unless `keeps_limit`.
         """
 
-        def changed(options: ExportOptions) -> Mapping[str, Any]:
-            return {CONF_MIN_EXPORT_LIMIT: bound(limit, watts(MIN_LIMIT_KW), options.max_export_limit)}
+        async def changed(options: ExportOptions) -> Mapping[str, Any]:
+            lowest = watts(MIN_LIMIT_KW)
+            return {CONF_MIN_EXPORT_LIMIT: bound(await _known(limit), lowest, options.max_export_limit)}
 
         return await self._change_options({CONF_MIN_EXPORT_LIMIT}, changed, keeps_limit=keeps_limit)
 
@@ -153,15 +153,16 @@ class ExportControl:
         A limit at the maximum follows it, unless `keeps_limit`.
         """
 
-        def changed(options: ExportOptions) -> Mapping[str, Any]:
-            return {CONF_MAX_EXPORT_LIMIT: bound(limit, options.min_export_limit, options.total_capacity)}
+        async def changed(options: ExportOptions) -> Mapping[str, Any]:
+            lowest, highest = options.min_export_limit, options.total_capacity
+            return {CONF_MAX_EXPORT_LIMIT: bound(await _known(limit), lowest, highest)}
 
         return await self._change_options({CONF_MAX_EXPORT_LIMIT}, changed, keeps_limit=keeps_limit)
 
     async def choose_mode(self, mode: ControlMode) -> Outcome:
         """Let this mode decide on the export; deactivated only where the options allow it (else 128)."""
 
-        def changed(_options: ExportOptions) -> Mapping[str, Any]:
+        async def changed(_options: ExportOptions) -> Mapping[str, Any]:
             allowed = self._coordinator.config_entry.options.get(CONF_ALLOW_DEACTIVATING)
             if mode is ControlMode.DEACTIVATED and not allowed:
                 raise DeactivatingNotAllowedError("deactivating is not allowed in the options")
@@ -175,11 +176,13 @@ class ExportControl:
         The limit that it holds follows minimum and maximum. Until they are saved, and for good where
         the device does not take them, everything else goes by the old options.
         """
+
+        async def all_of_them(_options: ExportOptions) -> Mapping[str, Any]:
+            return changed
+
         mode = changed.get(CONF_CONTROL_MODE)
         takes_mode_off = mode not in (None, self._coordinator.options.control_mode.key)
-        return await self._change_options(
-            changed.keys(), lambda _options: changed, takes_mode_off=takes_mode_off
-        )
+        return await self._change_options(changed.keys(), all_of_them, takes_mode_off=takes_mode_off)
 
     async def restore_baseline(self, limit: int) -> Outcome:
         """Make the device hold this limit (W), which was proven before, under the options."""
@@ -360,13 +363,13 @@ class ExportControl:
     async def _change_options(
         self,
         keys: set[str] | Any,
-        change: Callable[[ExportOptions], Mapping[str, Any]],
+        change: Callable[[ExportOptions], Awaitable[Mapping[str, Any]]],
         *,
         takes_mode_off: bool = False,
         keeps_limit: bool = False,
     ) -> Outcome:
         async def plan(plan: Plan) -> None:
-            await plan.change_options(change(plan.options), keeps_limit=keeps_limit)
+            await plan.change_options(await change(plan.options), keeps_limit=keeps_limit)
 
         command = LimitCommand(plan=plan, options=frozenset(keys))
         return await self._change(Action.SET_EXPORT_LIMIT, command, takes_mode_off=takes_mode_off)
@@ -411,6 +414,11 @@ class ExportControl:
         settings = self._coordinator.data.settings
         if settings and not self._client.pending.target:
             self._queue.settle(settings)
+
+
+async def _known(limit: object) -> object:
+    """Return a limit as it was given, or what its future comes to; that may be asked for again."""
+    return await asyncio.shield(limit) if isinstance(limit, asyncio.Future) else limit
 
 
 def _disable(plan: Plan) -> None:

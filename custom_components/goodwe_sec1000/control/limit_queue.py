@@ -10,6 +10,7 @@ from homeassistant.core import callback
 from ..const import CONF_CONTROL_MODE, LOGGER
 from ..coordinator import Sec1000Coordinator
 from ..issues import Issue
+from ..limit import NotANumberError
 from ..sec1000.asker import asked_by, asker
 from ..sec1000.client import LimitTransaction
 from ..sec1000.errors import (
@@ -97,7 +98,14 @@ class LimitQueue:
         waiting = _Waiting(command, stats, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         coordinator = self._coordinator
-        if await self._seems_possible(command):
+        try:
+            is_possible = await self._seems_possible(command)
+        except BaseException:
+            waiting.done.cancel()
+            if waiting in self._waiting:
+                self._waiting.remove(waiting)
+            raise
+        if is_possible:
             coordinator.client.cut_reset_short("a newer command")
         if self.task is None:
             self._task = coordinator.config_entry.async_create_task(
@@ -217,7 +225,10 @@ class LimitQueue:
         return await transaction.write(found, may_switch_off=False)
 
     async def _seems_possible(self, command: LimitCommand) -> bool:
-        """Return whether a command can be carried out under the options of now; sends nothing."""
+        """Return whether a command can be carried out under the options of now; sends nothing.
+
+        Raises NotANumberError where it never can.
+        """
         coordinator = self._coordinator
 
         async def read() -> ExportSettings:
@@ -233,6 +244,8 @@ class LimitQueue:
             await command.plan(plan)
         except _ReadNeededError:
             return True
+        except NotANumberError:
+            raise
         except InvalidValueError:
             return False
         return True
