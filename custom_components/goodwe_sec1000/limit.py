@@ -12,7 +12,8 @@ from .sec1000.model import kilowatts, watts
 
 LARGEST_KW: Final = 1e9
 """A larger number, infinity and NaN included, was not meant as a limit."""
-_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_NUMBER: Final = re.compile(r"[+-]?(\d++\.?\d*+|\.\d++)([eE][+-]?\d++)?", re.ASCII)
+"""What it has read it does not read anew: that would take minutes for many digits before a letter."""
 
 
 class NotANumberError(InvalidValueError):
@@ -68,7 +69,8 @@ def bound(value: object, lowest: int, highest: int) -> float:
 
     Raises NotANumberError, and OutOfRangeError outside of lowest to highest (W).
     """
-    kilowatt = round(_number(value), 2)
+    # Adding 0 turns a negative zero into a positive one.
+    kilowatt = round(_number(value), 2) + 0.0
     if not lowest <= watts(kilowatt) <= highest:
         raise OutOfRangeError(watts(kilowatt), lowest, highest)
     return kilowatt

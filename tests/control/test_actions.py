@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
+import time
 from typing import Any
 from unittest.mock import patch
 
@@ -150,6 +151,15 @@ async def test_limit_that_is_no_number_is_refused(
         await act(hass, "set_export_limit", limit=given)
     assert feedback(hass, "set_export_limit") == 128
     assert sim.requests == []
+
+
+async def test_endless_digits_as_limit_are_refused_at_once(
+    hass: HomeAssistant, loaded: MockConfigEntry
+) -> None:
+    began = time.perf_counter()
+    with pytest.raises(ServiceValidationError):
+        await act(hass, "set_export_limit", limit="1" * 50_000 + "x")
+    assert time.perf_counter() - began < 1
 
 
 async def test_missing_limit_is_refused(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
