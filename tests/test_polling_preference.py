@@ -5,16 +5,18 @@ from datetime import datetime
 from typing import Final
 
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from simulator import Simulator
-from simulator.protocol import READ_LIMIT, TELEMETRY
+from simulator.protocol import READ_LIMIT, TELEMETRY, VALUE, WRITE_LIMIT
 
-from .calls import act, outcomes, requested
+from .calls import act, issue, load, outcomes, requested
 from .states import get_state
+from .test_options_flow import changing
 
 EXPORT_LIMIT: Final = "sensor.sec1000_export_limit"
 SETTINGS_ENTITIES: Final = (
@@ -79,6 +81,55 @@ async def test_disabled_polling_keeps_last_limit_after_a_failed_read(
     sim.inject("close-before-answer", count=3)
     await update(hass, EXPORT_LIMIT)
     assert get_state(hass, EXPORT_LIMIT).state == "10.0"
+
+
+async def test_disabled_polling_reads_until_the_limit_is_known(
+    hass: HomeAssistant, pass_time: PassTime, entry: MockConfigEntry, sim: Simulator
+) -> None:
+    hass.config_entries.async_update_entry(entry, pref_disable_polling=True)
+    sim.inject("close-before-answer", commands=(READ_LIMIT,), count=3)
+    await load(hass, entry)
+    assert get_state(hass, EXPORT_LIMIT).state == "unavailable"
+    await pass_time(60)
+    assert get_state(hass, EXPORT_LIMIT).state == "10.0"
+    sim.inject("close-before-answer", commands=(WRITE_LIMIT, VALUE, READ_LIMIT))
+    [unknown] = await outcomes(act(hass, "set_export_limit", limit=4))
+    assert isinstance(unknown, HomeAssistantError)
+    await pass_time(61)
+    assert get_state(hass, EXPORT_LIMIT).state == "unavailable"
+    sim.clear_faults()
+    await pass_time(61)
+    assert get_state(hass, EXPORT_LIMIT).state == "10.0"
+    sent = len(sim.requests)
+    await pass_time(61)
+    assert requested(sim, sent) == []
+
+
+async def test_new_interval_while_polling_is_disabled_sends_nothing(
+    hass: HomeAssistant, pass_time: PassTime, unpolled: MockConfigEntry, sim: Simulator
+) -> None:
+    sent = len(sim.requests)
+    walk = await changing(hass, unpolled, scan_interval=60)
+    await walk.submit()
+    await walk.submit()
+    assert unpolled.options["scan_interval"] == 60
+    await pass_time(120)
+    assert requested(sim, sent) == []
+
+
+async def test_one_failed_read_while_polling_is_disabled_is_no_outage(
+    hass: HomeAssistant, pass_time: PassTime, unpolled: MockConfigEntry, sim: Simulator
+) -> None:
+    await pass_time(3600)
+    sim.inject("close-before-answer")
+    await update(hass, EXPORT_LIMIT)
+    assert issue(hass, unpolled, "device_silent") is None
+    await pass_time(200)
+    await update(hass, EXPORT_LIMIT)
+    assert issue(hass, unpolled, "device_silent")
+    sim.clear_faults()
+    await update(hass, EXPORT_LIMIT)
+    assert issue(hass, unpolled, "device_silent") is None
 
 
 async def test_commands_work_while_polling_is_disabled(

@@ -163,7 +163,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         interval = timedelta(seconds=self.options.scan_interval)
         if interval != self.update_interval:
             self.update_interval = interval
-            if not self.backing_off:
+            if not self.backing_off and not self.config_entry.pref_disable_polling:
                 self.config_entry.async_create_background_task(
                     self.hass, self.async_request_refresh(), f"{self.name} apply the refresh interval"
                 )
@@ -176,11 +176,15 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def start_reading_settings(self) -> None:
-        """Read the export settings every minute until the entry is unloaded, where polling is enabled."""
+        """Read the export settings every minute until the entry is unloaded.
+
+        While polling is disabled, only until they are known: Home Assistant ignores what is called on
+        entities that are unavailable.
+        """
 
         @callback
         def begin(_now: datetime) -> None:
-            if self.config_entry.pref_disable_polling:
+            if self.config_entry.pref_disable_polling and self.data.settings:
                 return
             if self._reachability.backing_off:
                 self._drop_old_settings()

@@ -37,6 +37,8 @@ class Reachability:
         self._answered_at.setdefault(entry.entry_id, monotonic())
         self._failures = 0
         self._quiet_until = 0.0
+        self._failing_since: float | None = None
+        """When (s, monotonic) the first read after the last good answer failed."""
         self.answered_at: datetime | None = None
         """UTC, of the last good answer since setup."""
         self._issue_raised: bool | None = None
@@ -53,6 +55,7 @@ class Reachability:
         if self._entry.entry_id in self._answered_at:
             self._answered_at[self._entry.entry_id] = monotonic()
         self.answered_at = dt_util.utcnow()
+        self._failing_since = None
         if self._issue_raised is not False:
             self._issue_raised = False
             Issue.DEVICE_SILENT.async_clear(self._hass, self._entry.entry_id)
@@ -66,9 +69,15 @@ class Reachability:
     @callback
     def check_outage(self, interval: int) -> None:
         """Raise the issue of a device that has not given one good answer for too long."""
-        answered_at = self._answered_at.get(self._entry.entry_id)
+        now = monotonic()
+        since = self._answered_at.get(self._entry.entry_id)
+        if self._failing_since is None:
+            self._failing_since = now
+        if since is not None and self.answered_at and self._entry.pref_disable_polling:
+            # It may not have been asked since its last answer.
+            since = self._failing_since
         # A poll may end after its entry is unloaded and forgotten.
-        if answered_at is None or self._issue_raised or monotonic() - answered_at < OUTAGE_BEFORE_ISSUE_S:
+        if since is None or self._issue_raised or now - since < OUTAGE_BEFORE_ISSUE_S:
             return
         self._issue_raised = True
         Issue.DEVICE_SILENT.async_raise(
