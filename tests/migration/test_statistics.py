@@ -1,30 +1,22 @@
 """Migration continues history and long-term statistics, and Repairs has no question about them."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.components.recorder import Recorder, get_instance, history
-from homeassistant.components.recorder.statistics import (
-    get_metadata,
-    statistics_during_period,
-    update_statistics_issues,
-    validate_statistics,
-)
+from homeassistant.components.recorder import Recorder, history
+from homeassistant.components.recorder.statistics import get_metadata, statistics_during_period
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
-from pytest_homeassistant_custom_component.components.recorder.common import (
-    async_wait_recording_done,
-    do_adhoc_statistics,
-)
+from pytest_homeassistant_custom_component.components.recorder.common import async_wait_recording_done
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.migration.follow_up import MigrationFollowUp
 from simulator import Simulator
+from tests.recorded import asked_by_repairs, compiled, in_recorder, validated
 from tests.states import get_state
 
 from .older import migrate, older_entry, register
@@ -35,31 +27,6 @@ BEFORE: Final = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 AFTER: Final = BEFORE + timedelta(minutes=5)
 """The five minutes in which this one does."""
 FEEDBACK_IDS: Final = {feedback.entity_id() for feedback in FEEDBACKS}
-
-
-async def in_recorder[T](hass: HomeAssistant, function: Callable[..., T], *arguments: Any) -> T:
-    """Query the database as Home Assistant does, once all is written."""
-    await async_wait_recording_done(hass)
-    return await get_instance(hass).async_add_executor_job(function, *arguments)
-
-
-async def compiled(hass: HomeAssistant, start: datetime) -> None:
-    """Let the recorder compile the five minutes from then on."""
-    await async_wait_recording_done(hass)
-    do_adhoc_statistics(hass, start=start)
-    await async_wait_recording_done(hass)
-
-
-async def validated(hass: HomeAssistant) -> dict[str, list[Any]]:
-    """Return the problems on the page on statistics."""
-    return await in_recorder(hass, validate_statistics, hass)
-
-
-async def asked_by_repairs(hass: HomeAssistant) -> list[str]:
-    """Return the issues about statistics."""
-    await in_recorder(hass, update_statistics_issues, hass)
-    await hass.async_block_till_done()
-    return [issue.issue_id for issue in ir.async_get(hass).issues.values() if issue.domain == "sensor"]
 
 
 @pytest.fixture
