@@ -2,13 +2,18 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 import json
 import logging
+import lzma
 from pathlib import Path
 import shutil
 from typing import Any, Final
 
 from awesomeversion import AwesomeVersion
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.recorder import Recorder
+from homeassistant.components.recorder.statistics import statistics_during_period
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import STATE_OFF, STATE_ON, __version__
 from homeassistant.core import HomeAssistant
@@ -28,6 +33,8 @@ import pytest
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import CAPTURED, Simulator
 
+from .known import known
+from .recorded import asked_by_repairs, compiled, in_recorder, validated
 from .states import get_state
 
 pytestmark = pytest.mark.skipif(
@@ -147,6 +154,14 @@ def hass_storage() -> dict[str, Any]:
 
 
 @pytest.fixture
+def recorder_db_url(tmp_path: Path) -> str:
+    """Give the recorder the database that the healthy installation's wrote."""
+    database = tmp_path / "home-assistant_v2.db"
+    database.write_bytes(lzma.decompress((INSTALLATIONS / HEALTHY / f"{database.name}.xz").read_bytes()))
+    return f"sqlite:///{database}"
+
+
+@pytest.fixture
 def load_registries() -> bool:
     """Leave the registries to `start`."""
     return False
@@ -226,6 +241,51 @@ async def test_device_that_holds_the_proven_limit_does_not_differ(
 ) -> None:
     await start(hass)
     assert get_state(hass, installation.entity_id("limit_differs")).state == STATE_OFF
+
+
+@pytest.mark.parametrize("installation", [HEALTHY], indirect=True)
+async def test_energy_sums_grow_by_what_flowed_in_the_first_hour(
+    recorder_mock: Recorder,
+    pass_time: PassTime,
+    hass: HomeAssistant,
+    installation: Installation,
+    sim: Simulator,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """Although three of the sensors are total_increasing now, and were total."""
+    compiled_before = datetime(2026, 11, 28, 22, 0, tzinfo=UTC)
+    first_hour = datetime(2026, 11, 29, 0, 0, tzinfo=UTC)
+    freezer.move_to(first_hour + timedelta(seconds=1))
+    assert await async_setup_component(hass, "sensor", {})
+    sim.hold(replace(CAPTURED, meter_power=12_000, inverter_power=20_000))
+    await start(hass)
+    for period in range(12):
+        for _ in range(6):
+            await pass_time(50)
+        await compiled(hass, first_hour + timedelta(minutes=5 * period))
+    flowed = {"energy_exported": 12, "energy_imported": 0, "energy_produced": 20, "energy_consumed": 8}
+    entity_ids = {key: installation.entity_id(key) for key in flowed}
+    found = await in_recorder(
+        hass,
+        statistics_during_period,
+        hass,
+        compiled_before,
+        None,
+        set(entity_ids.values()),
+        "hour",
+        None,
+        {"state", "sum"},
+    )
+    for key, entity_id in entity_ids.items():
+        rows = {row["start"]: row for row in found[entity_id]}
+        before, after = rows[compiled_before.timestamp()], rows[first_hour.timestamp()]
+        state_before, state_after, sum_before, sum_after = (
+            known(value) for value in (before["state"], after["state"], before["sum"], after["sum"])
+        )
+        assert state_after - installation.energy[key] == pytest.approx(flowed[key], rel=0.03), key
+        assert sum_after - sum_before == pytest.approx(state_after - state_before), key
+    assert await validated(hass) == {}
+    assert await asked_by_repairs(hass) == []
 
 
 @pytest.mark.parametrize("installation", [HEALTHY, JUST_MIGRATED, MIGRATED], indirect=True)

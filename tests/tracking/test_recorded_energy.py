@@ -1,19 +1,31 @@
-"""After a power cut the energy goes on from what was recorded last, which is newer than the file."""
+"""Energy and the recorder: what it knows after a power cut, and its statistics of a replaced device."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.recorder import Recorder
+from homeassistant.components.recorder.statistics import statistics_during_period
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.components.recorder.common import async_wait_recording_done
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.tracking import recorded_energy
+from simulator import CAPTURED, Simulator
 
 from ..calls import Storage, load
+from ..entries import entry_of
+from ..known import known
+from ..recorded import asked_by_repairs, compiled, in_recorder, validated
 from ..states import get_state
+
+type PassTime = Callable[[float], Awaitable[None]]
 
 ON_DISK = {
     "energy_exported": 12.0,
@@ -142,3 +154,48 @@ async def test_unreadable_database_leaves_totals_on_disk(
     await load(hass, entry)
     assert shown(hass) == {kind: ON_DISK[f"energy_{kind}"] for kind in KINDS}
     assert "disk I/O error" in caplog.text
+
+
+async def test_replaced_device_takes_nothing_back(
+    recorder_mock: Recorder,
+    pass_time: PassTime,
+    hass: HomeAssistant,
+    hass_storage: Storage,
+    entry: MockConfigEntry,
+    sim: Simulator,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """The sensors of the new device have the entity ids of the old one's, to keep the past."""
+    begin = datetime(2026, 11, 29, 0, 0, tzinfo=UTC)
+    freezer.move_to(begin + timedelta(seconds=1))
+    assert await async_setup_component(hass, "sensor", {})
+    sim.hold(replace(CAPTURED, meter_power=12_000, inverter_power=20_000))
+    store(hass_storage, entry, dict.fromkeys(ON_DISK, 500.0))
+    replacement = entry_of(sim)
+    for installed in (entry, replacement):
+        if installed is replacement:
+            assert await hass.config_entries.async_remove(entry.entry_id)
+            replacement.add_to_hass(hass)
+        await load(hass, installed)
+        for _ in range(6):
+            await pass_time(50)
+        await compiled(hass, begin)
+        begin += timedelta(minutes=5)
+    assert shown(hass)["exported"] == pytest.approx(1.0, abs=0.2)
+    rising = {"sensor.sec1000_energy_exported": 1.0, "sensor.sec1000_energy_produced": 1.67}
+    rows = await in_recorder(
+        hass,
+        statistics_during_period,
+        hass,
+        begin - timedelta(hours=1),
+        None,
+        set(rising),
+        "5minute",
+        None,
+        {"sum"},
+    )
+    for entity_id, flowed in rising.items():
+        before, after = (known(row["sum"]) for row in rows[entity_id])
+        assert after - before == pytest.approx(flowed, abs=0.35)
+    assert await validated(hass) == {}
+    assert await asked_by_repairs(hass) == []
