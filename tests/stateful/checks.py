@@ -149,6 +149,9 @@ def feedback(world: World, wish: Wish) -> list[str]:
     if isinstance(wish, OptionsWish) and not (wish.changed or wish.deactivates):
         # It may not have gone to the device.
         return []
+    if isinstance(wish, KeepWish) and wish.held is None:
+        # It was another repair.
+        return []
     state = user.shown(world.hass, f"sensor.{FEEDBACKS[wish.action]}_feedback")
     if state is None:
         return []
@@ -362,7 +365,12 @@ def is_proven(world: World, device: WatchedDevice) -> bool:
     entry = user.the_entry(world.hass)
     if entry is None or entry.options[MODE] == DEACTIVATED or world.damaged or world.disk_was_full:
         return False
-    commands = [wish for wish in world.wishes if wish.is_command and isinstance(wish, CHANGES)]
+    commands = [
+        wish
+        for wish in world.wishes
+        if isinstance(wish, CHANGES)
+        and (not isinstance(wish, OptionsWish) or wish.changed or wish.deactivates or wish.error != "saved")
+    ]
     proven = [wish for wish in commands if wish.outcome is Outcome.OK and not isinstance(wish, ResetWish)]
     newest = max(proven, key=lambda wish: wish.order, default=None)
     if newest is None:

@@ -139,13 +139,14 @@ class WatchedDevice(Simulator):
 
     async def move(self) -> None:
         """Give it another address; no server answers at the old one."""
-        self._server.close()
-        await self._server.disconnect_all()
-        if not self._running:
-            return
-        self._server = Server(self._handle, self.host, 0, self._latency)
-        self._server.open()
-        self._tell(f"{self.name}: has another address")
+        old, new = self._server, Server(self._handle, self.host, 0, self._latency)
+        self._server = new
+        old.close()
+        await old.disconnect_all()
+        # It may have been stopped, or moved once more, meanwhile.
+        if self._running and self._server is new:
+            new.open()
+            self._tell(f"{self.name}: has another address")
 
     @override
     def _handle(self, raw: bytes) -> Answer:

@@ -404,3 +404,7 @@ class ResetWish(Wish):
         # Where the device held something looser, it is brought within what was proven.
         highest = max(map(watts, state.options[MAXIMUM]))
         return as_it_was.joined(in_force(state, {min(limit, highest) for limit in state.device["limit"]}))
+
+    def superseded(self, state: State) -> State:
+        """Cut short, it may have come to its end all the same, or not have begun."""
+        return state.joined(self.done(state))

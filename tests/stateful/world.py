@@ -227,6 +227,7 @@ class World:
         self.tell(f"begins: {self._options_in_words()}; A holds {self.devices[0].setting}")
 
     async def _start_home(self) -> None:
+        self._changed_at = self.now
         await self.home.start()
         self._unloaded_at = self._changed_at = self.now
         self.setups += 1
