@@ -378,6 +378,23 @@ async def test_deactivated_is_written_where_settings_are_unknown(
     assert sim.device.mode is ControlMode.DEACTIVATED
 
 
+@pytest.mark.promise("R-13")
+async def test_deactivated_is_written_where_another_program_armed_a_mode(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    walk = await changing(hass, loaded)
+    await walk.submit()
+    await walk.submit(export_limit_control_mode="deactivated")
+    await walk.submit()
+    sim.device.mode = ControlMode.RCR
+    again = await changing(hass, loaded)
+    await again.submit(max_export_limit=5)
+    await again.submit()
+    await again.submit()
+    assert again.outcome == "saved"
+    assert sim.device.mode is ControlMode.DEACTIVATED
+
+
 @pytest.mark.promise("R-07", "R-13")
 async def test_deactivated_is_written_after_a_mode_that_waits(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator

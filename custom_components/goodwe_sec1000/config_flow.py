@@ -392,7 +392,7 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
         if loaded:
             entry.runtime_data.coordinator.apply_scan_interval()
         export = self._chosen((*LIMIT_FIELDS, *CONTROL_FIELDS))
-        if self._deactivates():
+        if self._deactivates(changes_others=bool(export)):
             export[CONF_CONTROL_MODE] = ControlMode.DEACTIVATED.key
         # Whether that is a change is decided in the order of the commands, some of which may wait.
         if export:
@@ -405,7 +405,7 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
         # The options are saved already; the flow saves the same once more.
         return self.async_create_entry(data={**entry.options})
 
-    def _deactivates(self) -> bool:
+    def _deactivates(self, *, changes_others: bool) -> bool:
         """Return whether a device that limits the export, or may do so, is to stop.
 
         No other step does that, and this one comes after its confirmation.
@@ -416,9 +416,10 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
             return False
         snapshot = entry.runtime_data.coordinator.data
         held = snapshot.settings
-        # What is suspended comes back, and a command that runs or waits may arm a mode.
+        # What is suspended comes back, and a command that runs or waits may arm a mode. Where something is
+        # written, this is as well: another program may have armed one since the last read.
         may_limit = snapshot.pending_restore is not None or entry.runtime_data.export.is_busy
-        return may_limit or held is None or held.mode.key != chosen
+        return changes_others or may_limit or held is None or held.mode.key != chosen
 
     def _chosen(self, fields: Iterable[str]) -> dict[str, Any]:
         """Return what was changed of these options, and what an older release did not store."""
