@@ -221,7 +221,7 @@ def _raised(record: Any) -> str:
 
 def is_told_by_an_issue(text: str) -> bool:
     """Tell whether an error in the log is one for which an issue stands, or stood."""
-    return "limit" in text and ("limited" in text or "cannot be read" in text or "off" in text)
+    return "limit" in text and any(word in text for word in ("limited", "restored", "cannot be read"))
 
 
 def at_rest(world: World) -> list[tuple[str, str]]:

@@ -169,7 +169,7 @@ class Wish(Event):
     is_late: bool = False
     """Whether it was called when nothing may be taken any more."""
     setup: int = 0
-    """Which setup of the entry it was that told the outcome."""
+    """Which setup of the entry it was when it was called."""
 
     def fold(self, state: State) -> State:
         match self.outcome:

@@ -303,6 +303,7 @@ class World:
 
         device = self.device
         wish.device = device.name if device else ""
+        wish.setup = self.setups
 
         async def run() -> None:
             await work
@@ -324,7 +325,6 @@ class World:
 
     def _told(self, number: int, wish: Wish, device: WatchedDevice | None) -> None:
         wish.told = self.now
-        wish.setup = self.setups
         if wish.is_late and wish.outcome is not Outcome.REFUSED:
             self.violated("c", f"({number}) {wish.what}: taken although the end had begun")
         if wish.outcome is Outcome.QUIET and not any(other.order > wish.order for other in self.wishes):
