@@ -47,12 +47,13 @@ CURES: Final[dict[str, tuple[Edit, ...]]] = {
         Edit(
             "control/limit_queue.py",
             """        coordinator = self._coordinator
-        plan = Plan(coordinator.config_entry.options, coordinator.client.pending.target, read)
-        for index""",
+        plan = Plan(
+            coordinator.config_entry.options,
+""",
             """        coordinator = self._coordinator
-        stored = commands[0].options if commands else coordinator.config_entry.options
-        plan = Plan(stored, coordinator.client.pending.target, read)
-        for index""",
+        plan = Plan(
+            commands[0].options if commands else coordinator.config_entry.options,
+""",
         ),
     ),
     "options are saved before the line is let go": (
