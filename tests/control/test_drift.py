@@ -257,6 +257,16 @@ class TestUnknownOutcome:
         assert sim.device.bound_limit == 10_000
         assert not differs(hass)
 
+    async def test_wish_is_not_undone_after_a_reload(
+        self, pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+    ) -> None:
+        await self.enable(hass, sim, "silence", (0x43,))
+        await hass.config_entries.async_reload(loaded.entry_id)
+        for _ in range(3):
+            await pass_time(61)
+        assert sim.device.bound_limit == 10_000
+        assert not differs(hass)
+
     async def test_old_limit_is_shown_as_different_and_kept(
         self, pass_time: PassTime, hass: HomeAssistant, sim: Simulator
     ) -> None:

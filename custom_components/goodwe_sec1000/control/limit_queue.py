@@ -191,6 +191,9 @@ class LimitQueue:
         except OutcomeUnknownError:
             self._unconfirmed = _Unconfirmed(target, plan.changed)
             coordinator.invalidate_settings()
+            if target.limit != coordinator.data.proven_limit:
+                # A reload, too, forgets what is not confirmed; the limit before would undo it.
+                await coordinator.baseline.distrust()
             raise
         self._unconfirmed = None
         self._is_contested = False

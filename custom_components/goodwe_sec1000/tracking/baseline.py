@@ -76,8 +76,13 @@ class Baseline:
         except (HomeAssistantError, NotImplementedError, OSError) as error:
             LOGGER.warning("%s cannot be written: %s", self._store.path, error)
         if limit == self.limit:
-            with suppress(OSError):
-                await self._store.async_remove()
+            await self.distrust()
+
+    async def distrust(self) -> None:
+        """Let the next start begin with what it reads: another limit may hold since this one was proven."""
+        self._stored = None
+        with suppress(OSError):
+            await self._store.async_remove()
 
     async def remove(self) -> None:
         """Forget it with its entry."""
