@@ -208,6 +208,15 @@ async def test_reading_adopts_mode_and_sufficient_capacity(
     assert get_state(hass, "binary_sensor.sec1000_module_started").state == "on"
 
 
+async def test_reading_adopts_no_capacity_below_zero(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    choose(hass, loaded, min_export_limit=-1.0, max_export_limit=-0.5)
+    sim.device.capacity = -300
+    await hass.services.async_call(DOMAIN, "get_export_limit", {}, blocking=True)
+    assert loaded.options["total_capacity"] == 30
+
+
 async def test_first_baseline_is_brought_below_maximum(
     pass_time: PassTime, hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator
 ) -> None:
