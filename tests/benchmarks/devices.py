@@ -31,12 +31,15 @@ class Devices:
 
 
 @asynccontextmanager
-async def devices(count: int = 1, *, still: bool = False, core: int | None = None) -> AsyncIterator[Devices]:
+async def devices(
+    count: int = 1, *, overload: bool = False, core: int | None = None
+) -> AsyncIterator[Devices]:
     """Run so many devices, on the CPU `core` if given.
 
-    All values change with every answer, or never if they are `still`.
+    All values change with every answer. Without `overload` any number of requests leaves them healthy.
     """
-    command = [sys.executable, "-m", "tests.benchmarks.devices", str(count), *(["--still"] if still else [])]
+    option = ["--overload"] if overload else []
+    command = [sys.executable, "-m", "tests.benchmarks.devices", str(count), *option]
     if core is not None:
         command = ["taskset", "--cpu-list", str(core), *command]
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
@@ -49,11 +52,11 @@ async def devices(count: int = 1, *, still: bool = False, core: int | None = Non
             await process.wait()
 
 
-async def _serve(count: int, *, still: bool) -> None:
+async def _serve(count: int, *, overload: bool) -> None:
     polls: dict[int, list[float]] = {}
     async with AsyncExitStack() as stack:
         for _ in range(count):
-            device = Device(still=still)
+            device = Device(overload=overload)
             await stack.enter_async_context(device.simulator)
             polls[device.simulator.port] = device.polled
         sys.stdout.write(json.dumps(list(polls)) + "\n")
@@ -65,18 +68,16 @@ async def _serve(count: int, *, still: bool) -> None:
 class Device:
     """A simulated device that records when it is polled."""
 
-    def __init__(self, *, still: bool) -> None:
-        self.simulator = Simulator(overload=False, keep_requests=0, on_exchange=self._record)
+    def __init__(self, *, overload: bool) -> None:
+        self.simulator = Simulator(overload=overload, keep_requests=0, on_exchange=self._record)
         self.polled: list[float] = []
         """Seconds on the clock of the event loop."""
-        self._still = still
         self.simulator.hold(_measured(0))
 
     def _record(self, request: Request, _answer: Answer) -> None:
         if request.frame and request.frame.command == TELEMETRY:
             self.polled.append(request.time)
-            if not self._still:
-                self.simulator.hold(_measured(len(self.polled)))
+            self.simulator.hold(_measured(len(self.polled)))
 
 
 def _measured(poll: int) -> Telemetry:
@@ -95,6 +96,6 @@ def _measured(poll: int) -> Telemetry:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("count", type=int)
-    parser.add_argument("--still", action="store_true")
+    parser.add_argument("--overload", action="store_true")
     arguments = parser.parse_args()
-    asyncio.run(_serve(arguments.count, still=arguments.still))
+    asyncio.run(_serve(arguments.count, overload=arguments.overload))

@@ -40,8 +40,9 @@ async def growing(scale: Scale) -> Table:
     """Measure without devices, then each number of devices and interval of the scale."""
     table = Table(
         "Growth",
-        "Real time, with the pacing, each in a process of its own. Home Assistant with the recorder runs on "
-        "one core and the devices on another; every value changes with every poll. What is measured begins "
+        "Real time, with the standard pauses, each in a process of its own. Home Assistant with the recorder "
+        "runs on one core and the devices, which bear 7 requests in 30 s, on another; every value changes "
+        "with every poll. What is measured begins "
         f"{scale.settled:g} s after setup, when Home Assistant has written its registries. A gap is the time "
         "between two polls of one device, as the device sees it; a poll is late that comes more than "
         f"{LATE_S:g} s after its interval. CPU is the share of one core. Memory is that of the whole "
@@ -81,7 +82,7 @@ async def _run_process(count: int, interval: int, scale: Scale) -> Growth:
 
 async def _measure(count: int, interval: int, settled: float, seconds: float) -> Growth:
     os.sched_setaffinity(0, {HOME_CORE})
-    async with devices(count, core=DEVICE_CORE) as running, home() as hass:
+    async with devices(count, overload=True, core=DEVICE_CORE) as running, home() as hass:
         await asyncio.gather(*(set_up(hass, port, interval=interval) for port in running.ports))
         await hass.async_block_till_done()
         await asyncio.sleep(settled)
