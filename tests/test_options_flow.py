@@ -452,6 +452,21 @@ async def test_unchanged_step_keeps_what_an_action_changed_meanwhile(
     assert sim.device.bound_limit == 3_000
 
 
+async def test_step_changed_back_keeps_what_an_action_changed_meanwhile(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    walk = await changing(hass, loaded)
+    await walk.submit(min_export_limit=-1, max_export_limit=-0.2)
+    assert walk.step == "confirm_below_zero"
+    await walk.submit(change_limits=True)
+    await walk.submit(max_export_limit=10)
+    assert walk.step == "control"
+    await hass.services.async_call(DOMAIN, "set_max_export_limit", {"limit": 4}, blocking=True)
+    await walk.submit()
+    assert (loaded.options["min_export_limit"], loaded.options["max_export_limit"]) == (-1, 4)
+    assert sim.device.bound_limit == 4_000
+
+
 async def test_each_step_is_filled_when_it_is_shown(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
 ) -> None:

@@ -345,7 +345,7 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
 
     def __init__(self) -> None:
         self._changed: dict[str, Any] = {}
-        """What was submitted with another value than the one that its step showed."""
+        """What was submitted with another value than its step showed and than is stored."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Let the user set the options that are not written to the device."""
@@ -379,7 +379,13 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
     @callback
     @override
     def _choose(self, values: Mapping[str, Any]) -> None:
-        self._changed |= {key: value for key, value in values.items() if value != self._wanted[key]}
+        stored = self.config_entry.options
+        for key, value in values.items():
+            if value == stored.get(key):
+                # Changed back in a step that was shown once more.
+                self._changed.pop(key, None)
+            elif value != self._wanted[key]:
+                self._changed[key] = value
         super()._choose(values)
 
     @override
