@@ -279,7 +279,7 @@ async def test_last_command_is_shown_in_words(
         await press(hass, "set_date_and_time")
     words = in_words(hass)
     assert 'alert-type="error" title="Set clock: failed"' in words
-    assert "Check address, port and power of the device" in words
+    assert "Check the address, port and power supply of the device" in words
     assert await hass.config_entries.async_unload(loaded.entry_id)
     assert "The integration is not loaded" in in_words(hass)
 
