@@ -1,5 +1,6 @@
 """Polling switched off by the user, and reads that a user asks for instead."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
@@ -14,7 +15,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from simulator import Simulator
 from simulator.protocol import READ_LIMIT, TELEMETRY, VALUE, WRITE_LIMIT
 
-from .calls import act, issue, load, outcomes, requested
+from .calls import act, issue, load, outcomes, requested, until
 from .states import get_state
 from .test_options_flow import changing
 
@@ -165,6 +166,19 @@ async def test_update_of_all_entities_is_one_read(
     sent = len(sim.requests)
     await update(hass, *SETTINGS_ENTITIES)
     assert commands(sim, sent) == [READ_LIMIT]
+
+
+@pytest.mark.usefixtures("warp")
+async def test_update_entity_shares_the_read_that_runs(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.inject("silence", commands=(READ_LIMIT,), count=1)
+    sent = len(sim.requests)
+    await until(lambda: READ_LIMIT in commands(sim, sent), within=100)
+    await update(hass, EXPORT_LIMIT)
+    await asyncio.sleep(5)
+    # One that was lost, and its repetition.
+    assert commands(sim, sent).count(READ_LIMIT) == 2
 
 
 async def test_update_entity_soon_after_a_read_sends_nothing(

@@ -116,7 +116,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self.baseline = Baseline(hass, entry.entry_id)
         self.client = Sec1000Client(host, port, pending=self.pending.at(host, port))
         self._settings_listeners: list[Callable[[], None]] = []
-        self._requested_read: asyncio.Task[None] | None = None
+        self._settings_read: asyncio.Task[None] | None = None
         self.impossible_values = ImpossibleValues(entry.title)
         self._meter_watch = MeterWatch()
         self.energy_totals = EnergyTotals(hass, entry.entry_id)
@@ -189,9 +189,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             if self._reachability.backing_off:
                 self._drop_old_settings()
                 return
-            self.config_entry.async_create_background_task(
-                self.hass, self.read_settings(), f"{self.name} export settings"
-            )
+            self._begin_reading_settings()
 
         self.config_entry.async_on_unload(
             async_track_time_interval(
@@ -207,11 +205,16 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         """Read the export settings for those who ask: one read for all, none soon after a good one."""
         if self.data.settings and monotonic() - self._settings_read_at < SETTINGS_FRESH_S:
             return
-        if self._requested_read is None or self._requested_read.done():
-            self._requested_read = self.config_entry.async_create_background_task(
-                self.hass, self.read_settings(), f"{self.name} export settings asked for"
+        await asyncio.wait({self._begin_reading_settings()})
+
+    @callback
+    def _begin_reading_settings(self) -> asyncio.Task[None]:
+        """Return the read of the settings that runs, or a new one."""
+        if self._settings_read is None or self._settings_read.done():
+            self._settings_read = self.config_entry.async_create_background_task(
+                self.hass, self.read_settings(), f"{self.name} export settings"
             )
-        await asyncio.wait({self._requested_read})
+        return self._settings_read
 
     async def read_settings(self) -> None:
         """Read the export settings; what is too old afterwards is not shown any more."""
