@@ -1,0 +1,114 @@
+"""Labels and errors that README and docs quote are those of the integration and of the frontend."""
+
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
+import json
+from pathlib import Path
+import re
+from typing import Any, Final
+
+from awesomeversion import AwesomeVersion
+from homeassistant.const import __version__
+import pytest
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+from demo.options import CHECKOUT
+
+from .documents import CODE
+
+DOCS: Final = CHECKOUT / "docs"
+OWNERS_DOCUMENTS: Final = (
+    CHECKOUT / "README.md",
+    DOCS / "dashboards" / "README.md",
+    *(
+        DOCS / f"{page}.md"
+        for page in (
+            "actions",
+            "blueprints",
+            "entities",
+            "examples",
+            "migration",
+            "settings",
+            "troubleshooting",
+        )
+    ),
+)
+ENGLISH: Final[dict[str, Any]] = json.loads(
+    (CHECKOUT / "custom_components" / DOMAIN / "translations" / "en.json").read_text("utf-8")
+)
+ELSEWHERE: Final = {"GoodWe SEC1000/S", "Custom repositories"}
+"""The name in manifest.json, and a label of HACS."""
+_BOLD: Final = r"\*\*([^*\n]+)\*\*"
+_PATH: Final = re.compile(r"\*{1,2}([^*\n]+ > [^*\n]+)\*{1,2}")
+_CHOSEN: Final = re.compile(rf"\b[Cc]hoose {_BOLD}|\b[Ss]elect {_BOLD}|\b[Pp]ress {_BOLD}")
+_ROW: Final = re.compile(r"^\| ([^|]+) \|", re.MULTILINE)
+_ISSUE: Final = re.compile(r"^\| … (.+) \(`(\w+)`\) \|(.*)$", re.MULTILINE)
+
+each_document: Final = pytest.mark.parametrize(
+    "document", OWNERS_DOCUMENTS, ids=[str(document.relative_to(CHECKOUT)) for document in OWNERS_DOCUMENTS]
+)
+
+
+def texts(tree: dict[str, Any]) -> Iterator[str]:
+    """Yield every text."""
+    for value in tree.values():
+        if isinstance(value, dict):
+            yield from texts(value)
+        else:
+            yield value
+
+
+@cache
+def labels() -> frozenset[str]:
+    """Return the texts of the integration and of the installed frontend."""
+    found = {*texts(ENGLISH), *ELSEWHERE}
+    package = find_spec("hass_frontend")
+    assert package
+    assert package.origin
+    for file in (Path(package.origin).parent / "static" / "translations").rglob("en-*.json"):
+        found.update(json.loads(file.read_text("utf-8")).values())
+    return frozenset(found)
+
+
+def first_cells(document: Path, header: str) -> list[str]:
+    """Return the first cells of each table whose header begins like this."""
+    tables = document.read_text().split("\n\n")
+    return [cell for table in tables if table.startswith(header) for cell in _ROW.findall(table)[1:]]
+
+
+@pytest.mark.skipif(
+    AwesomeVersion(__version__) < AwesomeVersion("2026.10"), reason="The docs show Home Assistant 2026.10."
+)
+@each_document
+def test_menus_and_buttons_have_labels_of_frontend(document: Path) -> None:
+    prose = CODE.sub("", document.read_text())
+    paths = [*_PATH.findall(prose), *("".join(groups) for groups in _CHOSEN.findall(prose))]
+    quoted = [label for path in paths for label in re.split(r"\s>\s", path)]
+    assert [label for label in quoted if label not in labels()] == []
+
+
+def test_settings_page_quotes_errors_of_setup() -> None:
+    cells = first_cells(DOCS / "settings.md", "| error |")
+    assert len(cells) > 5
+    shown = [*ENGLISH["config"]["error"].values(), *ENGLISH["config"]["abort"].values()]
+    assert [cell for cell in cells if not any(text.startswith(cell) for text in shown)] == []
+
+
+def test_settings_page_has_fields_of_flows() -> None:
+    cells = first_cells(DOCS / "settings.md", "| field")
+    steps = [step for flow in ("config", "options") for step in ENGLISH[flow]["step"].values()]
+    fields = {label for step in steps if "description" in step for label in step.get("data", {}).values()}
+    confirmations = {label for label in fields if label.startswith("Go back")}
+    assert set(cells) == fields - confirmations
+
+
+def test_troubleshooting_page_quotes_repair_issues() -> None:
+    rows = _ISSUE.findall((DOCS / "troubleshooting.md").read_text())
+    titles = {key: issue["title"] for key, issue in ENGLISH["issues"].items()}
+    quoted = {key: title for title, key, _ in rows}
+    assert quoted == {key: re.sub(r"^\{name\}:? ", "", title) for key, title in titles.items()}
+    for _, key, row in rows:
+        shown = {re.sub(r"\{\w+\}", "…", text) for text in texts(ENGLISH["issues"][key])}
+        buttons = {label for label in re.findall(_BOLD, row) if not label.startswith("http")}
+        assert buttons <= shown, key
