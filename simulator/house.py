@@ -211,6 +211,25 @@ _RISE_V_PER_W: Final = 0.0006
 _REACTIVE_VAR: Final = (310.0, 260.0, 340.0)
 
 
+@dataclass(slots=True)
+class EnergyCounters:
+    """What the house's own meters have counted since the start, in Wh."""
+
+    exported: float = 0.0
+    imported: float = 0.0
+    produced: float = 0.0
+    """AC output of the inverters."""
+    consumed: float = 0.0
+
+    def count(self, meter_power: float, inverter_power: float, seconds: float) -> None:
+        """Count these powers (W, positive on export) for so long."""
+        hours = seconds / HOUR_S
+        self.exported += max(0.0, meter_power) * hours
+        self.imported += max(0.0, -meter_power) * hours
+        self.produced += inverter_power * hours
+        self.consumed += (inverter_power - meter_power) * hours
+
+
 class House:
     """Three phases, the load on them, and equal three-phase inverters."""
 
@@ -255,6 +274,7 @@ class House:
         self.tripped = False
         """Whether all inverters are disconnected from the grid."""
         self.watchdog = Watchdog(seed)
+        self.counters = EnergyCounters()
         self._seed = seed
         self._day_start = start * HOUR_S
         self._now = 0.0
@@ -349,6 +369,7 @@ class House:
         else:
             self._power = min(target, self._power + _RAMP * self.rated * passed)
             self._balance(passed, constraint.restriction)
+        self.counters.count(self.meter_power, self.inverter_power, passed)
         refreshes = math.floor(now / self._refresh)
         if refreshes != self._refreshes:
             self._refreshes = refreshes

@@ -14,8 +14,9 @@ from ..sec1000.errors import InvalidValueError
 from ..sec1000.model import Telemetry, kilowatts, watts
 from .storage import async_load_lenient
 
-LONGEST_GAP: Final = 3
-"""Refresh intervals between two good polls over which the power may be interpolated."""
+LONGEST_GAP: Final = 3.5
+"""Refresh intervals between two good polls over which the power may be interpolated: two may fail between
+them, and each comes a little late."""
 LEAST_LONGEST_GAP_S: Final = 60.0
 """The same at short intervals, where one lost answer takes longer."""
 RISING: Final = frozenset({"exported", "imported", "produced"})
