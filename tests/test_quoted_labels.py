@@ -34,12 +34,13 @@ OWNERS_DOCUMENTS: Final = (
         )
     ),
 )
-ENGLISH: Final[dict[str, Any]] = json.loads(
-    (CHECKOUT / "custom_components" / DOMAIN / "translations" / "en.json").read_text("utf-8")
-)
+TRANSLATIONS: Final = CHECKOUT / "custom_components" / DOMAIN / "translations"
+ENGLISH: Final[dict[str, Any]] = json.loads((TRANSLATIONS / "en.json").read_text("utf-8"))
+FIRST_STEPS: Final = DOCS / "first-steps"
 ELSEWHERE: Final = {"GoodWe SEC1000/S", "Custom repositories"}
 """The name in manifest.json, and a label of HACS."""
 _BOLD: Final = r"\*\*([^*\n]+)\*\*"
+_ITALIC: Final = re.compile(r"(?<!\*)\*([^*]+)\*(?!\*)")
 _PATH: Final = re.compile(r"\*{1,2}([^*\n]+ > [^*\n]+)\*{1,2}")
 _CHOSEN: Final = re.compile(rf"\b[Cc]hoose {_BOLD}|\b[Ss]elect {_BOLD}|\b[Pp]ress {_BOLD}")
 _ROW: Final = re.compile(r"^\| ([^|]+) \|", re.MULTILINE)
@@ -47,6 +48,11 @@ _ISSUE: Final = re.compile(r"^\| … (.+) \(`(\w+)`\) \|(.*)$", re.MULTILINE)
 
 each_document: Final = pytest.mark.parametrize(
     "document", OWNERS_DOCUMENTS, ids=[str(document.relative_to(CHECKOUT)) for document in OWNERS_DOCUMENTS]
+)
+
+
+newest_frontend: Final = pytest.mark.skipif(
+    AwesomeVersion(__version__) < AwesomeVersion("2026.10"), reason="The docs show Home Assistant 2026.10."
 )
 
 
@@ -60,13 +66,13 @@ def texts(tree: dict[str, Any]) -> Iterator[str]:
 
 
 @cache
-def labels() -> frozenset[str]:
+def labels(language: str = "en") -> frozenset[str]:
     """Return the texts of the integration and of the installed frontend."""
-    found = {*texts(ENGLISH), *ELSEWHERE}
+    found = {*texts(json.loads((TRANSLATIONS / f"{language}.json").read_text("utf-8"))), *ELSEWHERE}
     package = find_spec("hass_frontend")
     assert package
     assert package.origin
-    for file in (Path(package.origin).parent / "static" / "translations").rglob("en-*.json"):
+    for file in (Path(package.origin).parent / "static" / "translations").rglob(f"{language}-*.json"):
         found.update(json.loads(file.read_text("utf-8")).values())
     return frozenset(found)
 
@@ -77,15 +83,23 @@ def first_cells(document: Path, header: str) -> list[str]:
     return [cell for table in tables if table.startswith(header) for cell in _ROW.findall(table)[1:]]
 
 
-@pytest.mark.skipif(
-    AwesomeVersion(__version__) < AwesomeVersion("2026.10"), reason="The docs show Home Assistant 2026.10."
-)
+@newest_frontend
 @each_document
 def test_menus_and_buttons_have_labels_of_frontend(document: Path) -> None:
     prose = CODE.sub("", document.read_text())
     paths = [*_PATH.findall(prose), *("".join(groups) for groups in _CHOSEN.findall(prose))]
     quoted = [label for path in paths for label in re.split(r"\s>\s", path)]
     assert [label for label in quoted if label not in labels()] == []
+
+
+@newest_frontend
+@pytest.mark.parametrize("language", [file.stem for file in sorted(TRANSLATIONS.glob("*.json"))])
+def test_first_steps_have_labels_of_their_language(language: str) -> None:
+    page = FIRST_STEPS / f"{'README' if language == 'en' else language}.md"
+    quoted = [" ".join(label.split()) for label in _ITALIC.findall(page.read_text("utf-8"))]
+    assert len(quoted) > 12
+    parts = [part for label in quoted for part in label.split(" > ")]
+    assert [part for part in parts if part not in labels(language)] == []
 
 
 def test_settings_page_quotes_errors_of_setup() -> None:
