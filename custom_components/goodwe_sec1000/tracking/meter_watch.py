@@ -26,7 +26,7 @@ class MeterWatch:
 
     def __init__(self) -> None:
         self._limits: deque[tuple[float, float]] = deque()
-        """What held from when on, W; infinity where it cannot be judged."""
+        """What held from when on (W) in the grace period; infinity where it cannot be judged."""
         self._readings: deque[tuple[float, int]] = deque()
         """The meter, W: the last reading that is older than the grace period, and those after it."""
         self._judged_at: float | None = None
@@ -46,6 +46,8 @@ class MeterWatch:
             limit = settings.limit
         if not self._limits or limit != self._limits[-1][1]:
             self._limits.append((at, limit))
+        while len(self._limits) > 1 and self._limits[1][0] <= at - GRACE_PERIOD_S:
+            self._limits.popleft()
 
     def judge(
         self, telemetry: Telemetry, settings: ExportSettings | None, options: ExportOptions, at: float
@@ -64,8 +66,6 @@ class MeterWatch:
         begin = at - GRACE_PERIOD_S
         while len(self._readings) > 1 and self._readings[1][0] <= begin:
             self._readings.popleft()
-        while len(self._limits) > 1 and self._limits[1][0] <= begin:
-            self._limits.popleft()
         highest = max(limit for _, limit in self._limits)
         lowest_reading = min(power for _, power in self._readings)
         is_long_enough = self._readings[0][0] <= begin
