@@ -79,7 +79,7 @@ async def test_turning_on_in_a_script_leaves_a_limit_just_set(
 async def test_turning_on_leaves_a_limit_that_took_long_to_set(hass: HomeAssistant, sim: Simulator) -> None:
     script = Context()
     await turn_off(hass)
-    sim.inject("silence", count=8)
+    sim.inject("silence", count=3)
     began = hass.loop.time()
     await set_limit(hass, 2, script)
     assert hass.loop.time() - began > 5
