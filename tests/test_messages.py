@@ -1,5 +1,6 @@
 """Reasons of errors are in Home Assistant's language, and logged in English."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 import socket
 from typing import Any
@@ -41,6 +42,8 @@ async def failing(hass: HomeAssistant, action: str, **data: object) -> HomeAssis
 async def test_each_fault_has_its_own_text(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, fault: str, expected: str
 ) -> None:
+    # What the start has read would be returned.
+    await asyncio.sleep(5)
     sim.inject(fault)
     error = await failing(hass, "get_export_limit")
     assert error.translation_key == "action_failed"

@@ -50,6 +50,8 @@ async def test_health_of_answering_device(
         "left_alone": 0,
         "restoring": 0,
         "failed_requests": "0 / 2",
+        "requests_left": 12,
+        "budget_empty": "0 s",
     }
 
 

@@ -46,6 +46,8 @@ from .tracking.telemetry_service import TelemetryService
 SETTINGS_INTERVAL: Final = timedelta(seconds=60)
 SETTINGS_LIFETIME_S: Final = 180.0
 """What was read longer ago is not shown any more."""
+TELEMETRY_LIFETIME_S: Final = 180.0
+"""As of the settings, or three refresh intervals where that is more."""
 REREAD_DELAY_S: Final = 10.0
 """After a command that could not be read back."""
 SETTINGS_FRESH_S: Final = 5.0
@@ -125,12 +127,14 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._cancel_holding: CALLBACK_TYPE | None = None
         self._settings_read_at = 0.0
         self._cancel_dropping: CALLBACK_TYPE | None = None
+        self._cancel_telemetry_expiry: CALLBACK_TYPE | None = None
         self._loss_logged = False
         self._settings_error: Sec1000Error | None = None
         self._telemetry_service = TelemetryService()
         self._reachability = Reachability(hass, entry)
         entry.async_on_unload(self._stop_dropping)
         entry.async_on_unload(self._stop_holding)
+        entry.async_on_unload(self._stop_telemetry_expiry)
 
     @property
     def options(self) -> ExportOptions:
@@ -331,6 +335,30 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         )
 
     @callback
+    def _schedule_telemetry_expiry(self) -> None:
+        """Show what was just measured for its lifetime and no longer, also where polls only wait."""
+        lifetime = max(TELEMETRY_LIFETIME_S, 3 * self.options.scan_interval)
+
+        @callback
+        def drop(_now: datetime) -> None:
+            self._cancel_telemetry_expiry = None
+            if self.data.telemetry is None or self.config_entry.pref_disable_polling:
+                return
+            LOGGER.warning("%s: no poll has come to its end for %d s", self.name, lifetime)
+            self._publish(replace(self.data, telemetry=None))
+
+        self._stop_telemetry_expiry()
+        self._cancel_telemetry_expiry = async_call_later(
+            self.hass, lifetime, HassJob(drop, cancel_on_shutdown=True)
+        )
+
+    @callback
+    def _stop_telemetry_expiry(self) -> None:
+        if self._cancel_telemetry_expiry:
+            self._cancel_telemetry_expiry()
+            self._cancel_telemetry_expiry = None
+
+    @callback
     def _stop_dropping(self) -> None:
         if self._cancel_dropping:
             self._cancel_dropping()
@@ -472,6 +500,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
     def _with_telemetry(self, telemetry: Telemetry, stats: RequestStats) -> Snapshot:
         """Return the snapshot with this measurement, and with what follows from it."""
         self._telemetry_service.record_served()
+        self._schedule_telemetry_expiry()
         self._reachability.reset_backoff()
         self._reachability.record_answer()
         self.impossible_values.record((*impossible_in(*stats.recovered_errors), *telemetry.impossible))

@@ -42,6 +42,7 @@ async def async_get_config_entry_diagnostics(
         **(_shown(coordinator) if coordinator else {}),
         "outcomes": dict(line.outcomes),
         "report": Report.from_exchanges(line.exchanges).as_dict(),
+        "budget": {"requests_left": round(line.turns.level, 1), "empty_s": round(line.turns.empty_s)},
         "exchanges": [exchange.as_dict() for exchange in line.exchanges],
     }
 

@@ -23,6 +23,8 @@ async def _information(hass: HomeAssistant) -> dict[str, Any]:
     exchanges = [
         exchange for coordinator in coordinators for exchange in coordinator.client.transport.exchanges
     ]
+    # Two entries of one device share its budget.
+    budgets = {coordinator.client.transport.turns for coordinator in coordinators}
     answers = [coordinator.answered_at for coordinator in coordinators if coordinator.answered_at]
     integration = await async_get_integration(hass, DOMAIN)
     return {
@@ -34,5 +36,7 @@ async def _information(hass: HomeAssistant) -> dict[str, Any]:
         "left_alone": sum(coordinator.backing_off for coordinator in coordinators),
         "restoring": sum(coordinator.pending.current is not None for coordinator in coordinators),
         "oldest_answer": min(answers, default="–"),
+        "requests_left": min((int(budget.level) for budget in budgets), default="–"),
+        "budget_empty": f"{sum(round(budget.empty_s) for budget in budgets)} s",
         "failed_requests": f"{sum(exchange.failed for exchange in exchanges)} / {len(exchanges)}",
     }

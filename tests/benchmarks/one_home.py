@@ -77,7 +77,7 @@ async def _cpu_of_polls(hass: HomeAssistant, entry_id: str, polls: int) -> float
     """Return the CPU (ms) per poll, of so many polls without pauses."""
     entry = hass.config_entries.async_get_known_entry(entry_id)
     coordinator = entry.runtime_data.coordinator
-    coordinator.client.transport.timing = Timing(pacing=0.0)
+    coordinator.client.transport.timing = Timing(pacing=0.0, refill=0.0, reread_interval=0.0)
     await coordinator.async_refresh()
     started = process_time()
     for _ in range(polls):

@@ -91,7 +91,7 @@ async def _hours(hours: int, *, still: bool) -> tuple[list[Counter[str]], int, i
             simulator.hold(simulator.telemetry())
             entry = await set_up(hass, simulator.port, name="SEC1000")
             coordinator = entry.runtime_data.coordinator
-            coordinator.client.transport.timing = Timing(pacing=0.0)
+            coordinator.client.transport.timing = Timing(pacing=0.0, refill=0.0, reread_interval=0.0)
             if not still:
                 simulator.release()
             await _written(hass)

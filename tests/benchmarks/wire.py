@@ -18,7 +18,7 @@ from .scale import Scale
 
 DECODES: Final = 2_000
 """Decodes per sample, so that the resolution of the clock does not matter."""
-NO_PACING: Final = Timing(pacing=0.0)
+NO_PACING: Final = Timing(pacing=0.0, refill=0.0, reread_interval=0.0)
 """To measure the reads, not the pauses."""
 
 

@@ -273,6 +273,8 @@ async def test_reset_is_refused_while_deactivated(
 async def test_each_feedback_bit_follows_its_fault(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, fault: str, bit: int
 ) -> None:
+    # What the start has read would be returned.
+    await asyncio.sleep(5)
     sim.inject(fault, commands=(0x43,) if fault == "unknown-mode" else None)
     for action in ("get_export_limit", "export_disable", "reset_export_watchdog"):
         with pytest.raises(HomeAssistantError, match=rf"feedback {bit}\)"):

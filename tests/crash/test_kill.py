@@ -31,6 +31,7 @@ class How(Enum):
     DONE = auto()
     """It takes effect and is not answered."""
     ANSWERED = auto()
+    """It is answered; the next one follows after a pause, since there is no moment between two writes."""
     PENDING_SAVED = auto()
     """It is answered, and the pending restore is stored."""
     PENDING_CLEARED = auto()
@@ -76,7 +77,7 @@ WHILE_SUSPENDED: Final = Moment("1 s into the 5 s", 4, How.ANSWERED, off=True, d
 RESET_MOMENTS: Final = (
     Moment("before pending is saved, on the first read", 1, How.DONE),
     Moment("between pending and the first off", 1, How.PENDING_SAVED),
-    Moment("after the first off", 2, How.ANSWERED),
+    Moment("as the second off is lost", 3, How.LOST),
     Moment("as the last off is lost", 4, How.LOST),
     Moment("as the last off arrives", 4, How.DONE, off=True),
     Moment("after the last off", 4, How.ANSWERED, off=True),
@@ -94,11 +95,9 @@ CHANGE_MOMENTS: Final = (
     Moment("before pending is saved, as the clock is set", 1, How.DONE),
     Moment("between pending and the write", 1, How.PENDING_SAVED),
     Moment("as the write arrives", 2, How.DONE),
-    Moment("after the write", 2, How.ANSWERED),
-    Moment("after the first off", 3, How.ANSWERED),
+    Moment("as the first off is lost", 3, How.LOST),
     Moment("as the second off is lost", 4, How.LOST),
     Moment("as the second off arrives", 4, How.DONE, off=True),
-    Moment("after the second off", 4, How.ANSWERED, off=True),
     Moment("as the on is lost", 5, How.LOST, off=True),
     Moment("as the on arrives, unanswered", 5, How.DONE),
     Moment("after the on is answered", 5, How.ANSWERED),

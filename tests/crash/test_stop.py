@@ -69,8 +69,9 @@ async def _stop_during_command(folder: Path, stop: Stop) -> None:
         device = stage.sim.device
         sent = stage.request_names
         assert sent[: len(SETUP + command.sent)] == SETUP + command.sent
-        # Where a reset was cut short, it is read twice that the limit did not go off late.
-        assert sent[len(SETUP + command.sent) :] in {(), ("read", "read")}
+        # Where a reset was cut short, it is read twice that the limit did not go off late; the first of
+        # these reads may be begun anew by the stop.
+        assert sent[len(SETUP + command.sent) :] in {(), *(("read",) * number for number in (2, 3))}
         assert (device.mode, device.bound_limit) == command.target
         assert not stage.home.pending.exists()
         assert stage.home.errors == []
@@ -111,7 +112,8 @@ async def test_stop_during_restore_at_start_waits(tmp_path: Path) -> None:
         async with stage.home.running():
             await stage.answered(4)
             await _stop(stage)
-        assert stage.request_names[-4:] == RESTORING
+        # The stop may come when all is written.
+        assert stage.request_names[2:5] == RESTORING[:3]
         assert (stage.sim.device.mode, stage.sim.device.bound_limit) == RESET.target
         assert not stage.home.pending.exists()
         await _next_start_writes_nothing(stage)

@@ -1,23 +1,11 @@
 """A client and a simulated device on a real socket, with short pauses."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
 
-from custom_components.goodwe_sec1000.sec1000 import timing
 from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
-from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import Simulator
-from tests.fast_timing import FAST_TIMING
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> Timing:
-    """Shorten every pause, but keep the interval between limits long enough to be measured."""
-    fast = replace(FAST_TIMING, limit_interval=0.2)
-    monkeypatch.setattr(timing, "STANDARD", fast)
-    return fast
 
 
 @pytest.fixture

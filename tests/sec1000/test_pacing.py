@@ -29,8 +29,12 @@ def test_standard_timing_is_unchanged() -> None:
         retry_pauses=(1, 3),
         read_back_pause=2,
         command_deadline=45,
-        limit_interval=5,
-        limit_burst=3,
+        budget=12,
+        refill=4.4,
+        restore_debt=20,
+        poll_patience=60,
+        command_patience=13.5,
+        reread_interval=5,
         watchdog_pause=5,
     )
 

@@ -540,7 +540,9 @@ def test_any_bytes_from_socket_give_value_or_error(examples: int, monkeypatch: p
 
     async def read(port: int, command: Command[Any]) -> object:
         client = Sec1000Client("127.0.0.1", port)
-        client.transport.timing = Timing(pacing=0, deadline=0.05, malformed_answer_drain=0.01)
+        client.transport.timing = Timing(
+            pacing=0, deadline=0.05, malformed_answer_drain=0.01, refill=0, reread_interval=0
+        )
         async with asyncio.timeout(HANG_S):
             try:
                 if command is READ_TELEMETRY:

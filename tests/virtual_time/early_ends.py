@@ -149,6 +149,9 @@ async def measure(warp: TimeWarp, storage: dict[str, Any], case: Case) -> Measur
         command = _call(hass, *ACTIONS[case.command])
         await sim.wait_for_requests(answered)
         await sim.wait_until_idle()
+        if REQUESTS[case.command][case.answered - 1] == "read":
+            # What should hold is stored then; the "off" follows after the pause.
+            await asyncio.sleep(0.1)
         if case.is_silent:
             sim.inject("silence")
         scene = _Scene(warp, storage, sim, hass, entry)

@@ -23,6 +23,7 @@ from custom_components.goodwe_sec1000.sec1000.command import (
 from custom_components.goodwe_sec1000.sec1000.errors import Sec1000Error
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTarget
 from custom_components.goodwe_sec1000.sec1000.setting_write import NotAppliedError
+from custom_components.goodwe_sec1000.sec1000.stats import RequestStats
 from custom_components.goodwe_sec1000.sec1000.transport import Transaction, Transport
 from simulator import Simulator
 from tests.states import get_state
@@ -60,7 +61,7 @@ class OtherProgram:
         self.random = Random(seed)  # noqa: S311 - a game of chance
         self.wrote_at: list[float] = []
         """Times of its writes, successful or not."""
-        self._transaction = Transaction(Transport(sim.host, sim.port, timing.STANDARD))
+        self._transaction = Transaction(Transport(sim.host, sim.port, timing.STANDARD), RequestStats())
 
     async def ask(self, *requests: Command[Any]) -> None:
         """Send requests in order, ignoring errors."""

@@ -37,6 +37,8 @@ class _Waiting:
     done: asyncio.Future[str]
     asker: str = field(default_factory=asker)
     """Whose command it is."""
+    requests: int = 3
+    """How many this command by itself costs where all goes well; the fewest, until that is known."""
 
 
 @dataclass(slots=True)
@@ -99,13 +101,13 @@ class LimitQueue:
         self._waiting.append(waiting)
         coordinator = self._coordinator
         try:
-            is_possible = await self._seems_possible(command)
+            waiting.requests = await self._requests_at_best(command)
         except BaseException:
             waiting.done.cancel()
             if waiting in self._waiting:
                 self._waiting.remove(waiting)
             raise
-        if is_possible:
+        if waiting.requests:
             coordinator.client.cut_reset_short("a newer command")
         if self.task is None:
             self._task = coordinator.config_entry.async_create_task(
@@ -119,6 +121,7 @@ class LimitQueue:
         for waiting in self._waiting:
             _fail(waiting, error)
         self._waiting.clear()
+        self._coordinator.client.transport.turns.reconsider()
 
     @property
     def may_correct_drift(self) -> bool:
@@ -155,9 +158,11 @@ class LimitQueue:
     async def _carry_out_waiting(self) -> None:
         while self._waiting:
             stats = RequestStats()
-            async with self._coordinator.client.limit_transaction(stats=stats) as transaction:
+            async with self._coordinator.client.limit_transaction(self._needs, stats=stats) as transaction:
                 batch = _Batch(self._waiting, stats)
                 self._waiting = []
+                for waiting in batch.waiting:
+                    waiting.stats.is_under_way = True
                 try:
                     with asked_by(batch.asker):
                         await self._carry_out(batch, transaction)
@@ -227,12 +232,18 @@ class LimitQueue:
             found = replace(target, mode=error.held.mode)
         return await transaction.write(found, may_switch_off=False)
 
-    async def _seems_possible(self, command: LimitCommand) -> bool:
-        """Return whether a command can be carried out under the options of now; sends nothing.
+    def _needs(self) -> int:
+        """Return how many requests those that wait cost together where all goes well."""
+        return max((waiting.requests for waiting in self._waiting), default=0)
 
-        Raises NotANumberError where it never can.
+    async def _requests_at_best(self, command: LimitCommand) -> int:
+        """Return how many requests a command costs where all goes well; sends nothing.
+
+        0 where it cannot be carried out under the options of now. Raises NotANumberError where it never
+        can.
         """
         coordinator = self._coordinator
+        reads = 0
 
         async def read() -> ExportSettings:
             raise _ReadNeededError
@@ -246,12 +257,15 @@ class LimitQueue:
         try:
             await command.plan(plan)
         except _ReadNeededError:
-            return True
+            reads = 1
         except NotANumberError:
             raise
         except InvalidValueError:
-            return False
-        return True
+            return 0
+        if plan.is_mode_chosen:
+            return reads + coordinator.client.requests_at_best(plan.options.control_mode)
+        # The device keeps its mode, which is read.
+        return 1 + coordinator.client.requests_at_best(coordinator.client.known_mode or ControlMode.VALUE)
 
     async def _compose(self, batch: _Batch, transaction: LimitTransaction) -> Plan:
         """Return what the commands come to together.

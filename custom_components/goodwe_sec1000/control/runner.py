@@ -30,6 +30,9 @@ from ..sec1000.setting_write import NotAppliedError
 from ..tracking.feedback import Action, Feedback, FeedbackRecord
 from .limit_commands import ActionStats, ModeDeactivatedError
 
+WAIT_SHOWN_AFTER_S: Final = 2.0
+"""How long an action may wait for its turn before its feedback says so."""
+
 
 class DeactivatingNotAllowedError(InvalidValueError):
     """The control mode is to be deactivated, and the options do not allow that."""
@@ -163,6 +166,14 @@ class ActionRunner:
         stats = ActionStats()
         failure: Exception | None = None
         feedback = Feedback.OK
+
+        @callback
+        def show_waiting() -> None:
+            if not stats.is_under_way:
+                run.record = FeedbackRecord.waiting()
+                self._show(action)
+
+        waiting = self._coordinator.hass.loop.call_later(WAIT_SHOWN_AFTER_S, show_waiting)
         try:
             with asked_by(asked):
                 message = await body(stats)
@@ -172,6 +183,8 @@ class ActionRunner:
             failure = error
             feedback = Feedback.from_error(error)
             message = _sentence(str(error))
+        finally:
+            waiting.cancel()
         if stats.correction:
             feedback |= Feedback.INVALID_INPUT
             message = f"{_sentence(stats.correction)} {message}"

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from functools import partial
 from typing import Final
 
-from .command import READ_EXPORT_SETTINGS, Command, Status, read_telemetry_with_gaps, set_clock, switch_mode
+from .command import READ_EXPORT_SETTINGS, Status, read_telemetry_with_gaps, set_clock, switch_mode
 from .errors import (
     ChecksumError,
     ConnectionClosedError,
@@ -21,17 +22,21 @@ from .errors import (
     UnexpectedAnswerError,
     impossible_in,
 )
-from .flood_limit import FloodLimit
 from .model import LIMITING_MODES, ControlMode, ExportSettings, ExportTarget, Telemetry
 from .pending import PendingTarget
 from .plausibility import AcceptedGaps
 from .reset_window import ResetWindow
-from .setting_write import ROUNDS, TOLERANCE_W, SettingWrite, agrees
+from .setting_write import ROUNDS, TOLERANCE_W, SettingWrite, agrees, requests_at_best
 from .stats import RequestStats
-from .transport import Priority, Transaction, Transport, transport_for
+from .transport import Transaction, Transport, transport_for
+from .turns import Priority
 
 TRIES: Final = 3
 """How often a read is tried."""
+_REQUESTS_OF_RESET: Final = 7
+"""A read, three modes off, limit, mode on, read-back."""
+_REQUESTS_OF_RESTORE: Final = 4
+"""A read, limit, mode on, read-back."""
 
 
 class Sec1000Client:
@@ -49,7 +54,6 @@ class Sec1000Client:
         """
         self.transport: Final[Transport] = transport_for(host, port)
         self.pending: Final = pending or PendingTarget()
-        self._flood_limit = FloodLimit()
         self._reset_window: ResetWindow | None = None
         self._mode: ControlMode | None = None
         """The mode last read; None where none was."""
@@ -63,7 +67,7 @@ class Sec1000Client:
         return self._mode
 
     async def read_telemetry(self, *, tries: int = TRIES, stats: RequestStats | None = None) -> Telemetry:
-        """Return a measurement.
+        """Return a measurement, which another caller may have got a few seconds ago.
 
         Raises what the last try met: AnswerTimeoutError, ConnectionFailedError, UnexpectedAnswerError,
         ChecksumError or one of their kin. An answer with an impossible power is a wrong one
@@ -73,7 +77,9 @@ class Sec1000Client:
         earlier = len(stats.recovered_errors)
         command = read_telemetry_with_gaps(self._accepted_gaps.names)
         try:
-            telemetry = await self._repeat(lambda: self._ask_alone(command, Priority.POLL), tries, stats)
+            telemetry = await self._repeat(
+                lambda: self.transport.read(command, Priority.POLL, stats), tries, stats
+            )
         except Sec1000Error as error:
             found = impossible_in(*stats.recovered_errors[earlier:], error)
             # A read without an answer tells nothing about them.
@@ -90,7 +96,7 @@ class Sec1000Client:
         `read_export_settings`.
         """
         return await self._read_settings(
-            Priority.COMMAND, TRIES, stats or RequestStats(), repeat_only_malformed=True
+            Priority.READ, TRIES, stats or RequestStats(), repeat_only_malformed=True
         )
 
     async def read_export_settings(
@@ -98,17 +104,18 @@ class Sec1000Client:
     ) -> ExportSettings:
         """Return control mode, capacity, CT ratio and export limit, as the device says them.
 
-        An urgent read goes before polls that wait. Raises what the last try met, as
-        `read_telemetry` does, and InvalidAnswerError where the control mode is none.
+        It may have said so to another caller a few seconds ago, if nothing was written since. An urgent
+        read goes before polls that wait. Raises what the last try met, as `read_telemetry` does, and
+        InvalidAnswerError where the control mode is none.
         """
-        priority = Priority.COMMAND if urgent else Priority.POLL
+        priority = Priority.READ if urgent else Priority.POLL
         return await self._read_settings(priority, tries, stats or RequestStats())
 
     async def _read_settings(
         self, priority: Priority, tries: int, stats: RequestStats, *, repeat_only_malformed: bool = False
     ) -> ExportSettings:
         settings = await self._repeat(
-            lambda: self._ask_alone(READ_EXPORT_SETTINGS, priority),
+            lambda: self.transport.read(READ_EXPORT_SETTINGS, priority, stats),
             tries,
             stats,
             repeat_only_malformed=repeat_only_malformed,
@@ -122,9 +129,10 @@ class Sec1000Client:
         The clock cannot be read back: the time is sent and acknowledged, never proven. Raises
         InvalidAnswerError where the device answers anything but "set", else as `read_telemetry`.
         """
+        stats = stats or RequestStats()
 
         async def send_once() -> datetime:
-            async with self.transport.hold(Priority.COMMAND) as transaction:
+            async with self.transport.hold(Priority.COMMAND, stats) as transaction:
                 await transaction.ready()
                 time = now()
                 status = await transaction.ask(set_clock(time))
@@ -132,20 +140,23 @@ class Sec1000Client:
                 raise InvalidAnswerError(f"the device did not set its clock (status {status:#04x})")
             return time
 
-        return await self._repeat(send_once, TRIES, stats or RequestStats())
+        return await self._repeat(send_once, TRIES, stats)
 
     @asynccontextmanager
     async def limit_transaction(
-        self, *, stats: RequestStats | None = None
+        self, needs: Callable[[], int], *, stats: RequestStats | None = None
     ) -> AsyncIterator[LimitTransaction]:
-        """Wait until the limit may be changed once more, then hold the line for one change of it.
+        """Wait until the device bears as many requests as `needs` returns, then hold the line for a change.
 
         What is read and written in it goes out with nothing in between.
         """
-        await self._flood_limit.wait(self.transport.timing)
-        async with self.transport.hold(Priority.COMMAND) as transaction:
-            self._flood_limit.count(self.transport.timing)
-            yield LimitTransaction(self, transaction, stats or RequestStats())
+        stats = stats or RequestStats()
+        async with self.transport.hold(Priority.COMMAND, stats, needs) as transaction:
+            yield LimitTransaction(self, transaction, stats)
+
+    def requests_at_best(self, mode: ControlMode) -> int:
+        """Return how many requests a change of the limit that arms this mode costs where all goes well."""
+        return requests_at_best(mode, self._mode)
 
     async def apply(self, target: ExportTarget, *, stats: RequestStats | None = None) -> ExportSettings:
         """Make the device hold this and return what it says it holds then; see `LimitTransaction.write`.
@@ -153,7 +164,8 @@ class Sec1000Client:
         A reset that runs is cut short.
         """
         self.cut_reset_short("a newer command")
-        async with self.limit_transaction(stats=stats) as transaction:
+        needs = partial(self.requests_at_best, target.mode)
+        async with self.limit_transaction(needs, stats=stats) as transaction:
             return await transaction.write(target)
 
     async def reset_watchdog(
@@ -174,7 +186,13 @@ class Sec1000Client:
         stats = stats or RequestStats()
         window = self._reset_window = ResetWindow()
         try:
-            async with self.transport.hold(Priority.COMMAND) as transaction:
+            async with self.transport.hold(
+                # Cut short while it waits, it must not keep a newer command waiting.
+                Priority.COMMAND,
+                stats,
+                lambda: 0 if window.cut_short_by else _REQUESTS_OF_RESET,
+            ) as transaction:
+                self._raise_if_cut_short(window)
                 before, target = await self._reset_target(transaction, expected, stats)
                 self._raise_if_cut_short(window)
                 await self.pending.save(target)
@@ -206,6 +224,7 @@ class Sec1000Client:
         """Let a limit that a watchdog reset suspends be restored at once; `by` names what asks for it."""
         if self._reset_window:
             self._reset_window.cut_short(by)
+            self.transport.turns.reconsider()
 
     async def restore(self, *, stats: RequestStats | None = None) -> ExportSettings:
         """Bring back what should hold, in one round, and return the read-back.
@@ -214,8 +233,7 @@ class Sec1000Client:
         twice. Raises what a read met, else as `LimitTransaction.write`; then it is still pending.
         """
         stats = stats or RequestStats()
-        async with self.transport.hold(Priority.COMMAND) as transaction:
-            stats.requests += 1
+        async with self.transport.hold(Priority.RESTORE, stats, lambda: _REQUESTS_OF_RESTORE) as transaction:
             await transaction.ready()
             read_at = asyncio.get_running_loop().time()
             settings = await transaction.ask(READ_EXPORT_SETTINGS)
@@ -226,7 +244,6 @@ class Sec1000Client:
             if settings.mode is not ControlMode.DEACTIVATED:
                 # One stale answer must not end what is pending.
                 await asyncio.sleep(self.transport.timing.read_back_pause)
-                stats.requests += 1
                 settings = await transaction.ask(READ_EXPORT_SETTINGS)
                 self._mode = settings.mode
             if settings.mode is not ControlMode.DEACTIVATED:
@@ -276,7 +293,6 @@ class Sec1000Client:
         off_since = 0.0
         # The mode that limits goes last, so that the time without a limit begins with it.
         for number, mode in enumerate(sorted(LIMITING_MODES, key=lambda mode: mode is limiting)):
-            stats.requests += 1
             off_since = loop.time()
             try:
                 await transaction.write(switch_mode(mode, on=False), follows=number > 0)
@@ -337,10 +353,6 @@ class Sec1000Client:
                 # Nothing was taken off.
                 await self.pending.clear()
 
-    async def _ask_alone[T](self, command: Command[T], priority: Priority) -> T:
-        async with self.transport.hold(priority) as transaction:
-            return await transaction.ask(command)
-
     async def _repeat[T](
         self,
         ask_once: Callable[[], Awaitable[T]],
@@ -351,7 +363,6 @@ class Sec1000Client:
     ) -> T:
         """Ask, and ask again after 1 s and 3 s, so that more urgent requests get in between."""
         for pause in self.transport.timing.retry_pauses[: tries - 1]:
-            stats.requests += 1
             try:
                 return await ask_once()
             except HostNotFoundError:
@@ -361,7 +372,6 @@ class Sec1000Client:
                     raise
                 stats.recovered_errors.append(error)
             await asyncio.sleep(pause)
-        stats.requests += 1
         return await ask_once()
 
 

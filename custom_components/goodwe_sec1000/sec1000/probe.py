@@ -23,7 +23,9 @@ from .asker import asked_by
 from .command import READ_EXPORT_SETTINGS, READ_TELEMETRY
 from .errors import Sec1000Error
 from .report import Report, Verdict
+from .stats import RequestStats
 from .transport import Exchange, Transport
+from .turns import Priority
 
 PAUSE_S: Final = 5.0
 """Between two requests; a device is not known to bear less for long."""
@@ -52,7 +54,8 @@ async def ask(transport: Transport, pause: float) -> AsyncIterator[Exchange]:
             await asyncio.sleep(pause)
         try:
             with asked_by("probe"):
-                await transport.ask(command, transport.timing.deadline, paced=True)
+                async with transport.hold(Priority.READ, RequestStats()) as transaction:
+                    await transaction.ask(command)
         except Sec1000Error:
             failures[command.name] += 1
         else:

@@ -51,6 +51,26 @@ def is_about(power: int | None, expected: int) -> bool:
     return power is not None and abs(power - expected) < TOLERANCE_W
 
 
+def requests_at_best(mode: ControlMode, known_mode: ControlMode | None) -> int:
+    """Return how many requests a change that arms this mode costs where all goes well.
+
+    `known_mode` is the mode last read, None where none was.
+    """
+    offs = len(_others(mode)) if _must_switch_off(mode, known_mode) else 0
+    return 1 + offs + (mode in LIMITING_MODES) + 1
+
+
+def _others(mode: ControlMode) -> list[ControlMode]:
+    return [other for other in LIMITING_MODES if other is not mode]
+
+
+def _must_switch_off(mode: ControlMode, held: ControlMode | None) -> bool:
+    """Return whether other modes go off first. A mode that is not known is taken for the wanted one."""
+    if mode is ControlMode.DEACTIVATED:
+        return held is not ControlMode.DEACTIVATED
+    return held not in (None, ControlMode.DEACTIVATED, mode)
+
+
 class SettingWrite:
     """Brings a device to a target while the line is held."""
 
@@ -88,7 +108,7 @@ class SettingWrite:
         self._may_switch_off = may_switch_off
         self._target = target
         self._stats = stats
-        self._switch_off = self._must_switch_off(known_mode)
+        self._switch_off = _must_switch_off(target.mode, known_mode)
         self._modes_off = self._is_off(known_mode)
         self._offs: dict[Command[int], ControlMode] = {}
         self._mode_changed = False
@@ -129,7 +149,7 @@ class SettingWrite:
                     break
             stored = agrees(replace(self.held, mode=self._target.mode), self._target)
             self._mode_changed = self.held.mode is not self._target.mode
-            self._switch_off = self._must_switch_off(self.held.mode) and self._may_switch_off
+            self._switch_off = _must_switch_off(self._target.mode, self.held.mode) and self._may_switch_off
             self._modes_off = self._is_off(self.held.mode)
         if self._proven and (self.held is None or agrees(self.held, self._target)):
             self._stats.arming_unacknowledged = True
@@ -149,12 +169,6 @@ class SettingWrite:
         if self._switch_off and not self._may_switch_off:
             raise ModeChangeRefusedError("another control mode would have to be switched off")
 
-    def _must_switch_off(self, mode: ControlMode | None) -> bool:
-        """Return whether other modes go off first. A mode that is not known is taken for the wanted one."""
-        if self._target.mode is ControlMode.DEACTIVATED:
-            return mode is not ControlMode.DEACTIVATED
-        return mode not in (None, ControlMode.DEACTIVATED, self._target.mode)
-
     def _is_off(self, mode: ControlMode | None) -> bool:
         """Return whether nothing limits the export although something should."""
         return mode is ControlMode.DEACTIVATED and self._target.mode is not ControlMode.DEACTIVATED
@@ -167,9 +181,7 @@ class SettingWrite:
             )
         ]
         self._offs = (
-            {switch_mode(mode, on=False): mode for mode in LIMITING_MODES if mode is not target.mode}
-            if self._switch_off
-            else {}
+            {switch_mode(mode, on=False): mode for mode in _others(target.mode)} if self._switch_off else {}
         )
         steps += self._offs
         if target.mode is not ControlMode.DEACTIVATED:
@@ -222,7 +234,6 @@ class SettingWrite:
         await asyncio.sleep(off_at + self._timing.late_effect - asyncio.get_running_loop().time())
         if not self._within_budget(1):
             return
-        self._stats.requests += 1
         await self._transaction.ready()
         self.held_at = asyncio.get_running_loop().time()
         deadline = self._time_left()
@@ -258,7 +269,6 @@ class SettingWrite:
 
     async def _send(self, step: Command[int], *, follows: bool, is_last: bool) -> int:
         """Send one write; once modes are off, arming the wanted one must not fail for lack of time."""
-        self._stats.requests += 1
         deadline = None if is_last and self._may_be_off else self._time_left()
         with self._connecting():
             return await self._transaction.write(step, deadline, follows=follows)

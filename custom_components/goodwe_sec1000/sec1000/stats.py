@@ -9,7 +9,10 @@ from .errors import Sec1000Error
 class RequestStats:
     """Filled in while a read or command runs, and complete however it ends."""
 
+    is_under_way: bool = False
+    """Whether its turn has come."""
     requests: int = 0
+    """Sent so far."""
     recovered_errors: list[Sec1000Error] = field(default_factory=list)
     """Errors after which it went on."""
     arming_unacknowledged: bool = False

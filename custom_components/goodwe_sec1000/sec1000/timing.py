@@ -27,10 +27,18 @@ class Timing:
     """Before a setting is read back again; some devices take this long to show it."""
     command_deadline: float = 45
     """Of one change of the settings, all its requests together."""
-    limit_interval: float = 5
-    """Between changes of the limit, on average."""
-    limit_burst: int = 3
-    """Changes of the limit that may follow each other without this interval."""
+    budget: int = 12
+    """Requests that a device gets at once after a pause."""
+    refill: float = 4.4
+    """Until it gets one more; devices are known to bear one in 4.3 s for any time."""
+    restore_debt: int = 20
+    """Requests beyond the budget that go out to restore a limit that is off."""
+    poll_patience: float = 60
+    """How long a poll waits for commands, before every second turn is a poll's."""
+    command_patience: float = 13.5
+    """How long a command waits before it goes with one request missing: a poll may have gone before it."""
+    reread_interval: float = 5
+    """Between two equal reads."""
     manual_retry_interval: float = 5
     """Between two manual retries."""
     late_effect: float = 2.5

@@ -1,22 +1,19 @@
-"""Transport to one device: one request at a time, with pacing, a deadline and priorities."""
+"""Transport to one device: one request at a time, with pacing and a deadline."""
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import IntEnum
-import heapq
-from itertools import count
 import logging
 import socket
-from typing import Final
+from typing import Any, Final, cast
 from weakref import WeakKeyDictionary
 
 from . import timing
 from .asker import asker
-from .command import MAX_ANSWER_SIZE, Command
+from .command import MAX_ANSWER_SIZE, READ_EXPORT_SETTINGS, Command
 from .errors import (
     AnswerTimeoutError,
     ConnectionClosedError,
@@ -27,22 +24,18 @@ from .errors import (
     UnexpectedAnswerError,
 )
 from .frame import HEAD_SIZE
+from .stats import RequestStats
 from .timing import Timing
+from .turns import Priority, Turns
 
 _LOGGER: Final = logging.getLogger(__name__)
 
 STREAM_LIMIT: Final = 512
 """Bytes of the stream's buffer; asyncio pauses reading at twice as many."""
 EXCHANGES_KEPT: Final = 50
+_POLL_JITTER_S: Final = 1.0
 _OK: Final = "ok"
 _CANCELLED: Final = "cancelled"
-
-
-class Priority(IntEnum):
-    """Order in which waiting transactions start, lowest first."""
-
-    COMMAND = 0
-    POLL = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +73,17 @@ class Exchange:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """How the last read of one kind ended."""
+
+    number: int
+    """Of the request."""
+    at: float
+    answer: object = None
+    error: Sec1000Error | None = None
+
+
 class Transport:
     """Sends every request to the device at one host and port, one after another."""
 
@@ -88,61 +92,86 @@ class Transport:
         self.exchanges: deque[Exchange] = deque(maxlen=EXCHANGES_KEPT)
         self.outcomes: Counter[str] = Counter()
         """Number of requests by outcome, since the program started."""
+        self.turns: Final = Turns(lambda: self.timing)
         self._host = host
         self._port = port
-        self._busy = False
-        self._waiting: list[tuple[Priority, int, asyncio.Future[None]]] = []
-        self._order = count()
         self._next_request_at = 0.0
+        self._requests = 0
+        """Sent so far."""
+        self._reads: dict[str, _Read] = {}
+        """By the name of the request."""
 
     @asynccontextmanager
     async def hold(
-        self, priority: Priority, turn: asyncio.Future[None] | None = None
+        self, priority: Priority, stats: RequestStats, needs: Callable[[], int] = lambda: 1
     ) -> AsyncIterator[Transaction]:
-        """Wait for the transport and keep it for a transaction, which no other request interrupts.
+        """Wait for the turn and keep it for a transaction, which no other request interrupts.
 
-        The caller can set an exception on `turn` to cancel the wait.
+        It comes once the budget has as many requests as `needs` returns then. From there on none waits
+        for the budget.
         """
-        turn = turn or asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (priority, next(self._order), turn))
-        if not self._busy:
-            self._release()
+        await self.turns.take(priority, needs, lambda: None)
+        stats.is_under_way = True
         try:
-            await turn
-        except BaseException:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                # Cancelled after its turn came and before it could run.
-                self._release()
-            raise
-        try:
-            yield Transaction(self)
+            yield Transaction(self, stats)
         finally:
-            self._release()
+            self.turns.release()
 
-    def _release(self) -> None:
-        self._busy = False
-        while self._waiting and not self._busy:
-            turn = heapq.heappop(self._waiting)[-1]
-            if not turn.done():
-                turn.set_result(None)
-                self._busy = True
+    async def read[T](self, command: Command[T], priority: Priority, stats: RequestStats) -> T:
+        """Return the answer to a read; one request serves all that wait for the same.
+
+        Where the last good answer is too recent to ask again, that one is returned. Raises as
+        `Transaction.ask`.
+        """
+        loop = asyncio.get_running_loop()
+        before = self._requests
+        interval = self.timing.reread_interval
+        if priority is Priority.POLL:
+            # Polls keep their interval by themselves, to the second as Home Assistant's timers do.
+            interval -= _POLL_JITTER_S
+
+        def answer() -> _Read | None:
+            read = self._reads.get(command.name)
+            if read is None:
+                return None
+            is_recent = read.error is None and loop.time() - read.at < interval
+            return read if is_recent or read.number > before else None
+
+        served = await self.turns.take(priority, lambda: 1, answer)
+        stats.is_under_way = True
+        if served is None:
+            try:
+                return await Transaction(self, stats).ask(command)
+            except Sec1000Error as error:
+                self._reads[command.name] = _Read(self._requests, loop.time(), error=error)
+                raise
+            finally:
+                self.turns.release()
+        if served.error:
+            raise served.error.with_traceback(None)
+        return cast(T, served.answer)
+
+    def forget(self, command: Command[Any]) -> None:
+        """Let no answer from before serve anybody who asks for the same."""
+        self._reads.pop(command.name, None)
 
     async def ready(self) -> None:
         """Wait until the pause since the previous request has passed."""
         await asyncio.sleep(self._next_request_at - asyncio.get_running_loop().time())
 
-    async def ask[T](self, command: Command[T], deadline: float, *, paced: bool) -> T:
+    async def ask[T](self, command: Command[T], deadline: float) -> T:
         """Send one request over its own connection and return the decoded answer."""
         loop = asyncio.get_running_loop()
-        if paced:
-            await self.ready()
         began = loop.time()
+        self.turns.spend()
+        self._requests += 1
         answer = bytearray()
         outcome = _CANCELLED
         try:
             await self._exchange(command, answer, deadline)
             result = command.read(bytes(answer))
             outcome = _OK
+            self._reads[command.name] = _Read(self._requests, began, result)
         except Sec1000Error as error:
             outcome = type(error).__name__
             raise
@@ -231,8 +260,9 @@ async def _receive_until(
 class Transaction:
     """A sequence of requests to the device that no other request interrupts."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, stats: RequestStats) -> None:
         self._transport = transport
+        self._stats = stats
 
     @property
     def timing(self) -> Timing:
@@ -249,9 +279,8 @@ class Transaction:
         The time limit is `deadline` in seconds, at most that of the transport. Raises
         AnswerTimeoutError, ConnectionFailedError or a subclass, and what `Command.read` raises.
         """
-        longest = self._transport.timing.deadline
-        deadline = longest if deadline is None else min(deadline, longest)
-        return await self._transport.ask(command, deadline, paced=True)
+        await self.ready()
+        return await self._send(command, deadline, self.timing.deadline)
 
     async def write(
         self, command: Command[int], deadline: float | None = None, *, follows: bool = False
@@ -262,9 +291,14 @@ class Transaction:
         four in a row. The time limit is that of a write, or `deadline` in seconds where that is less.
         Raises as `ask`.
         """
-        longest = self._transport.timing.write_deadline
-        deadline = longest if deadline is None else min(deadline, longest)
-        return await self._transport.ask(command, deadline, paced=not follows)
+        if not follows:
+            await self.ready()
+        self._transport.forget(READ_EXPORT_SETTINGS)
+        return await self._send(command, deadline, self.timing.write_deadline)
+
+    async def _send[T](self, command: Command[T], deadline: float | None, longest: float) -> T:
+        self._stats.requests += 1
+        return await self._transport.ask(command, longest if deadline is None else min(deadline, longest))
 
 
 _transports: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, int], Transport]] = (

@@ -89,6 +89,11 @@ class FeedbackRecord:
         return cls(message="In progress.")
 
     @classmethod
+    def waiting(cls) -> FeedbackRecord:
+        """Return the record of an action whose turn has not come for a while."""
+        return cls(message="Waiting for its turn: the device gets no more requests than it is known to bear.")
+
+    @classmethod
     def ended(cls, feedback: Feedback, message: str, stats: RequestStats) -> FeedbackRecord:
         """Return the record of an action that has ended, with its requests."""
         return cls(feedback, message, stats.requests, tuple(str(fault) for fault in stats.recovered_errors))

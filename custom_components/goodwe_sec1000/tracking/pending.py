@@ -87,8 +87,8 @@ class PendingRestoreStore:
     async def load(self) -> None:
         """Take over what is pending from disk; an "off" of the run before may still take effect late."""
         self.current = None
-        self.provable_from = self._hass.loop.time() + timing.STANDARD.late_effect
         exists = await self._hass.async_add_executor_job(Path(self._store.path).is_file)
+        self.provable_from = self._hass.loop.time() + timing.STANDARD.late_effect if exists else 0.0
         try:
             stored = await self._store.async_load()
             if stored:

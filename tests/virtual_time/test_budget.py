@@ -1,0 +1,102 @@
+"""What a user sees of the budget: waits that say so, one read for many, telemetry that gets too old."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from homeassistant.const import CONF_SCAN_INTERVAL
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+from custom_components.goodwe_sec1000.sec1000 import timing
+from simulator import Simulator
+from tests.states import get_state
+
+from .timewarp import TimeWarp
+
+FEEDBACK: Final = "sensor.sec1000_set_export_limit_feedback"
+POWER: Final = "sensor.sec1000_meter_power"
+REFILL: Final = timing.STANDARD.refill
+
+
+@pytest.fixture
+async def sim(warp: TimeWarp) -> AsyncIterator[Simulator]:
+    """Run a device that a flood of requests overloads, as a real one."""
+    async with Simulator() as simulator:
+        yield simulator
+
+
+def leave(entry: MockConfigEntry, requests: int) -> None:
+    """Let the budget have so many requests left; below zero is debt."""
+    turns = entry.runtime_data.coordinator.client.transport.turns
+    while turns.level >= requests + 1:
+        turns.spend()
+
+
+async def act(hass: HomeAssistant, action: str, **data: Any) -> dict[str, Any]:
+    response = await hass.services.async_call(DOMAIN, action, data, blocking=True, return_response=True)
+    assert response is not None
+    return response
+
+
+async def test_command_that_waits_says_so_after_2s(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    leave(loaded, 0)
+    command = asyncio.create_task(act(hass, "set_export_limit", limit=3))
+    await asyncio.sleep(1.9)
+    assert get_state(hass, FEEDBACK).attributes["message"] == "In progress."
+    await asyncio.sleep(0.2)
+    assert get_state(hass, FEEDBACK).state == "0"
+    assert "Waiting for its turn" in get_state(hass, FEEDBACK).attributes["message"]
+    assert (await command)["feedback"] == 1
+    assert get_state(hass, FEEDBACK).state == "1"
+    assert sim.device.bound_limit == 3_000
+
+
+async def test_newer_limit_takes_the_place_of_one_that_waits(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    leave(loaded, 0)
+    began = hass.loop.time()
+    first = asyncio.create_task(act(hass, "set_export_limit", limit=3))
+    await asyncio.sleep(10)
+    assert (await act(hass, "set_export_limit", limit=4))["feedback"] == 1
+    assert hass.loop.time() - began < 3 * REFILL + 2
+    with pytest.raises(HomeAssistantError, match="newer limit"):
+        await first
+    assert sim.device.bound_limit == 4_000
+
+
+async def test_60_reads_at_once_are_one_request(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    await asyncio.sleep(6)
+    sim.requests.clear()
+    answers = await asyncio.gather(*(act(hass, "get_export_limit") for _ in range(60)))
+    assert [request.frame.command for request in sim.requests if request.frame] == [0x43]
+    assert {answer["export_limit"] for answer in answers} == {10.0}
+
+
+@pytest.mark.parametrize(("interval", "lifetime"), [(30, 180), (120, 360)])
+async def test_telemetry_that_only_waits_gets_too_old(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    sim: Simulator,
+    caplog: pytest.LogCaptureFixture,
+    interval: int,
+    lifetime: int,
+) -> None:
+    hass.config_entries.async_update_entry(entry, options={**entry.options, CONF_SCAN_INTERVAL: interval})
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    leave(entry, -200)
+    await asyncio.sleep(lifetime - 2)
+    assert get_state(hass, POWER).state != "unavailable"
+    await asyncio.sleep(4)
+    assert get_state(hass, POWER).state == "unavailable"
+    assert "no poll has come to its end" in caplog.text
+    await asyncio.sleep(201 * REFILL)
+    assert get_state(hass, POWER).state != "unavailable"
