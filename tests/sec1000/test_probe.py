@@ -62,7 +62,7 @@ async def test_probe_needs_no_home_assistant(sim: Simulator) -> None:
     status, text = await output(*bare, "-m", "sec1000.probe", "--help")
     assert (status, "192.168.1.200" in text) == (0, True)
     status, text = await output(*bare, "-c", WITHOUT_PAUSES, sim.host, "--port", str(sim.port), "--yes")
-    assert (status, "All is as docs/protocol.md says." in text, len(sim.requests)) == (0, True, 12)
+    assert (status, "Everything is as in docs/protocol.md." in text, len(sim.requests)) == (0, True, 12)
 
 
 async def test_file_beside_package_hides_none_of_python(tmp_path: Path) -> None:
@@ -85,11 +85,11 @@ async def test_script_tells_of_a_closed_port(tmp_path: Path) -> None:
 async def test_healthy_device_is_told_in_words(run: Run, sim: Simulator) -> None:
     status, text = await run("--yes")
     assert status == 0
-    assert "Nothing else may ask it meanwhile" in text.splitlines()[1]
-    assert "Settings (0x43): 3 of 3 answered well" in text
+    assert "No other program may poll it meanwhile" in text.splitlines()[1]
+    assert "Settings (0x43): 3 of 3 requests successful" in text
     assert "Control mode value, export limit 10.00 kW, total capacity 30.00 kW" in text
-    assert "Telemetry (0x0B): 9 of 9 answered well" in text
-    assert "All is as docs/protocol.md says." in text
+    assert "Telemetry (0x0B): 9 of 9 requests successful" in text
+    assert "Everything is as in docs/protocol.md." in text
     assert {request.frame.command for request in sim.requests if request.frame} == READS
 
 
@@ -123,14 +123,14 @@ async def test_device_that_answers_nothing_is_asked_three_times(run: Run, sim: S
 async def test_request_that_is_refused_is_asked_three_times(run: Run, sim: Simulator) -> None:
     sim.inject("no-telemetry")
     status, text = await run("--yes")
-    assert (status, "this firmware seems to serve none" in text) == (1, True)
+    assert (status, "this firmware seems to have no telemetry" in text) == (1, True)
     assert [request.frame.command for request in sim.requests if request.frame].count(0x0B) == 3
 
 
 async def test_probe_waits_for_enter(run: Run, sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     status, text = await run()
-    assert (status, "give --yes" in text, sim.requests) == (2, True, [])
+    assert (status, "use --yes" in text, sim.requests) == (2, True, [])
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
     assert (await run())[0] == 0
 
@@ -170,10 +170,10 @@ def answer_as_ssh(writer: asyncio.StreamWriter) -> None:
 @pytest.mark.parametrize(
     ("behaves", "status", "sentence"),
     [
-        (answer_as_web_server, 3, "A web server answers here"),
-        (answer_as_ssh, 3, "not as a SEC1000/S does: it sends 53 53 48"),
-        (close, 4, "made and closed again without an answer"),
-        (say_nothing, 4, "The port is open, and silent"),
+        (answer_as_web_server, 3, "A web server responds here"),
+        (answer_as_ssh, 3, "not like a SEC1000/S: it sends 53 53 48"),
+        (close, 4, "accepted and closed again without a response"),
+        (say_nothing, 4, "The port is open, but does not respond"),
     ],
 )
 async def test_other_port_gets_its_sentence(
@@ -190,7 +190,7 @@ async def test_host_that_is_not_there_gets_its_sentence(run: Run) -> None:
         # With its queue full, nothing answers a connection any more.
         with socket.create_connection(("127.0.0.1", port)):
             status, text = await run("--yes", port=port)
-    assert (status, "Nothing is there: no connection is made" in text) == (4, True), text
+    assert (status, "The connection timed out" in text) == (4, True), text
 
 
 async def test_unknown_name_gets_its_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +199,7 @@ async def test_unknown_name_gets_its_sentence(run: Run, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     status, text = await run("--yes", host="sec1000.invalid")
-    assert (status, "No address is known for this name" in text) == (4, True), text
+    assert (status, "The host name could not be resolved" in text) == (4, True), text
 
 
 @pytest.mark.parametrize(

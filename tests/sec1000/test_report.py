@@ -22,56 +22,56 @@ MEASURED: Final = (
     "meter -351 W, inverters 3386 W."
 )
 HEALTHY: Final = (
-    "Settings (0x43): 3 of 3 answered well, in 0.00 to 0.00 s.",
+    "Settings (0x43): 3 of 3 requests successful, in 0.00 to 0.00 s.",
     "Control mode value, export limit 10.00 kW, total capacity 30.00 kW, CT ratio 200.",
-    "Telemetry (0x0B): 9 of 9 answered well, in 0.00 to 0.00 s.",
+    "Telemetry (0x0B): 9 of 9 requests successful, in 0.00 to 0.00 s.",
     MEASURED,
     "The inverter power did not change in 45 s (9 readings).",
 )
 UNUSUAL: Final[dict[str, tuple[str, ...]]] = {
     "close-inside-answer": (
-        "Settings: the connection was closed before the answer was complete (1 of 1).",
-        "Telemetry: the connection was closed before the answer was complete (2 of 2).",
+        "Settings: the connection was closed before the response was complete (1 of 1).",
+        "Telemetry: the connection was closed before the response was complete (2 of 2).",
     ),
     "wrong-checksum": (
-        "Settings: the checksum was wrong (1 of 1).",
-        "Telemetry: the checksum was wrong (2 of 2).",
+        "Settings: the checksum was invalid (1 of 1).",
+        "Telemetry: the checksum was invalid (2 of 2).",
     ),
     "wrong-command": (
-        "Settings: the answer is one to 0x03 (1 of 1).",
-        "Telemetry: the answer is one to 0x4B (2 of 2).",
+        "Settings: the response is to command 0x03 (1 of 1).",
+        "Telemetry: the response is to command 0x4B (2 of 2).",
     ),
-    "wrong-address": ("The address is 01 02 in place of 01 01 (3 of 3).",),
+    "wrong-address": ("The address is 01 02 instead of 01 01 (3 of 3).",),
     "nak": (
-        "Settings: the length field is 6 in place of 18 (1 of 1).",
-        "Telemetry: the length field is 6 in place of 49 (2 of 2).",
-        "Settings: the answer was NAK (1 of 1).",
-        "Telemetry: the answer was NAK (2 of 2).",
+        "Settings: the length field is 6 instead of 18 (1 of 1).",
+        "Telemetry: the length field is 6 instead of 49 (2 of 2).",
+        "Settings: the response was NAK (1 of 1).",
+        "Telemetry: the response was NAK (2 of 2).",
     ),
     "stale-answer": (
-        "Settings: the length field is 49 in place of 18 (1 of 1).",
-        "Settings: the answer is one to 0x0B (1 of 1).",
-        "Telemetry: the length field is 18 in place of 49 (2 of 2).",
-        "Telemetry: the answer is one to 0x43 (2 of 2).",
+        "Settings: the length field is 49 instead of 18 (1 of 1).",
+        "Settings: the response is to command 0x0B (1 of 1).",
+        "Telemetry: the length field is 18 instead of 49 (2 of 2).",
+        "Telemetry: the response is to command 0x43 (2 of 2).",
     ),
     "six-byte-answer": (
-        "Settings: the length field is 6 in place of 18 (1 of 1).",
-        "Telemetry: the length field is 6 in place of 49 (2 of 2).",
+        "Settings: the length field is 6 instead of 18 (1 of 1).",
+        "Telemetry: the length field is 6 instead of 49 (2 of 2).",
     ),
     "wrong-length": (
-        "Settings: the length field is 17 in place of 18 (1 of 1).",
-        "Telemetry: the length field is 48 in place of 49 (2 of 2).",
+        "Settings: the length field is 17 instead of 18 (1 of 1).",
+        "Telemetry: the length field is 48 instead of 49 (2 of 2).",
     ),
     "oversized-length": (
-        "Settings: the length field is 65535 in place of 18 (1 of 1).",
-        "Telemetry: the length field is 65535 in place of 49 (2 of 2).",
+        "Settings: the length field is 65535 instead of 18 (1 of 1).",
+        "Telemetry: the length field is 65535 instead of 49 (2 of 2).",
     ),
-    "other-prefix": ("The prefix is 07 58 51 5a 57 in place of 04 52 45 56 4f (12 of 12).",),
+    "other-prefix": ("The prefix is 07 58 51 5a 57 instead of 04 52 45 56 4f (12 of 12).",),
     "no-telemetry": (
-        "Telemetry: the connection was closed before the answer was complete (3 of 3).",
-        "The telemetry is refused while the settings are answered: this firmware seems to serve none.",
+        "Telemetry: the connection was closed before the response was complete (3 of 3).",
+        "Telemetry is refused while settings are served: this firmware seems to have no telemetry.",
     ),
-    "unknown-mode": ("The control mode is 9; known are 0 to 3.",),
+    "unknown-mode": ("The control mode is 9; 0 to 3 are known.",),
 }
 """What is told of each fault that every answer shows; those with random bytes have a test of their own."""
 RANDOM: Final = {"garbage", "nonsense", "exhausted", "impossible-value"}
@@ -152,12 +152,12 @@ async def test_replay_of_probes_file_reads_the_same(sim: Simulator, tmp_path: Pa
 @pytest.mark.parametrize(
     ("inject", "sentence"),
     [
-        (lambda sim: sim.inject("six-byte-answer", count=1), "the length field is 6 in place of 49 (1 of 9)"),
-        (lambda sim: sim.inject("silence", count=1), "no complete answer came in time (1 of 9)"),
-        (lambda sim: sim.inject("garbage", count=1), "the answer was no frame (1 of 9)"),
+        (lambda sim: sim.inject("six-byte-answer", count=1), "the length field is 6 instead of 49 (1 of 9)"),
+        (lambda sim: sim.inject("silence", count=1), "no complete response came in time (1 of 9)"),
+        (lambda sim: sim.inject("garbage", count=1), "the response was not a frame (1 of 9)"),
         (
             lambda sim: sim.inject("zero-inverters", count=1),
-            "power went to the grid or the meter power hardly changed (1 of 9)",
+            "power was exported or the meter power hardly changed (1 of 9)",
         ),
     ],
 )
@@ -188,7 +188,7 @@ async def test_inverter_power_that_is_refreshed_often_is_told(sim: Simulator) ->
         sim.hold(replace(CAPTURED, inverter_power=3_000 + len(exchanges)))
     found = Report.from_exchanges(exchanges)
     assert found.facts[-1] == "The inverter power changed 8 times in 45 s (9 readings)."
-    assert found.unusual == ("The inverter power is refreshed about every 6 s; known is 30 s.",)
+    assert found.unusual == ("The inverter power is refreshed about every 6 s; 30 s is known.",)
 
 
 async def test_impossible_values_are_told(sim: Simulator) -> None:
@@ -204,8 +204,8 @@ async def test_impossible_values_are_told(sim: Simulator) -> None:
 async def test_writes_are_counted_by_their_status(sim: Simulator, client: Sec1000Client) -> None:
     await client.apply(ExportTarget(ControlMode.VALUE, 30_000, 5_000, sum_of_phases=True))
     found = Report.from_exchanges(client.transport.exchanges)
-    assert found.facts[-1] == "Writes: 2 of 2 answered well, status 06: 2."
+    assert found.facts[-1] == "Writes: 2 of 2 requests successful, status 06: 2."
 
 
 def test_nothing_asked_is_told() -> None:
-    assert Report.from_exchanges([]).unusual == ("Nothing was asked yet.",)
+    assert Report.from_exchanges([]).unusual == ("No request was sent yet.",)

@@ -187,7 +187,7 @@ class Witness:
             case Feedback.GENERAL_ERROR:
                 claim, true = "not applied", not stored and "instead of" in message
             case _:
-                claim, true = "unknown", "unknown whether" in message
+                claim, true = "unknown", "No read-back succeeded" in message
         self.claims[claim] += 1
         if not true:
             self._add_wrong(f"{claim} ({message}); asked {command.watts} W")

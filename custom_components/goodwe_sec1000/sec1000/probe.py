@@ -81,27 +81,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     options = _parser().parse_args(arguments)
     print(
-        f"The SEC1000/S at {options.host}, port {options.port}, is asked at most {len(_PLAN)} times within a "
-        "minute. Nothing is written to it.\n"
-        "Nothing else may ask it meanwhile: disable its entry in Home Assistant (Settings, Devices & "
+        f"At most {len(_PLAN)} requests are sent to the SEC1000/S at {options.host}, port {options.port}, "
+        "within a minute. Nothing is written to it.\n"
+        "No other program may poll it meanwhile: disable its entry in Home Assistant (Settings > Devices & "
         "services), and close ProMate."
     )
     try:
         if not options.yes:
-            input("Press Enter to begin, Ctrl-C to leave it. ")
+            input("Press Enter to start, Ctrl-C to cancel. ")
         transport = Transport(options.host, options.port, timing.STANDARD)
         exchanges = asyncio.run(_ask_all(transport))
     except EOFError:
-        print("\nThere is nobody to press Enter: give --yes.", file=sys.stderr)
+        print("\nThere is no terminal to press Enter in: use --yes.", file=sys.stderr)
         return _CANNOT_BEGIN
     except KeyboardInterrupt:
-        print("\nNothing more is asked.", file=sys.stderr)
+        print("\nCanceled.", file=sys.stderr)
         return _CANNOT_BEGIN
     report = Report.from_exchanges(exchanges)
     _print(report)
     if options.json:
         options.json.write_text(file_content(exchanges, report) + "\n", "utf-8")
-        print(f"\n{options.json} can be attached to a report; no address is in it.")
+        print(f"\nAttach {options.json} to a report. It contains no address.")
     return report.verdict
 
 
@@ -118,8 +118,8 @@ def _print(report: Report) -> None:
     for fact in report.facts:
         print(fact)
     heading = {
-        Verdict.AS_DOCUMENTED: "All is as docs/protocol.md says.",
-        Verdict.UNUSUAL: "Unusual, by docs/protocol.md:",
+        Verdict.AS_DOCUMENTED: "Everything is as in docs/protocol.md.",
+        Verdict.UNUSUAL: "Unusual, compared with docs/protocol.md:",
     }.get(report.verdict, "No SEC1000/S was found:")
     print(f"\n{heading}")
     for sentence in report.unusual:
@@ -129,10 +129,10 @@ def _print(report: Report) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="probe",
-        description="Ask a SEC1000/S all that can be read, and tell what answers, how fast, what is unusual.",
+        description="Read everything from a SEC1000/S, and report what responds, how fast, what is unusual.",
         epilog="exit status: "
         + ", ".join(f"{verdict} {verdict.name.lower().replace('_', ' ')}" for verdict in Verdict)
-        + f", {_CANNOT_BEGIN} not begun or not finished",
+        + f", {_CANNOT_BEGIN} not started or not finished",
         allow_abbrev=False,
     )
     add = parser.add_argument
@@ -145,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) not in range(1, 0x10000):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port; it has to be 1 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
     return int(text)
 
 

@@ -16,16 +16,17 @@ _CANCELLED: Final = "cancelled"
 _WEB_SERVER: Final = b"HTTP/"
 _SHOWN_BYTES: Final = 16
 _EXHAUSTED: Final = (
-    "Too many requests bring a SEC1000/S to that: power-cycle it. Otherwise something else has this address."
+    "After too many requests, a SEC1000/S does this: power-cycle it. "
+    "Otherwise another device has this address."
 )
 _NOTHING_THERE: Final[Mapping[str, str]] = {
-    "HostNotFoundError": "No address is known for this name. Give the address itself, such as 192.168.1.200.",
-    "ConnectTimeoutError": "Nothing is there: no connection is made. Is the address right, and is the device "
-    "switched on and in this network?",
-    "ConnectionFailedError": "The connection is refused, or no way leads to this address. Are address and "
-    "port right? A SEC1000/S listens on 1234.",
-    "ConnectionClosedError": f"The connection is made and closed again without an answer. {_EXHAUSTED}",
-    "AnswerTimeoutError": f"The port is open, and silent. {_EXHAUSTED}",
+    "HostNotFoundError": "The host name could not be resolved. Enter the IP address, such as 192.168.1.200.",
+    "ConnectTimeoutError": "The connection timed out. Check the address, and that the device is powered on "
+    "and in this network.",
+    "ConnectionFailedError": "The connection is refused, or there is no route to this address. Check the "
+    "address and port. A SEC1000/S listens on 1234.",
+    "ConnectionClosedError": f"The connection is accepted and closed again without a response. {_EXHAUSTED}",
+    "AnswerTimeoutError": f"The port is open, but does not respond. {_EXHAUSTED}",
 }
 
 
@@ -75,7 +76,7 @@ def _reads(asked: Sequence[Exchange]) -> Iterator[str]:
         good = [exchange for exchange in own if not exchange.failed]
         if not own:
             continue
-        sentence = f"{name} (0x{command.request.command:02X}): {len(good)} of {len(own)} answered well"
+        sentence = f"{name} (0x{command.request.command:02X}): {len(good)} of {len(own)} requests successful"
         if not good:
             yield f"{sentence}."
             continue
@@ -116,18 +117,18 @@ def _writes(asked: Sequence[Exchange]) -> Iterator[str]:
     good = [exchange for exchange in writes if not exchange.failed]
     statuses = Counter(answer.data(exchange).hex() for exchange in good)
     counted = "".join(f", status {status}: {count}" for status, count in sorted(statuses.items()))
-    yield f"Writes: {len(good)} of {len(writes)} answered well{counted}."
+    yield f"Writes: {len(good)} of {len(writes)} requests successful{counted}."
 
 
 def _what_is_there(asked: Sequence[Exchange]) -> tuple[Verdict, str]:
     """Return what is there where no SEC1000/S is."""
     answers = [exchange.answer for exchange in asked if exchange.answer]
     if any(received.startswith(_WEB_SERVER) for received in answers):
-        return Verdict.OTHER_DEVICE, "A web server answers here. A SEC1000/S listens on port 1234."
+        return Verdict.OTHER_DEVICE, "A web server responds here. A SEC1000/S listens on port 1234."
     if answers:
         begin = answers[-1][:_SHOWN_BYTES].hex(" ")
-        return Verdict.OTHER_DEVICE, f"Something answers, but not as a SEC1000/S does: it sends {begin}."
+        return Verdict.OTHER_DEVICE, f"Something responds, but not like a SEC1000/S: it sends {begin}."
     if not asked:
-        return Verdict.NO_ANSWER, "Nothing was asked yet."
+        return Verdict.NO_ANSWER, "No request was sent yet."
     [(outcome, _)] = Counter(exchange.outcome for exchange in asked).most_common(1)
     return Verdict.NO_ANSWER, _NOTHING_THERE[outcome]

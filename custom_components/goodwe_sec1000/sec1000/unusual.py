@@ -17,14 +17,14 @@ READS: Final = {"Settings": READ_EXPORT_SETTINGS, "Telemetry": READ_TELEMETRY}
 
 _UNEXPECTED: Final = "UnexpectedAnswerError"
 _FAILURES: Final[Mapping[str, str]] = {
-    "ConnectTimeoutError": "no connection was made in time",
+    "ConnectTimeoutError": "the connection timed out",
     "ConnectionFailedError": "the connection failed",
-    "HostNotFoundError": "the name of the host was not known",
-    "AnswerTimeoutError": "no complete answer came in time",
-    "ConnectionClosedError": "the connection was closed before the answer was complete",
-    "NegativeAnswerError": "the answer was NAK",
-    "ChecksumError": "the checksum was wrong",
-    _UNEXPECTED: "the answer was no frame",
+    "HostNotFoundError": "the host name could not be resolved",
+    "AnswerTimeoutError": "no complete response came in time",
+    "ConnectionClosedError": "the connection was closed before the response was complete",
+    "NegativeAnswerError": "the response was NAK",
+    "ChecksumError": "the checksum was invalid",
+    _UNEXPECTED: "the response was not a frame",
 }
 """The other outcomes show in the frames and values."""
 _CLOSED: Final = ("ConnectionClosedError", "ConnectionFailedError")
@@ -59,20 +59,20 @@ def _frames(answers: Sequence[Exchange]) -> Iterator[str]:
     for prefix, count in Counter(map(answer.prefix, answers)).items():
         if prefix != KNOWN_PREFIX:
             share = _share(count, answers)
-            yield f"The prefix is {prefix.hex(' ')} in place of {KNOWN_PREFIX.hex(' ')} ({share})."
+            yield f"The prefix is {prefix.hex(' ')} instead of {KNOWN_PREFIX.hex(' ')} ({share})."
     for address, count in Counter(map(answer.address, answers)).items():
         if address != ADDRESS:
             share = _share(count, answers)
-            yield f"The address is {address.hex(' ')} in place of {ADDRESS.hex(' ')} ({share})."
+            yield f"The address is {address.hex(' ')} instead of {ADDRESS.hex(' ')} ({share})."
     for name, command in READS.items():
         own = [exchange for exchange in answers if exchange.command == command.name]
         known = command.answer_size + OVERHEAD
         for length, count in Counter(answer_length(exchange.answer) for exchange in own).items():
             if length != known:
-                yield f"{name}: the length field is {length} in place of {known} ({_share(count, own)})."
+                yield f"{name}: the length field is {length} instead of {known} ({_share(count, own)})."
         for echo, count in Counter(map(answer.echo, own)).items():
             if echo != command.request.command:
-                yield f"{name}: the answer is one to 0x{echo:02X} ({_share(count, own)})."
+                yield f"{name}: the response is to command 0x{echo:02X} ({_share(count, own)})."
 
 
 def _failures(asked: Sequence[Exchange]) -> Iterator[str]:
@@ -89,7 +89,7 @@ def _failures(asked: Sequence[Exchange]) -> Iterator[str]:
         closed = sum(outcomes[outcome] for outcome in _CLOSED)
     # The telemetry comes last.
     if answered["Settings"] and own and closed == len(own):
-        yield "The telemetry is refused while the settings are answered: this firmware seems to serve none."
+        yield "Telemetry is refused while settings are served: this firmware seems to have no telemetry."
 
 
 def _values(asked: Sequence[Exchange]) -> Iterator[str]:
@@ -105,7 +105,7 @@ def _values(asked: Sequence[Exchange]) -> Iterator[str]:
     for value in impossible.values():
         yield f"Impossible: {value.name.replace('_l', ' L').replace('_', ' ')} is {value.raw} on the wire."
     for mode in sorted(modes - set(ControlMode)):
-        yield f"The control mode is {mode}; known are 0 to 3."
+        yield f"The control mode is {mode}; 0 to 3 are known."
 
 
 def _inverter_power(asked: Sequence[Exchange]) -> Iterator[str]:
@@ -113,7 +113,7 @@ def _inverter_power(asked: Sequence[Exchange]) -> Iterator[str]:
     zeros = sum(_is_false_zero(before, values) for before, values in pairwise([{}, *readings]))
     if zeros:
         yield (
-            "The inverter power was 0 although power went to the grid or the meter power hardly changed "
+            "The inverter power was 0 although power was exported or the meter power hardly changed "
             f"({_share(zeros, readings)})."
         )
     times = [exchange.at for exchange in asked if answer.telemetry(exchange)]
@@ -121,7 +121,7 @@ def _inverter_power(asked: Sequence[Exchange]) -> Iterator[str]:
     is_dense = all((after - before).total_seconds() <= _DENSE_S for before, after in pairwise(times))
     if changes and is_dense and seconds / changes < _OFTEN_S:
         every = f"{seconds / changes:.0f} s"
-        yield f"The inverter power is refreshed about every {every}; known is {_KNOWN_REFRESH_S} s."
+        yield f"The inverter power is refreshed about every {every}; {_KNOWN_REFRESH_S} s is known."
 
 
 def _is_false_zero(before: Mapping[str, int], values: Mapping[str, int]) -> bool:
