@@ -77,6 +77,7 @@ async def live(
             tasks.create_task(happen_later(at, happen))
     await asyncio.sleep(began + seconds + _SETTLE_S - loop.time())
     return Expected(
+        seconds=seconds,
         entry=entry.state.value,
         calls=tuple(call.result() for call in called),
         states={entity_id: _state(hass, entity_id) for entity_id in _STATES},

@@ -35,8 +35,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What Home Assistant shows at the end of a report."""
+    """What Home Assistant shows of a report."""
 
+    seconds: float
+    """When it shows that, after the first exchange."""
     entry: str
     """The state of the entry."""
     calls: tuple[Call, ...]
@@ -78,6 +80,13 @@ class Report:
     def expected_path(self) -> Path:
         """The file with what is expected."""
         return self.path.with_name(self.path.stem + _EXPECTED)
+
+    @property
+    def seconds(self) -> float:
+        """When to look, after the first exchange: as the file beside it says, or else at the end."""
+        if self.expected_path.exists():
+            return Expected.from_file(self.expected_path).seconds
+        return round(self.replay.seconds, 3)
 
     @property
     def calls(self) -> tuple[Call, ...]:

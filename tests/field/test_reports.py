@@ -23,7 +23,7 @@ async def test_report_shows_what_is_expected(warp: TimeWarp, hass: HomeAssistant
     report = Report.from_file(REPORTS / f"{name}.json")
     async with Simulator(replay=report.replay) as sim:
         entry = entry_for(sim, report.entry)
-        shown = await live(hass, entry, without_outcome(report.calls), report.replay.seconds)
+        shown = await live(hass, entry, without_outcome(report.calls), report.seconds)
         is_enough = report.replay.exhausted <= MAX_EXHAUSTED * len(sim.requests)
         assert is_enough, "more is asked than was recorded: delete and record it anew (record.py)"
         await hass.config_entries.async_unload(entry.entry_id)
