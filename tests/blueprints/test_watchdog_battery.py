@@ -192,6 +192,7 @@ async def test_cloud_over_house_without_battery_is_no_collapse(
         ({}, {"panels": (9_000, 1_850)}, 0),
         ({"collapsed_to": 30}, {"panels": (9_000, 2_600)}, 1),
         ({}, {"panels": (990, 90)}, 0),
+        ({}, {"panels": (1_000, 90)}, 1),
         ({"power_before": 500}, {"panels": (990, 90)}, 1),
         ({}, {"battery": (0, 500)}, 1),
         ({}, {"battery": (0, 490)}, 0),
@@ -409,6 +410,8 @@ async def test_both_symptoms_at_once_reset_once(
         BLUEPRINT, inputs(**BOTH, collapsed_for={"seconds": 30}, daily_maximum=1)
     )
     await collapse(hass, sim, battery=(0, 600), inverters=(9_000, 1_500), meter=(0, -7_500), seconds=29)
+    assert get_state(hass, "sensor.sec1000_inverter_power").state == "1500"
+    assert get_state(hass, automation).attributes["current"] == 1
     await asyncio.sleep(100)
     assert resets(sim) == 1
     assert get_state(hass, automation).attributes["current"] == 1
