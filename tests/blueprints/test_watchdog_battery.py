@@ -155,6 +155,7 @@ async def test_load_step_without_throttling_is_no_collapse(
     scan_interval: int,
 ) -> None:
     """The battery helps at once, and the device tells the inverter power only half a minute later."""
+    measure(sim, 5_000, 4_000)
     hass.config_entries.async_update_entry(entry, options={**entry.options, "scan_interval": scan_interval})
     assert await hass.config_entries.async_setup(entry.entry_id)
     await home.automate(BLUEPRINT, inputs(**sensors))
@@ -170,6 +171,24 @@ async def test_load_step_without_throttling_is_no_collapse(
     for _ in range(40):
         measure(sim, 9_000, 0)
         await asyncio.sleep(5)
+    assert home.calls == []
+
+
+async def test_inverter_power_that_is_not_refreshed_yet_is_not_used(
+    hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    """It is polled 10 s after the load step, and not again for 5 min."""
+    measure(sim, 5_000, 4_000)
+    hass.config_entries.async_update_entry(entry, options={**entry.options, "scan_interval": 300})
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    automation = await home.automate(BLUEPRINT, inputs(**ONLY_BATTERY))
+    show(hass, 5_000, 0)
+    await asyncio.sleep(290)
+    show(hass, 5_000, 4_000)
+    measure(sim, 5_000, 0)
+    await asyncio.sleep(200)
+    assert get_state(hass, "sensor.sec1000_meter_power").state == "0"
+    assert get_state(hass, automation).attributes["last_triggered"] is not None
     assert home.calls == []
 
 
