@@ -189,8 +189,7 @@ async def judge(world: World, said: Said) -> None:
             world.violated("c", f"{wish.what}: no answer came for {SLOW:g} s")
     entry = user.the_entry(world.hass)
     if entry is not None and entry.disabled_by is ConfigEntryDisabler.USER:
-        if not world.issue_lost:
-            world.check_left_off("disabled")
+        world.check_left_off("disabled")
         world.enable()
     elif entry is not None and entry.pref_disable_polling:
         world.poll(is_on=True)
@@ -232,7 +231,7 @@ def at_rest(world: World) -> list[tuple[str, str]]:
     issues = [issue.issue_id for issue in world.issues()]
     device = world.device
     for each in world.devices:
-        if each.is_off and not world.may_be_off(each):
+        if each.is_off and not world.may_be_off(each) and not world.issue_lost:
             told = any(issue.startswith(OFF_ISSUES) for issue in issues)
             if not told:
                 found.append(("b", f"{each.name} is off, and no issue says so"))

@@ -168,6 +168,8 @@ class Wish(Event):
     """The action whose feedback tells the outcome."""
     is_late: bool = False
     """Whether it was called when nothing may be taken any more."""
+    is_cut_off: bool = False
+    """Whether the outcome was that it was interrupted."""
     setup: int = 0
     """Which setup of the entry it was when it was called."""
 

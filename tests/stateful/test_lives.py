@@ -293,7 +293,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(
         begins=suspensions,
-        trouble=st.sampled_from([None, "late off", *LASTING]),
+        trouble=st.sampled_from([None, "late off", "late off", *LASTING]),
         ends=st.sampled_from(
             ["disable", "reload", "remove", "restart", "crash", "power", "limit", "options"]
         ),

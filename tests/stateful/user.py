@@ -89,6 +89,7 @@ def refuse(wish: Wish, error: Exception) -> None:
     """Note what the owner was told by an error."""
     wish.error = f"{type(error).__name__}: {error}"
     key = error.translation_key if isinstance(error, HomeAssistantError) else None
+    wish.is_cut_off = key == "ended_with_the_integration"
     if key == "superseded":
         wish.outcome = Outcome.SUPERSEDED
     elif isinstance(error, ServiceValidationError) or key in NOTHING_DONE:

@@ -71,6 +71,8 @@ OFF_ISSUES: Final = ("limit_is_off", "limit_was_left_off", "pending_unreadable")
 """What the issues' ids begin with that say that nothing may limit the export."""
 ACTIONS: Final = {"set_min_export_limit": "set_export_limit", "set_max_export_limit": "set_export_limit"}
 """Which action has the feedback of another one."""
+UNLOADED_WITHIN: Final = 110.0
+"""s that a command may take while an unload waits for it."""
 AFTER: Final = 45.0
 """s; how long after a wish, or a setup, a read may still belong to it."""
 SLOW: Final = 300.0
@@ -122,7 +124,7 @@ class World:
         """Whether a fault was injected that makes the device say what is not so."""
         self.crashed = False
         self.issue_lost = False
-        """Whether a crash came before Home Assistant had stored an issue of an entry that is disabled."""
+        """Whether a crash came before Home Assistant had stored an issue of an entry that had ended."""
         self.damaged = False
         """Whether a file was damaged on purpose."""
         self.disk_was_full = False
@@ -327,6 +329,8 @@ class World:
         wish.told = self.now
         if wish.is_late and wish.outcome is not Outcome.REFUSED:
             self.violated("c", f"({number}) {wish.what}: taken although the end had begun")
+        if wish.is_cut_off and not self.is_stopping and self.now < wish.called + UNLOADED_WITHIN:
+            self.violated("c", f"({number}) {wish.what}: cut off by an end that waits for it")
         if wish.outcome is Outcome.QUIET and not any(other.order > wish.order for other in self.wishes):
             # Nothing could take its place.
             wish.outcome = Outcome.OK
@@ -378,7 +382,7 @@ class World:
             "what": what,
             "called": self.now,
             "action": ACTIONS.get(action, action),
-            "is_late": self.is_ending,
+            "is_late": self.is_ending or (self.is_stopping and action == "reset_export_watchdog"),
         }
         match action:
             case "export_disable":
@@ -494,7 +498,7 @@ class World:
             called=self.now,
             changed={MODE: mode},
             action="set_export_limit",
-            is_late=self.is_ending,
+            is_late=self.is_ending or self.is_stopping,
         )
         self.wish(
             wish,
@@ -792,8 +796,9 @@ class World:
         self.tell(f"the power goes{f', {damage} is damaged' if damage else ''}")
         entry = user.the_entry(self.hass)
         told = {issue.issue_id for issue in self.issues() if issue.issue_id.startswith(OFF_ISSUES)}
-        is_disabled = entry is not None and entry.disabled_by is not None
-        self.issue_lost |= is_disabled and not told <= {*self._persistent_issues()}
+        # What is disabled, or was just removed, is restored by nothing at the next start.
+        has_ended = entry is None or entry.disabled_by is not None
+        self.issue_lost |= has_ended and not told <= {*self._persistent_issues()}
         await self.home.crash()
         self.crashed = True
         self.changed_at = self.now
@@ -990,6 +995,8 @@ class World:
 
     def check_left_off(self, when: str) -> None:
         """Check that a limit that is off without a choice has an issue and a pending restore."""
+        if self.issue_lost:
+            return
         for device in self.devices:
             if not device.is_off or self.may_be_off(device):
                 continue
@@ -1004,7 +1011,11 @@ class World:
                 self.violated("b", f"{when}: {device.name} is off, and no file says what should hold")
 
     def check_off_noted(self) -> None:
-        """Check that after a crash a file says what should hold again."""
+        """Check that after a crash a file says what should hold again, or an issue of what was removed."""
+        if self.issue_lost or any(
+            issue.startswith("limit_was_left_off") for issue in self._persistent_issues()
+        ):
+            return
         for device in self.devices:
             if device.is_off and not self.may_be_off(device) and not self._is_noted():
                 self.violated("b", f"after the crash {device.name} is off, and no file says what should hold")
