@@ -122,7 +122,7 @@ CURES: Final[dict[str, tuple[Edit, ...]]] = {
     ),
     # Taken and cut off.
     "nothing is taken once an unload has begun": (
-        Edit("control/runner.py", 'key = "closed" if self.closed else', "key = None if self.closed else"),
+        Edit("control/runner.py", 'key = "closed" if is_closed else', "key = None if is_closed else"),
     ),
     "no mode is taken off once a stop has begun": (
         Edit("control/actions.py", "        self._runner.stopping = True\n", ""),

@@ -108,7 +108,9 @@ class ActionRunner:
     @callback
     def check_accepts(self, action: Action, *, takes_mode_off: bool = False) -> None:
         """Raise a translated error where an action may not begin any more."""
-        key = "closed" if self.closed else "stopping" if self.stopping and takes_mode_off else None
+        # An entry that is set up while Home Assistant stops is not told of the stop.
+        is_closed = self.closed or self._coordinator.hass.is_stopping
+        key = "closed" if is_closed else "stopping" if self.stopping and takes_mode_off else None
         if key:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,

@@ -48,6 +48,18 @@ class TestEnd:
             stored = hass_storage["repairs.issue_registry"]["data"]["issues"]
             assert any(entry["issue_id"] == found.issue_id and entry["is_persistent"] for entry in stored)
 
+    @pytest.mark.promise("R-26")
+    async def test_entry_set_up_during_a_stop_takes_nothing(
+        self, hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+    ) -> None:
+        hass.set_state(CoreState.stopping)
+        await hass.config_entries.async_reload(loaded.entry_id)
+        sim.requests.clear()
+        [refused] = await outcomes(act(hass, "reset_export_watchdog"))
+        assert isinstance(refused, HomeAssistantError)
+        assert refused.translation_key == "closed"
+        assert not sim.requests
+
     @pytest.mark.promise("R-25")
     async def test_issue_is_there_while_a_disable_restores(
         self, hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
