@@ -108,6 +108,22 @@ async def test_all_entities_belong_to_one_device(
 
 
 @pytest.mark.usefixtures("warp")
+async def test_entity_ids_survive_a_renamed_device(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    device_registry: dr.DeviceRegistry,
+    entity_registry: er.EntityRegistry,
+) -> None:
+    entities = er.async_entries_for_config_entry(entity_registry, loaded.entry_id)
+    assert entities[0].device_id
+    device_registry.async_update_device(entities[0].device_id, name_by_user="Garage roof")
+    await hass.async_block_till_done()
+    for entity in entities:
+        assert entity_registry.async_get(entity.entity_id)
+        # Home Assistant's "Recreate entity IDs" asks for these.
+        assert entity_registry.async_regenerate_entity_id(entity) == entity.entity_id
+
+
 async def test_unchanged_values_write_no_states(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:

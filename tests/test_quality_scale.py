@@ -92,6 +92,7 @@ def pointed_at() -> dict[str, dict[str, str]]:
             re.findall(r"^\| (?!rule )([a-z-]+) \| (.+) \|$", section, re.MULTILINE)
         )
         for section in sections
+        if section.splitlines()[0] != "Deliberate departures"
     }
 
 
