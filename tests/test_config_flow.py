@@ -195,6 +195,18 @@ async def test_same_host_and_port_is_refused(
     assert sim.requests == []
 
 
+@pytest.mark.parametrize("host", ["localhost", "::ffff:127.0.0.1", "0.0.0.0", "\uff11\uff12\uff17.0.0.1"])  # noqa: S104
+async def test_other_spelling_of_the_same_host_is_refused(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry, host: str
+) -> None:
+    assert loaded.data["host"] == "127.0.0.1"
+    sim.requests.clear()
+    walk = await start_setup(hass)
+    await walk.submit(name="Another", host=host, port=sim.port)
+    assert walk.outcome == "already_configured"
+    assert sim.requests == []
+
+
 @pytest.mark.parametrize("host", ["sec1000.local", "SEC1000.LOCAL ", "Sec1000.Local"])
 async def test_host_is_compared_without_case_and_blanks(hass: HomeAssistant, host: str) -> None:
     MockConfigEntry(domain=DOMAIN, version=2, data={"host": "Sec1000.local", "port": 1234}).add_to_hass(hass)

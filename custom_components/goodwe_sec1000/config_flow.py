@@ -16,7 +16,7 @@ from homeassistant.core import callback
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.exceptions import HomeAssistantError
 
-from .address import address, address_of
+from .address import address, address_of, is_same_device
 from .const import (
     CONF_ALLOW_DEACTIVATING,
     CONF_CONTROL_MODE,
@@ -256,7 +256,7 @@ class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
         if user_input is not None and not errors:
             held, errors = await self._ask_device(values)
             if held:
-                self._abort_if_taken(values)
+                await self._abort_if_taken(values)
                 self._data = values
                 # Asked last: a reset may have begun while the device was waited for.
                 pending = (await self._pending_restore(entry)).current
@@ -313,12 +313,12 @@ class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
 
     @override
     async def _finish(self) -> ConfigFlowResult:
-        self._abort_if_taken(self._data)
+        await self._abort_if_taken(self._data)
         return self.async_create_entry(title=self._data[CONF_NAME], data=self._data, options=self._wanted)
 
     async def _ask_device(self, values: dict[str, Any]) -> tuple[ExportSettings | None, dict[str, str]]:
         """Return the settings of the device at this address, or the errors of the form."""
-        self._abort_if_taken(values)
+        await self._abort_if_taken(values)
         try:
             with asked_by("form"):
                 return await Sec1000Client(values[CONF_HOST], values[CONF_PORT]).identify(), {}
@@ -329,15 +329,13 @@ class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
             LOGGER.exception("Reading the device failed")
             return None, {"base": "unknown"}
 
-    @callback
-    def _abort_if_taken(self, values: dict[str, Any]) -> None:
-        """Abort the flow where another entry has this host and port."""
-        if any(
-            address(values) == address_of(entry)
-            for entry in self._async_current_entries(include_ignore=False)
-            if entry.entry_id != self.context.get("entry_id")
-        ):
-            raise AbortFlow("already_configured")
+    async def _abort_if_taken(self, values: dict[str, Any]) -> None:
+        """Abort the flow where another entry leads to the device at this host and port."""
+        for entry in self._async_current_entries(include_ignore=False):
+            if entry.entry_id == self.context.get("entry_id"):
+                continue
+            if await is_same_device(address(values), address_of(entry)):
+                raise AbortFlow("already_configured")
 
 
 class Sec1000OptionsFlow(ExportSteps, OptionsFlow):

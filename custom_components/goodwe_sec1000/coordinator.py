@@ -437,7 +437,9 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         tries = TRIES if was_well and not self._telemetry_service.was_refused else 1
         try:
             with asked_by("poll"):
-                telemetry = await self.client.read_telemetry(tries=tries, stats=stats)
+                telemetry = await self.client.read_telemetry(
+                    tries=tries, max_age=self.options.scan_interval / 2, stats=stats
+                )
         except Sec1000Error as error:
             self.impossible_values.record(impossible_in(*stats.recovered_errors, error))
             return await self._without_telemetry(error, stats, setting_up=setting_up)

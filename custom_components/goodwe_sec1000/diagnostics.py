@@ -12,8 +12,8 @@ from .address import address_of
 from .coordinator import Sec1000Coordinator
 from .data import Sec1000ConfigEntry
 from .migration.settings import CONF_DEVICE_NAME
+from .sec1000.endpoint import endpoint_for
 from .sec1000.report import Report
-from .sec1000.transport import transport_for
 
 TO_REDACT: Final = {CONF_HOST, CONF_NAME, CONF_DEVICE_NAME}
 
@@ -27,7 +27,7 @@ async def async_get_config_entry_diagnostics(
     """
     loaded = entry.state is ConfigEntryState.LOADED
     coordinator = entry.runtime_data.coordinator if loaded else None
-    line = coordinator.client.transport if coordinator else transport_for(*address_of(entry))
+    line = coordinator.client.transport if coordinator else endpoint_for(*address_of(entry)).transport
     return {
         "entry": async_redact_data(
             {

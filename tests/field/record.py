@@ -17,9 +17,9 @@ import pytest
 from custom_components.goodwe_sec1000.diagnostics import async_get_config_entry_diagnostics
 from custom_components.goodwe_sec1000.sec1000.asker import asked_by
 from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
+from custom_components.goodwe_sec1000.sec1000.endpoint import endpoint_for
 from custom_components.goodwe_sec1000.sec1000.errors import Sec1000Error
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTarget
-from custom_components.goodwe_sec1000.sec1000.transport import transport_for
 from simulator import FAULTS, Simulator
 from tests.entries import entry_of
 from tests.virtual_time.timewarp import TimeWarp
@@ -40,7 +40,7 @@ async def test_fault_is_recorded(warp: TimeWarp, hass: HomeAssistant, fault: str
     if path.exists():
         pytest.skip("it is recorded already")
     async with Simulator(overload=False) as sim:
-        line = transport_for(sim.host, sim.port)
+        line = endpoint_for(sim.host, sim.port).transport
         line.exchanges = deque()
         entry = entry_of(sim)
         shown = await live(hass, entry, _CALLS, _SECONDS, {_FAULTY_FROM_S: lambda: sim.inject(fault)})

@@ -11,7 +11,6 @@ from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportSe
 from custom_components.goodwe_sec1000.sec1000.setting_write import NotAppliedError, agrees
 from custom_components.goodwe_sec1000.sec1000.stats import RequestStats
 from custom_components.goodwe_sec1000.sec1000.timing import Timing
-from custom_components.goodwe_sec1000.sec1000.transport import transport_for
 from simulator import Simulator
 from tests.known import known
 
@@ -134,8 +133,3 @@ async def test_failed_mode_change_costs_at_most_12_requests(client: Sec1000Clien
     with pytest.raises(NotAppliedError):
         await client.apply(TARGET, stats=stats)
     assert stats.requests == len(sim.requests) <= 12
-
-
-async def test_host_spelling_does_not_change_transport(client: Sec1000Client) -> None:
-    assert transport_for("SEC1000.local", 1234) is transport_for("sec1000.LOCAL", 1234)
-    assert transport_for("sec1000.local", 1234) is not transport_for("sec1000.local", 1235)

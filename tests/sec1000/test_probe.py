@@ -16,8 +16,8 @@ from typing import Final
 import pytest
 
 from custom_components.goodwe_sec1000.sec1000 import probe, timing
+from custom_components.goodwe_sec1000.sec1000.endpoint import Endpoint
 from custom_components.goodwe_sec1000.sec1000.timing import Timing
-from custom_components.goodwe_sec1000.sec1000.transport import Transport
 from simulator import Simulator
 from tests.ports import reserved_port
 from tests.virtual_time.timewarp import TimeWarp
@@ -107,8 +107,9 @@ async def test_file_has_report_and_frames_and_no_address(run: Run, sim: Simulato
 
 
 async def test_device_is_asked_twelve_times_5_s_apart(warp: TimeWarp, sim: Simulator) -> None:
-    transport = Transport(sim.host, sim.port, timing.Timing())
-    exchanges = [exchange async for exchange in probe.ask(transport, probe.PAUSE_S)]
+    endpoint = Endpoint(sim.host, sim.port)
+    endpoint.transport.timing = timing.Timing()
+    exchanges = [exchange async for exchange in probe.ask(endpoint, probe.PAUSE_S)]
     times = [request.time for request in sim.requests]
     assert len(exchanges) == len(times) == 12
     assert all(5 <= after - before < 6 for before, after in pairwise(times))

@@ -9,11 +9,12 @@ from typing import Final
 import pytest
 
 from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
+from custom_components.goodwe_sec1000.sec1000.endpoint import Endpoint
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTarget
 from custom_components.goodwe_sec1000.sec1000.probe import PAUSE_S, ask, file_content
 from custom_components.goodwe_sec1000.sec1000.report import Report, Verdict
 from custom_components.goodwe_sec1000.sec1000.timing import Timing
-from custom_components.goodwe_sec1000.sec1000.transport import Exchange, Transport
+from custom_components.goodwe_sec1000.sec1000.transport import Exchange
 from simulator import CAPTURED, FAULTS, Replay, Simulator
 from tests.virtual_time.timewarp import TimeWarp
 
@@ -83,8 +84,9 @@ INVISIBLE: Final = FAULTS.keys() - UNUSUAL.keys() - RANDOM - NOTHING - OTHER
 
 async def probed(sim: Simulator) -> list[Exchange]:
     """Return what the probe asks in virtual time."""
-    transport = Transport(sim.host, sim.port, Timing())
-    return [exchange async for exchange in ask(transport, PAUSE_S)]
+    endpoint = Endpoint(sim.host, sim.port)
+    endpoint.transport.timing = Timing()
+    return [exchange async for exchange in ask(endpoint, PAUSE_S)]
 
 
 async def reported(sim: Simulator) -> Report:
@@ -164,9 +166,10 @@ async def test_replay_of_probes_file_reads_the_same(sim: Simulator, tmp_path: Pa
 async def test_single_fault_is_told_with_its_share(
     sim: Simulator, inject: Callable[[Simulator], None], sentence: str
 ) -> None:
-    transport = Transport(sim.host, sim.port, Timing())
+    endpoint = Endpoint(sim.host, sim.port)
+    endpoint.transport.timing = Timing()
     exchanges = []
-    async for exchange in ask(transport, PAUSE_S):
+    async for exchange in ask(endpoint, PAUSE_S):
         exchanges.append(exchange)
         if len(exchanges) == 2:
             inject(sim)
@@ -181,9 +184,10 @@ async def test_night_is_no_false_zero(sim: Simulator) -> None:
 
 
 async def test_inverter_power_that_is_refreshed_often_is_told(sim: Simulator) -> None:
-    transport = Transport(sim.host, sim.port, Timing())
+    endpoint = Endpoint(sim.host, sim.port)
+    endpoint.transport.timing = Timing()
     exchanges = []
-    async for exchange in ask(transport, PAUSE_S):
+    async for exchange in ask(endpoint, PAUSE_S):
         exchanges.append(exchange)
         sim.hold(replace(CAPTURED, inverter_power=3_000 + len(exchanges)))
     found = Report.from_exchanges(exchanges)

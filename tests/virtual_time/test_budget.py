@@ -13,6 +13,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000 import timing
 from simulator import Simulator
+from tests.entries import entry_at
 from tests.states import get_state
 
 from .timewarp import TimeWarp
@@ -100,3 +101,17 @@ async def test_telemetry_that_only_waits_gets_too_old(
     assert "no poll has come to its end" in caplog.text
     await asyncio.sleep(201 * REFILL)
     assert get_state(hass, POWER).state != "unavailable"
+
+
+async def test_two_entries_of_one_device_share_its_polls(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    other = entry_at("localhost", sim.port, "Other")
+    other.add_to_hass(hass)
+    await asyncio.sleep(10)
+    assert await hass.config_entries.async_setup(other.entry_id)
+    sim.requests.clear()
+    await asyncio.sleep(600)
+    polls = [request for request in sim.requests if request.frame and request.frame.command == 0x0B]
+    assert len(polls) == pytest.approx(20, abs=2)
+    assert get_state(hass, "sensor.other_meter_power").state == get_state(hass, POWER).state

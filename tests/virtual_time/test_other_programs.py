@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, override
 
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
@@ -20,6 +20,7 @@ from custom_components.goodwe_sec1000.sec1000.command import (
     switch_mode,
     write_export_limit,
 )
+from custom_components.goodwe_sec1000.sec1000.endpoint import Endpoint
 from custom_components.goodwe_sec1000.sec1000.errors import Sec1000Error
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTarget
 from custom_components.goodwe_sec1000.sec1000.setting_write import NotAppliedError
@@ -54,6 +55,14 @@ async def set_limit(hass: HomeAssistant, limit: float) -> dict[str, Any]:
     return response
 
 
+class OwnEndpoint(Endpoint):
+    """The endpoint of another program, which shares nothing."""
+
+    @override
+    async def look_up(self) -> Transport:
+        return self.transport
+
+
 class OtherProgram:
     """Another program at the same device, with a transport of its own."""
 
@@ -61,7 +70,9 @@ class OtherProgram:
         self.random = Random(seed)  # noqa: S311 - a game of chance
         self.wrote_at: list[float] = []
         """Times of its writes, successful or not."""
-        self._transaction = Transaction(Transport(sim.host, sim.port, timing.STANDARD), RequestStats())
+        self._transaction = Transaction(
+            Transport(timing.STANDARD), Endpoint(sim.host, sim.port).connect, RequestStats()
+        )
 
     async def ask(self, *requests: Command[Any]) -> None:
         """Send requests in order, ignoring errors."""
@@ -143,9 +154,8 @@ async def test_other_writing_program_costs_only_retries(
 @pytest.mark.promise("R-03")
 async def test_two_home_assistants_report_true_results(warp: TimeWarp, sim: Simulator) -> None:
     """Two clients with separate transports: each reports whether its own limit is in force."""
-    timing_ = timing.STANDARD
     clients = [Sec1000Client(sim.host, sim.port) for _ in range(2)]
-    clients[1].transport = Transport(sim.host, sim.port, timing_)  # type: ignore[misc]
+    clients[1].endpoint = OwnEndpoint(sim.host, sim.port)
     random = Random(3)  # noqa: S311 - a game of chance
 
     async def command(client: Sec1000Client, limits: range) -> list[str]:

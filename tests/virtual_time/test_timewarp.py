@@ -47,7 +47,7 @@ async def test_answering_device_takes_no_virtual_time(warp: TimeWarp, sim: Simul
     client = Sec1000Client(sim.host, sim.port)
     await client.read_telemetry()
     assert warp.passed == 0
-    await client.read_telemetry()
+    await client.read_export_settings()
     assert warp.passed == pytest.approx(0.5, abs=TICK_S)
 
 

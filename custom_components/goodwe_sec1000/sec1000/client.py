@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from .command import READ_EXPORT_SETTINGS, Status, read_telemetry_with_gaps, set_clock, switch_mode
+from .endpoint import Endpoint, endpoint_for
 from .errors import (
     ChecksumError,
     ConnectionClosedError,
@@ -28,7 +29,7 @@ from .plausibility import AcceptedGaps
 from .reset_window import ResetWindow
 from .setting_write import ROUNDS, TOLERANCE_W, SettingWrite, agrees, requests_at_best
 from .stats import RequestStats
-from .transport import Transaction, Transport, transport_for
+from .transport import Transaction, Transport
 from .turns import Priority
 
 TRIES: Final = 3
@@ -52,7 +53,10 @@ class Sec1000Client:
 
         `pending` keeps what should hold while the limit may be off; in memory where it is left out.
         """
-        self.transport: Final[Transport] = transport_for(host, port)
+        self.endpoint: Endpoint = endpoint_for(host, port)
+        self.endpoint.users.add(self)
+        self._seen = self.transport.requests
+        """The number of the last measurement that it has returned."""
         self.pending: Final = pending or PendingTarget()
         self._reset_window: ResetWindow | None = None
         self._mode: ControlMode | None = None
@@ -62,12 +66,22 @@ class Sec1000Client:
         self._accepted_gaps = AcceptedGaps()
 
     @property
+    def transport(self) -> Transport:
+        """The transport to the device; another one where its host name leads to another device now."""
+        return self.endpoint.transport
+
+    @property
     def known_mode(self) -> ControlMode | None:
         """The mode last read; None where none was."""
         return self._mode
 
-    async def read_telemetry(self, *, tries: int = TRIES, stats: RequestStats | None = None) -> Telemetry:
+    async def read_telemetry(
+        self, *, tries: int = TRIES, max_age: float = 0.0, stats: RequestStats | None = None
+    ) -> Telemetry:
         """Return a measurement, which another caller may have got a few seconds ago.
+
+        Where a client of another entry has got one that this client has not, it may be less than
+        `max_age` seconds old.
 
         Raises what the last try met: AnswerTimeoutError, ConnectionFailedError, UnexpectedAnswerError,
         ChecksumError or one of their kin. An answer with an impossible power is a wrong one
@@ -76,10 +90,16 @@ class Sec1000Client:
         stats = stats or RequestStats()
         earlier = len(stats.recovered_errors)
         command = read_telemetry_with_gaps(self._accepted_gaps.names)
-        try:
-            telemetry = await self._repeat(
-                lambda: self.transport.read(command, Priority.POLL, stats), tries, stats
+
+        async def read_once() -> Telemetry:
+            reading = await self.endpoint.read(
+                command, Priority.POLL, stats, max_age=max_age, seen=self._seen
             )
+            self._seen = reading.number
+            return reading.value
+
+        try:
+            telemetry = await self._repeat(read_once, tries, stats)
         except Sec1000Error as error:
             found = impossible_in(*stats.recovered_errors[earlier:], error)
             # A read without an answer tells nothing about them.
@@ -114,12 +134,10 @@ class Sec1000Client:
     async def _read_settings(
         self, priority: Priority, tries: int, stats: RequestStats, *, repeat_only_malformed: bool = False
     ) -> ExportSettings:
-        settings = await self._repeat(
-            lambda: self.transport.read(READ_EXPORT_SETTINGS, priority, stats),
-            tries,
-            stats,
-            repeat_only_malformed=repeat_only_malformed,
-        )
+        async def read_once() -> ExportSettings:
+            return (await self.endpoint.read(READ_EXPORT_SETTINGS, priority, stats)).value
+
+        settings = await self._repeat(read_once, tries, stats, repeat_only_malformed=repeat_only_malformed)
         self._mode = settings.mode
         return settings
 
@@ -132,7 +150,7 @@ class Sec1000Client:
         stats = stats or RequestStats()
 
         async def send_once() -> datetime:
-            async with self.transport.hold(Priority.COMMAND, stats) as transaction:
+            async with self.endpoint.hold(Priority.COMMAND, stats) as transaction:
                 await transaction.ready()
                 time = now()
                 status = await transaction.ask(set_clock(time))
@@ -151,7 +169,7 @@ class Sec1000Client:
         What is read and written in it goes out with nothing in between.
         """
         stats = stats or RequestStats()
-        async with self.transport.hold(Priority.COMMAND, stats, needs) as transaction:
+        async with self.endpoint.hold(Priority.COMMAND, stats, needs) as transaction:
             yield LimitTransaction(self, transaction, stats)
 
     def requests_at_best(self, mode: ControlMode) -> int:
@@ -186,7 +204,7 @@ class Sec1000Client:
         stats = stats or RequestStats()
         window = self._reset_window = ResetWindow()
         try:
-            async with self.transport.hold(
+            async with self.endpoint.hold(
                 # Cut short while it waits, it must not keep a newer command waiting.
                 Priority.COMMAND,
                 stats,
@@ -233,7 +251,7 @@ class Sec1000Client:
         twice. Raises what a read met, else as `LimitTransaction.write`; then it is still pending.
         """
         stats = stats or RequestStats()
-        async with self.transport.hold(Priority.RESTORE, stats, lambda: _REQUESTS_OF_RESTORE) as transaction:
+        async with self.endpoint.hold(Priority.RESTORE, stats, lambda: _REQUESTS_OF_RESTORE) as transaction:
             await transaction.ready()
             read_at = asyncio.get_running_loop().time()
             settings = await transaction.ask(READ_EXPORT_SETTINGS)

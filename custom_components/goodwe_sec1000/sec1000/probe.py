@@ -18,13 +18,13 @@ from pathlib import Path
 import platform
 from typing import Final
 
-from . import timing
 from .asker import asked_by
 from .command import READ_EXPORT_SETTINGS, READ_TELEMETRY
+from .endpoint import Endpoint
 from .errors import Sec1000Error
 from .report import Report, Verdict
 from .stats import RequestStats
-from .transport import Exchange, Transport
+from .transport import Exchange
 from .turns import Priority
 
 PAUSE_S: Final = 5.0
@@ -37,7 +37,7 @@ _DEFAULT_PORT: Final = 1234
 _CANNOT_BEGIN: Final = 2
 
 
-async def ask(transport: Transport, pause: float) -> AsyncIterator[Exchange]:
+async def ask(endpoint: Endpoint, pause: float) -> AsyncIterator[Exchange]:
     """Send the requests one by one, at most twelve, `pause` seconds apart, and yield each exchange.
 
     Where none of the first three is answered well, they are all. One that failed three times in a row is
@@ -54,14 +54,14 @@ async def ask(transport: Transport, pause: float) -> AsyncIterator[Exchange]:
             await asyncio.sleep(pause)
         try:
             with asked_by("probe"):
-                async with transport.hold(Priority.READ, RequestStats()) as transaction:
+                async with endpoint.hold(Priority.READ, RequestStats()) as transaction:
                     await transaction.ask(command)
         except Sec1000Error:
             failures[command.name] += 1
         else:
             failures[command.name] = 0
             is_known = True
-        yield transport.exchanges[-1]
+        yield endpoint.transport.exchanges[-1]
 
 
 def file_content(exchanges: Iterable[Exchange], report: Report) -> str:
@@ -89,8 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if not options.yes:
             input("Press Enter to start, Ctrl-C to cancel. ")
-        transport = Transport(options.host, options.port, timing.STANDARD)
-        exchanges = asyncio.run(_ask_all(transport))
+        exchanges = asyncio.run(_ask_all(options.host, options.port))
     except EOFError:
         print("\nThere is no terminal to press Enter in: use --yes.", file=sys.stderr)
         return _CANNOT_BEGIN
@@ -105,9 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return report.verdict
 
 
-async def _ask_all(transport: Transport) -> list[Exchange]:
+async def _ask_all(host: str, port: int) -> list[Exchange]:
     exchanges = []
-    async for exchange in ask(transport, PAUSE_S):
+    async for exchange in ask(Endpoint(host, port), PAUSE_S):
         print(f"  {exchange.command}: {exchange.outcome}, {exchange.seconds:.2f} s", flush=True)
         exchanges.append(exchange)
     return exchanges

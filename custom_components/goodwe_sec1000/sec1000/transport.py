@@ -2,16 +2,13 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 import logging
-import socket
 from typing import Any, Final, cast
-from weakref import WeakKeyDictionary
 
-from . import timing
 from .asker import asker
 from .command import MAX_ANSWER_SIZE, READ_EXPORT_SETTINGS, Command
 from .errors import (
@@ -19,21 +16,19 @@ from .errors import (
     ConnectionClosedError,
     ConnectionFailedError,
     ConnectTimeoutError,
-    HostNotFoundError,
     Sec1000Error,
     UnexpectedAnswerError,
 )
 from .frame import HEAD_SIZE
 from .stats import RequestStats
 from .timing import Timing
-from .turns import Priority, Turns
+from .turns import Turns
 
 _LOGGER: Final = logging.getLogger(__name__)
 
 STREAM_LIMIT: Final = 512
 """Bytes of the stream's buffer; asyncio pauses reading at twice as many."""
 EXCHANGES_KEPT: Final = 50
-_POLL_JITTER_S: Final = 1.0
 _OK: Final = "ok"
 _CANCELLED: Final = "cancelled"
 
@@ -74,109 +69,71 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """How the last read of one kind ended."""
+class Reading[T]:
+    """How a read ended."""
 
     number: int
-    """Of the request."""
+    """Of the request; later ones have greater numbers."""
     at: float
-    answer: object = None
+    """When it was sent (s, the event loop's clock)."""
+    _value: T | None = None
     error: Sec1000Error | None = None
+
+    @property
+    def value(self) -> T:
+        """What was read; where there is no error."""
+        return cast(T, self._value)
+
+
+type Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
 
 class Transport:
-    """Sends every request to the device at one host and port, one after another."""
+    """Sends every request to one device, one after another."""
 
-    def __init__(self, host: str, port: int, timing: Timing) -> None:
+    def __init__(self, timing: Timing) -> None:
         self.timing = timing
         self.exchanges: deque[Exchange] = deque(maxlen=EXCHANGES_KEPT)
         self.outcomes: Counter[str] = Counter()
         """Number of requests by outcome, since the program started."""
         self.turns: Final = Turns(lambda: self.timing)
-        self._host = host
-        self._port = port
-        self._next_request_at = 0.0
-        self._requests = 0
+        self.requests = 0
         """Sent so far."""
-        self._reads: dict[str, _Read] = {}
+        self._next_request_at = 0.0
+        self._readings: dict[str, Reading[Any]] = {}
         """By the name of the request."""
 
-    @asynccontextmanager
-    async def hold(
-        self, priority: Priority, stats: RequestStats, needs: Callable[[], int] = lambda: 1
-    ) -> AsyncIterator[Transaction]:
-        """Wait for the turn and keep it for a transaction, which no other request interrupts.
-
-        It comes once the budget has as many requests as `needs` returns then. From there on none waits
-        for the budget.
-        """
-        await self.turns.take(priority, needs, lambda: None)
-        stats.is_under_way = True
-        try:
-            yield Transaction(self, stats)
-        finally:
-            self.turns.release()
-
-    async def read[T](self, command: Command[T], priority: Priority, stats: RequestStats) -> T:
-        """Return the answer to a read; one request serves all that wait for the same.
-
-        Where the last good answer is too recent to ask again, that one is returned. Raises as
-        `Transaction.ask`.
-        """
-        loop = asyncio.get_running_loop()
-        before = self._requests
-        interval = self.timing.reread_interval
-        if priority is Priority.POLL:
-            # Polls keep their interval by themselves, to the second as Home Assistant's timers do.
-            interval -= _POLL_JITTER_S
-
-        def answer() -> _Read | None:
-            read = self._reads.get(command.name)
-            if read is None:
-                return None
-            is_recent = read.error is None and loop.time() - read.at < interval
-            return read if is_recent or read.number > before else None
-
-        served = await self.turns.take(priority, lambda: 1, answer)
-        stats.is_under_way = True
-        if served is None:
-            try:
-                return await Transaction(self, stats).ask(command)
-            except Sec1000Error as error:
-                self._reads[command.name] = _Read(self._requests, loop.time(), error=error)
-                raise
-            finally:
-                self.turns.release()
-        if served.error:
-            raise served.error.with_traceback(None)
-        return cast(T, served.answer)
+    def last_reading[T](self, command: Command[T]) -> Reading[T] | None:
+        """Return how the last read of this kind ended; None where a write has made it obsolete."""
+        return self._readings.get(command.name)
 
     def forget(self, command: Command[Any]) -> None:
         """Let no answer from before serve anybody who asks for the same."""
-        self._reads.pop(command.name, None)
+        self._readings.pop(command.name, None)
 
     async def ready(self) -> None:
         """Wait until the pause since the previous request has passed."""
         await asyncio.sleep(self._next_request_at - asyncio.get_running_loop().time())
 
-    async def ask[T](self, command: Command[T], deadline: float) -> T:
+    async def ask[T](self, command: Command[T], connect: Connect, deadline: float) -> Reading[T]:
         """Send one request over its own connection and return the decoded answer."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         self.turns.spend()
-        self._requests += 1
+        self.requests += 1
         answer = bytearray()
         outcome = _CANCELLED
         try:
-            await self._exchange(command, answer, deadline)
-            result = command.read(bytes(answer))
+            await self._exchange(command, connect, answer, deadline)
+            reading = Reading(self.requests, began, command.read(bytes(answer)))
             outcome = _OK
-            self._reads[command.name] = _Read(self._requests, began, result)
         except Sec1000Error as error:
             outcome = type(error).__name__
+            self._readings[command.name] = Reading(self.requests, began, error=error)
             raise
         else:
-            return result
+            self._readings[command.name] = reading
+            return reading
         finally:
             self._next_request_at = loop.time() + self.timing.pacing
             self.outcomes[outcome] += 1
@@ -192,21 +149,21 @@ class Transport:
                 )
             )
             _LOGGER.debug(
-                "%s:%s %s: sent %s, received %s: %s",
-                self._host,
-                self._port,
+                "%s: sent %s, received %s: %s",
                 command.name,
                 command.encode().hex(),
                 answer.hex() or "nothing",
                 outcome,
             )
 
-    async def _exchange(self, command: Command[object], answer: bytearray, deadline: float) -> None:
+    async def _exchange(
+        self, command: Command[object], connect: Connect, answer: bytearray, deadline: float
+    ) -> None:
         """Append what is received to `answer`; every failure raises a Sec1000Error."""
         connected = False
         try:
             async with asyncio.timeout(deadline):
-                reader, writer = await asyncio.open_connection(self._host, self._port, limit=STREAM_LIMIT)
+                reader, writer = await connect()
                 connected = True
                 try:
                     writer.write(command.encode())
@@ -223,8 +180,6 @@ class Transport:
             raise AnswerTimeoutError(f"{command.name}: no complete answer within {deadline:.3g} s") from error
         except ConnectionResetError as error:
             raise ConnectionClosedError(f"{command.name}: connection reset") from error
-        except (socket.gaierror, ValueError, OverflowError) as error:
-            raise HostNotFoundError(f"the host name {self._host!r} could not be resolved") from error
         except OSError as error:
             # After the connection was made, the request may have arrived.
             kind = ConnectionClosedError if connected else ConnectionFailedError
@@ -260,8 +215,9 @@ async def _receive_until(
 class Transaction:
     """A sequence of requests to the device that no other request interrupts."""
 
-    def __init__(self, transport: Transport, stats: RequestStats) -> None:
+    def __init__(self, transport: Transport, connect: Connect, stats: RequestStats) -> None:
         self._transport = transport
+        self._connect = connect
         self._stats = stats
 
     @property
@@ -279,6 +235,10 @@ class Transaction:
         The time limit is `deadline` in seconds, at most that of the transport. Raises
         AnswerTimeoutError, ConnectionFailedError or a subclass, and what `Command.read` raises.
         """
+        return (await self.read(command, deadline)).value
+
+    async def read[T](self, command: Command[T], deadline: float | None = None) -> Reading[T]:
+        """Send one request and return how it ended, as `ask`."""
         await self.ready()
         return await self._send(command, deadline, self.timing.deadline)
 
@@ -294,22 +254,9 @@ class Transaction:
         if not follows:
             await self.ready()
         self._transport.forget(READ_EXPORT_SETTINGS)
-        return await self._send(command, deadline, self.timing.write_deadline)
+        return (await self._send(command, deadline, self.timing.write_deadline)).value
 
-    async def _send[T](self, command: Command[T], deadline: float | None, longest: float) -> T:
+    async def _send[T](self, command: Command[T], deadline: float | None, longest: float) -> Reading[T]:
         self._stats.requests += 1
-        return await self._transport.ask(command, longest if deadline is None else min(deadline, longest))
-
-
-_transports: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, int], Transport]] = (
-    WeakKeyDictionary()
-)
-
-
-def transport_for(host: str, port: int) -> Transport:
-    """Return the transport to this host and port, shared by all callers in this event loop."""
-    transports = _transports.setdefault(asyncio.get_running_loop(), {})
-    key = (host.casefold(), port)
-    if key not in transports:
-        transports[key] = Transport(host, port, timing.STANDARD)
-    return transports[key]
+        deadline = longest if deadline is None else min(deadline, longest)
+        return await self._transport.ask(command, self._connect, deadline)
