@@ -257,7 +257,7 @@ def at_rest(world: World) -> list[tuple[str, str]]:
     for issue in issues:
         if issue.startswith("limit_keeps_drifting") and keeps:
             continue
-        if issue.startswith("pending_unreadable") and world.damaged:
+        if _tells_of_damage(issue) and world.damaged:
             continue
         if issue.startswith("limit_is_off") and world.is_pending_elsewhere():
             continue
@@ -299,6 +299,10 @@ def is_too_often(corrections: list[float]) -> bool:
     return any(later - at < HOUR for at, later in zip(begun, begun[3:], strict=False))
 
 
+def _tells_of_damage(issue: str) -> bool:
+    return issue.startswith("pending_unreadable")
+
+
 def held_at_rest(world: World, device: WatchedDevice, state: Any) -> list[tuple[str, str]]:
     """Return in what the device is not what the owner wants."""
     wrong = state.holds(device.setting)
@@ -306,7 +310,8 @@ def held_at_rest(world: World, device: WatchedDevice, state: Any) -> list[tuple[
         highest = max(map(watts, state.options[MAXIMUM]))
         limits = state.device["limit"] | {min(limit, highest) for limit in state.device["limit"]}
         wrong = in_force(state, limits).holds(device.setting)
-    if not wrong:
+    issues = [issue.issue_id for issue in world.issues()]
+    if not wrong or (device.is_off and world.damaged and any(map(_tells_of_damage, issues))):
         return []
     by = device.last_writer
     if by in {Writer.FOREIGN, Writer.LATE} and not (by is Writer.LATE and device.is_off):
