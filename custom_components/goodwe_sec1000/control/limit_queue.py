@@ -221,8 +221,11 @@ class LimitQueue:
     async def _write(
         self, transaction: LimitTransaction, target: ExportTarget, *, is_mode_chosen: bool
     ) -> ExportSettings:
-        """Write the target; a mode that was only found is never switched off on the strength of one read."""
-        if is_mode_chosen:
+        """Write the target; a mode that was only found is never switched off on the strength of one read.
+
+        The mode of a limit that is suspended was not found: it is armed as one that was chosen.
+        """
+        if is_mode_chosen or self._coordinator.client.pending.target:
             return await transaction.write(target, may_switch_off=self._may_switch_off())
         try:
             return await transaction.write(target, may_switch_off=False, rounds=1)

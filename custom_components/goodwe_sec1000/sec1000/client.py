@@ -335,10 +335,6 @@ class Sec1000Client:
     ) -> ExportSettings:
         """Bring the device to this target while the line is held; what is pending follows the outcome."""
         was_pending = self.pending.target
-        if was_pending and target.mode is not ControlMode.DEACTIVATED and target != was_pending:
-            # The limit is off already: a full disk must not keep a newer one from being written.
-            with suppress(NotStoredError):
-                await self.pending.save(target)
         write = SettingWrite(
             transaction,
             target,
@@ -350,6 +346,12 @@ class Sec1000Client:
             rounds=rounds,
             may_switch_off=may_switch_off,
         )
+        # What is refused must not become what is restored.
+        write.check_mode_change()
+        if was_pending and target.mode is not ControlMode.DEACTIVATED and target != was_pending:
+            # The limit is off already: a full disk must not keep a newer one from being written.
+            with suppress(NotStoredError):
+                await self.pending.save(target)
         try:
             return await write.run()
         except ConnectionFailedError as error:

@@ -126,10 +126,8 @@ class SettingWrite:
         """Return the read-back that agrees.
 
         Raises NotAppliedError where the device holds something else, OutcomeUnknownError where it
-        could not be read back after the last write, ConnectionFailedError where nothing was sent,
-        ModeChangeRefusedError where a mode would have to be taken off and may not.
+        could not be read back after the last write, ConnectionFailedError where nothing was sent.
         """
-        self._check_mode_change()
         stored = False
         for number in range(self._rounds):
             steps = self._steps()
@@ -165,7 +163,8 @@ class SettingWrite:
             raise self._fault
         raise OutcomeUnknownError(f"no read-back succeeded after it was sent: {self._fault}") from self._fault
 
-    def _check_mode_change(self) -> None:
+    def check_mode_change(self) -> None:
+        """Raise ModeChangeRefusedError where a mode would have to be taken off and may not."""
         if self._switch_off and not self._may_switch_off:
             raise ModeChangeRefusedError("another control mode would have to be switched off")
 

@@ -20,8 +20,8 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTarget
 from simulator import Simulator
-from simulator.protocol import READ_LIMIT, VALUE
-from tests.calls import Storage, act, issue, load, outcomes, suspend_limit
+from simulator.protocol import RCR, READ_LIMIT, VALUE
+from tests.calls import Storage, act, control, issue, load, outcomes, suspend_limit, until
 from tests.entries import entry_of
 from tests.pending_restore import store_pending
 from tests.repair_flow import Repair
@@ -43,6 +43,24 @@ async def test_pending_restore_is_not_taken_for_deactivated(
     await asyncio.sleep(120)
     assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 3_000)
     assert issue(hass, entry) is None
+
+
+@pytest.mark.promise("R-22")
+async def test_limit_is_set_in_the_mode_that_is_pending(
+    hass: HomeAssistant, sim: Simulator, entry: MockConfigEntry
+) -> None:
+    hass.config_entries.async_update_entry(
+        entry, options={**entry.options, "export_limit_control_mode": "deactivated"}
+    )
+    await load(hass, entry)
+    sim.inject("silence", commands=(RCR,))
+    change = control(hass, "select", "select_option", "control_mode", option="rcr")
+    await until(lambda: sim.device.mode is ControlMode.DEACTIVATED)
+    sim.inject("silence")
+    await outcomes(change)
+    sim.clear_faults()
+    assert await outcomes(act(hass, "set_export_limit", limit=3)) == [1]
+    assert (sim.device.mode, sim.device.limit) == (ControlMode.RCR, 3_000)
 
 
 @pytest.mark.promise("R-18")
