@@ -334,8 +334,9 @@ class World:
         if wish.outcome is Outcome.QUIET and not any(other.order > wish.order for other in self.wishes):
             # Nothing could take its place.
             wish.outcome = Outcome.OK
-        if isinstance(wish, ReadWish) and device is not None:
-            self._adopt(wish, device)
+        if isinstance(wish, ReadWish):
+            # While it has a new address, it may still be told what it was read to hold at the old one.
+            self._adopt(wish, device or self.devices[0])
         detail = wish.error or str(wish.response.get("message", ""))
         feedback = f" {wish.response['feedback']}" if "feedback" in wish.response else ""
         self.tell(f"({number}) {wish.what}: {wish.outcome.name}{feedback} {detail}".rstrip())
@@ -353,10 +354,17 @@ class World:
             wish.perhaps = found
             return
         _, _, adopted = str(wish.response["message"]).partition("Saved in the options:")
+        taken: dict[str, frozenset[Any]] = {}
         if "mode" in adopted:
-            wish.adopted[MODE] = wish.response["control_mode"]
+            taken[MODE] = frozenset({wish.response["control_mode"]})
         if "capacity" in adopted:
-            wish.adopted[CAPACITY] = found[CAPACITY]
+            taken[CAPACITY] = found[CAPACITY]
+        # A command that was called before, and still waits, comes after what was read.
+        waits = any(other.order < wish.order and other.is_command for other in self.in_flight)
+        if waits:
+            wish.perhaps = taken
+        else:
+            wish.adopted |= taken
 
     def order(self) -> int:
         """Return the next place in the order."""
