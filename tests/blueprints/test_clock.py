@@ -11,6 +11,7 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.goodwe_sec1000.const import DOMAIN
 from simulator import Simulator
 from tests.entries import entry_of
 
@@ -219,7 +220,10 @@ async def test_helpers_on_device_do_not_matter(
     hass: HomeAssistant, prague: None, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     await add_helpers(hass, loaded)
-    await home.automate(BLUEPRINT, inputs(hass, loaded))
+    chosen = inputs(hass, loaded)
+    identifiers = {(DOMAIN, loaded.entry_id), *((f"other_{number}", "1") for number in range(20))}
+    dr.async_get(hass).async_update_device(chosen["devices"][0], new_identifiers=identifiers)
+    await home.automate(BLUEPRINT, chosen)
     await sleep_until(datetime(2026, 6, 21, 3, 31, tzinfo=ZoneInfo("Europe/Prague")))
     assert home.calls == ["set_datetime"]
     assert is_right(sim.device.clock)

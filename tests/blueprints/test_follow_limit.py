@@ -366,3 +366,31 @@ async def test_limit_rounded_up_by_device_is_sent_once(
     await asyncio.sleep(3600)
     assert sim.device.bound_limit == held
     assert home.calls == ["set_export_limit"]
+
+
+async def test_minimum_change_below_tolerance_is_raised_to_it(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    """The form does not take it, YAML does."""
+    signal(hass, 5)
+    await home.automate(BLUEPRINT, inputs(minimum_change=0.01))
+    await asyncio.sleep(60)
+    for value, limit in ((5.04, 5_000), (5.05, 5_050)):
+        signal(hass, value)
+        await asyncio.sleep(120)
+        assert sim.device.bound_limit == limit
+
+
+@pytest.mark.parametrize("percent", [40, 300])
+async def test_attempts_for_percentage_are_limited(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, percent: float
+) -> None:
+    sim.device.limit = 5_000
+    await asyncio.sleep(70)
+    sim.inject("ack-without-effect")
+    signal(hass, percent, "%")
+    await home.automate(
+        BLUEPRINT, inputs(attempts=2, attempt_pause={"minutes": 5}, retry_after={"minutes": 30})
+    )
+    await asyncio.sleep(1500)
+    assert home.calls == ["set_export_limit"] * 2
