@@ -168,12 +168,12 @@ class Endpoint:
         Raises HostNotFoundError, and OSError where nothing accepts a connection.
         """
         is_connected = False
+        address = self.host if self._is_address else self._answered
+        # Where only one address is tried anyway, asyncio's race could leave a cancelled connection open.
+        delay = None if address else HAPPY_EYEBALLS_DELAY_S
         try:
             reader, writer = await asyncio.open_connection(
-                self._answered or self.host,
-                self.port,
-                limit=STREAM_LIMIT,
-                happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY_S,
+                address or self.host, self.port, limit=STREAM_LIMIT, happy_eyeballs_delay=delay
             )
             is_connected = True
         except (socket.gaierror, ValueError, OverflowError) as error:
