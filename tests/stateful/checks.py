@@ -191,7 +191,8 @@ async def judge(world: World, said: Said) -> None:
     if entry is not None and entry.disabled_by is ConfigEntryDisabler.USER:
         world.check_left_off("disabled")
         world.enable()
-    elif entry is not None and entry.pref_disable_polling:
+        await world.pass_time(LONG_ENOUGH)
+    if entry is not None and entry.pref_disable_polling:
         world.poll(is_on=True)
     began = world.now
     await world.pass_time(LONG_ENOUGH)
