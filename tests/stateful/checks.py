@@ -77,9 +77,11 @@ def claims(world: World, wish: Wish, device: WatchedDevice) -> list[str]:
     earlier = [moment for moment in device.moments if moment.at < start]
     # What is told beside is what was read last, which may be a while ago.
     reads_itself = isinstance(wish, LimitWish | OptionsWish | ReadWish | ResetWish)
-    before = (
-        earlier[-1:] if reads_itself else [m for m in earlier if m.at >= start - SHOWN_FOR] or earlier[-1:]
-    )
+    before = earlier[-1:]
+    if not reads_itself:
+        entry = user.the_entry(world.hass)
+        stays_shown = entry is not None and entry.pref_disable_polling
+        before = [m for m in earlier if stays_shown or m.at >= start - SHOWN_FOR] or before
     shown = user.shown(world.hass, f"sensor.{FEEDBACKS.get(wish.action)}_feedback")
     message = wish.response.get("message") or (shown and shown.attributes.get("message"))
     lied = (
@@ -417,6 +419,5 @@ async def take_leave(world: World) -> None:
     if timers:
         world.violated("d", f"removed, and these timers are left: {timers}")
     connected = [device.name for device in world.devices if device.connections_open]
-    # What a dead program was connecting hangs until it is buried.
-    if connected and not world.crashed:
+    if connected:
         world.violated("d", f"removed, and connections are open to {connected}")

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
-from os import dup
 from random import Random
 from socket import SHUT_RDWR, socket
 from typing import Any, Final, cast, override
@@ -56,6 +55,8 @@ class SeededLoop(asyncio.SelectorEventLoop):
     def __init__(self, seed: int) -> None:
         super().__init__()
         self.random: Final = Random(f"loop {seed}")
+        self._connecting: Final[list[tuple[Program | None, socket]]] = []
+        """Sockets that were connected by a program, some of which no transport has yet."""
         self._ready = _Ready(self.random)
 
     @override
@@ -76,6 +77,24 @@ class SeededLoop(asyncio.SelectorEventLoop):
 
         self._after_turns(work)
         return future
+
+    @override
+    async def sock_connect(self, sock: socket, address: Any) -> None:
+        """Connect a socket, and keep it for the end of its program."""
+        self._connecting.append((running_program(), sock))
+        await super().sock_connect(sock, address)
+
+    def _without_transport(self, program: Program) -> Iterator[socket]:
+        """Give what a program has connected, or is connecting, and has given to no transport yet."""
+        self._connecting[:] = [each for each in self._connecting if each[1].fileno() != -1]
+        transports = cast(Any, self)._transports
+
+        def has_transport(sock: socket) -> bool:
+            # That of an older socket with the same number may still be there.
+            transport = transports.get(sock.fileno())
+            return transport is not None and not transport.is_closing()
+
+        return (sock for of, sock in self._connecting if of is program and not has_transport(sock))
 
     def _after_turns(self, callback: Callable[[], object]) -> None:
         turns = self.random.randrange(MOST_TURNS)
@@ -103,13 +122,11 @@ class SeededLoop(asyncio.SelectorEventLoop):
         for transport in list(everything._transports.values()):
             if (transport.get_extra_info("peername") or ("", 0))[1] in ports:
                 transport.abort()
-        for key in list(everything._selector.get_map().values()):
-            # What is still connecting.
-            if any(handle and _of(_context(handle)) is program for handle in key.data):
-                everything._remove_reader(key.fd)
-                everything._remove_writer(key.fd)
-                with socket(fileno=dup(key.fd)) as connecting, suppress(OSError):
-                    connecting.shutdown(SHUT_RDWR)
+        for sock in self._without_transport(program):
+            everything._remove_reader(sock.fileno())
+            everything._remove_writer(sock.fileno())
+            with suppress(OSError):
+                sock.shutdown(SHUT_RDWR)
 
     def tasks_in_words(self) -> str:
         """Return where each task is."""
@@ -128,6 +145,8 @@ class SeededLoop(asyncio.SelectorEventLoop):
         program.is_dead = False
         self._ready.extend(self._ready.parked(program))
         await self._cancel(lambda: self.tasks_of(program))
+        for sock in self._without_transport(program):
+            sock.close()
         for timer in self.timers_of(program):
             timer.cancel()
 
@@ -149,7 +168,7 @@ class SeededLoop(asyncio.SelectorEventLoop):
                 task.cancel()
             for _ in range(MOST_TURNS):
                 await asyncio.sleep(0)
-        raise RuntimeError(f"these tasks do not end: {find()}")
+        raise RuntimeError(f"these tasks do not end: {[_where(task) for task in find()]}")
 
 
 class _Ready(deque[asyncio.Handle]):
@@ -174,13 +193,25 @@ class _Ready(deque[asyncio.Handle]):
         return handle
 
     def parked(self, program: Program) -> Iterator[asyncio.Handle]:
-        """Give back the steps of tasks that would have run, had the program not died; forget all else."""
+        """Give back the steps and ends of tasks that the program would have seen; forget all else."""
         parked, self._parked = self._parked, []
         for handle in parked:
             if _of(_context(handle)) is not program:
                 self._parked.append(handle)
-            elif _is_task(handle):
+            elif _is_task(handle) or _is_end(handle):
                 yield handle
+
+
+def _where(task: asyncio.Task[Any]) -> str:
+    """Return which coroutines a task is in, the innermost last."""
+    places: list[str] = []
+    inner: Any = task.get_coro()
+    while inner is not None:
+        code = getattr(inner, "cr_code", None)
+        line = getattr(getattr(inner, "cr_frame", None), "f_lineno", "")
+        places.append(f"{code.co_qualname}:{line}" if code else repr(inner))
+        inner = getattr(inner, "cr_await", None)
+    return f"{task.get_name()}: {' > '.join(places)}"
 
 
 def _of(context: Context) -> Program | None:
@@ -195,6 +226,12 @@ def _context(handle: asyncio.Handle) -> Context:
 def _is_task(handle: asyncio.Handle) -> bool:
     """Tell whether this is the next step of a task."""
     return isinstance(getattr(cast(Any, handle)._callback, "__self__", None), asyncio.Task)
+
+
+def _is_end(handle: asyncio.Handle) -> bool:
+    """Tell whether this is told that a task or another future is done."""
+    arguments = cast(Any, handle)._args
+    return bool(arguments) and isinstance(arguments[0], asyncio.Future)
 
 
 def _is_kernels(handle: asyncio.Handle) -> bool:

@@ -28,12 +28,13 @@ class Edit:
     without: str
 
 
+# How many lives noticed was measured once, with the seeds from FIRST_SEED on.
 CURES: Final[dict[str, tuple[Edit, ...]]] = {
     # A command during a change of options.
-    "commands keep the order of their calls": (
+    "commands keep the order of their calls": (  # noticed by 33 of 400
         Edit("control/limit_queue.py", "self._waiting.append(waiting)", "self._waiting.insert(0, waiting)"),
     ),
-    "what is written follows the options while the line is held": (
+    "what is written follows the options while the line is held": (  # noticed by 6 of 200
         Edit(
             "control/limit_queue.py",
             "    done: asyncio.Future[str]\n",
@@ -56,7 +57,7 @@ CURES: Final[dict[str, tuple[Edit, ...]]] = {
 """,
         ),
     ),
-    "options are saved before the line is let go": (
+    "options are saved before the line is let go": (  # noticed by 61 of 300
         Edit(
             "control/limit_queue.py",
             "        self.save(plan.changed)\n        if settings",
@@ -78,10 +79,10 @@ CURES: Final[dict[str, tuple[Edit, ...]]] = {
         ),
     ),
     # Nobody is told.
-    "an issue tells of a limit that stays off": (
+    "an issue tells of a limit that stays off": (  # noticed by 8 of 300
         Edit("control/restore.py", "Issue.LIMIT_IS_OFF.async_raise(", "(lambda *_: None)("),
     ),
-    "an end tells of a limit that stays off": (
+    "an end tells of a limit that stays off": (  # noticed by 5 of 300
         Edit("control/actions.py", "self._restorer.report_unrestored(is_ending=True)", "pass"),
         Edit(
             "control/actions.py",
@@ -102,18 +103,18 @@ CURES: Final[dict[str, tuple[Edit, ...]]] = {
 """,
         ),
     ),
-    "the issue is there after a restart": (
+    "the issue is there after a restart": (  # noticed by 7 of 300
         Edit(
             "issues.py",
             '"limit_is_off", ir.IssueSeverity.CRITICAL, True',
             '"limit_is_off", ir.IssueSeverity.CRITICAL',
         ),
     ),
-    "the issue is there before a disabled entry is unloaded": (
+    "the issue is there before a disabled entry is unloaded": (  # noticed by 2 of 300
         Edit("control/actions.py", "        if entry.disabled_by:\n", "        if False:\n"),
     ),
     # The pending restore is thrown away.
-    "what is read while the limit is off is not what should hold": (
+    "what is read while the limit is off is not what should hold": (  # noticed by 1 of 300
         Edit(
             "control/limit_commands.py",
             "mode = self._pending.mode if self._pending else (await self.held()).mode",
@@ -121,17 +122,19 @@ CURES: Final[dict[str, tuple[Edit, ...]]] = {
         ),
     ),
     # Taken and cut off.
-    "nothing is taken once an unload has begun": (
+    "nothing is taken once an unload has begun": (  # noticed by 88 of 300
         Edit("control/runner.py", 'key = "closed" if is_closed else', "key = None if is_closed else"),
     ),
-    "no mode is taken off once a stop has begun": (
+    "no mode is taken off once a stop has begun": (  # noticed by 2 of 200
         Edit("control/actions.py", "        self._runner.stopping = True\n", ""),
     ),
-    "an unload waits for what runs": (
+    "an unload waits for what runs": (  # noticed by 100 of 200
         Edit("control/actions.py", "await self._finish(UNLOAD_TIMEOUT_S)", "await self._finish(0.5)"),
     ),
     # Ended early, and a late off.
-    "a late off is waited for": (Edit("sec1000/client.py", "if fault or window.cut_short_by:", "if False:"),),
+    "a late off is waited for": (  # noticed by 1 of 400
+        Edit("sec1000/client.py", "if fault or window.cut_short_by:", "if False:"),
+    ),
 }
 
 

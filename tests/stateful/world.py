@@ -122,7 +122,6 @@ class World:
         """Devices that had no entry any more when nothing limited their export, as chosen."""
         self.lying = False
         """Whether a fault was injected that makes the device say what is not so."""
-        self.crashed = False
         self.issue_lost = False
         """Whether a crash came before Home Assistant had stored an issue of an entry that had ended."""
         self.damaged = False
@@ -808,7 +807,6 @@ class World:
         has_ended = entry is None or entry.disabled_by is not None
         self.issue_lost |= has_ended and not told <= {*self._persistent_issues()}
         await self.home.crash()
-        self.crashed = True
         self.changed_at = self.now
         self._lose("crash")
         if damage:
