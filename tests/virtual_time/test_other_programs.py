@@ -71,7 +71,7 @@ class OtherProgram:
         self.wrote_at: list[float] = []
         """Times of its writes, successful or not."""
         self._transaction = Transaction(
-            Transport(timing.STANDARD), Endpoint(sim.host, sim.port).connect, RequestStats()
+            Transport(timing.STANDARD), Endpoint(sim.host, sim.port), RequestStats()
         )
 
     async def ask(self, *requests: Command[Any]) -> None:

@@ -59,7 +59,7 @@ class Endpoint:
         transport, _ = await self._take(priority, needs, lambda _transport: lambda: None)
         stats.is_under_way = True
         try:
-            yield Transaction(transport, self.connect, stats)
+            yield Transaction(transport, self, stats)
         finally:
             transport.turns.release()
 
@@ -100,7 +100,7 @@ class Endpoint:
         stats.is_under_way = True
         if reading is None:
             try:
-                return await Transaction(transport, self.connect, stats).read(command)
+                return await Transaction(transport, self, stats).read(command)
             finally:
                 transport.turns.release()
         if reading.error:

@@ -2,12 +2,11 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 import logging
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from .asker import asker
 from .command import MAX_ANSWER_SIZE, READ_EXPORT_SETTINGS, Command
@@ -85,7 +84,19 @@ class Reading[T]:
         return cast(T, self._value)
 
 
-type Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+class Route(Protocol):
+    """The way to a device."""
+
+    @property
+    def host(self) -> str:
+        """The host, as it was entered."""
+
+    @property
+    def port(self) -> int:
+        """The port."""
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a connection; raises HostNotFoundError and OSError."""
 
 
 class Transport:
@@ -115,7 +126,7 @@ class Transport:
         """Wait until the pause since the previous request has passed."""
         await asyncio.sleep(self._next_request_at - asyncio.get_running_loop().time())
 
-    async def ask[T](self, command: Command[T], connect: Connect, deadline: float) -> Reading[T]:
+    async def ask[T](self, command: Command[T], route: Route, deadline: float) -> Reading[T]:
         """Send one request over its own connection and return the decoded answer."""
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -124,7 +135,7 @@ class Transport:
         answer = bytearray()
         outcome = _CANCELLED
         try:
-            await self._exchange(command, connect, answer, deadline)
+            await self._exchange(command, route, answer, deadline)
             reading = Reading(self.requests, began, command.read(bytes(answer)))
             outcome = _OK
         except Sec1000Error as error:
@@ -149,7 +160,9 @@ class Transport:
                 )
             )
             _LOGGER.debug(
-                "%s: sent %s, received %s: %s",
+                "%s:%s %s: sent %s, received %s: %s",
+                route.host,
+                route.port,
                 command.name,
                 command.encode().hex(),
                 answer.hex() or "nothing",
@@ -157,13 +170,13 @@ class Transport:
             )
 
     async def _exchange(
-        self, command: Command[object], connect: Connect, answer: bytearray, deadline: float
+        self, command: Command[object], route: Route, answer: bytearray, deadline: float
     ) -> None:
         """Append what is received to `answer`; every failure raises a Sec1000Error."""
         connected = False
         try:
             async with asyncio.timeout(deadline):
-                reader, writer = await connect()
+                reader, writer = await route.connect()
                 connected = True
                 try:
                     writer.write(command.encode())
@@ -215,9 +228,9 @@ async def _receive_until(
 class Transaction:
     """A sequence of requests to the device that no other request interrupts."""
 
-    def __init__(self, transport: Transport, connect: Connect, stats: RequestStats) -> None:
+    def __init__(self, transport: Transport, route: Route, stats: RequestStats) -> None:
         self._transport = transport
-        self._connect = connect
+        self._route = route
         self._stats = stats
 
     @property
@@ -259,4 +272,4 @@ class Transaction:
     async def _send[T](self, command: Command[T], deadline: float | None, longest: float) -> Reading[T]:
         self._stats.requests += 1
         deadline = longest if deadline is None else min(deadline, longest)
-        return await self._transport.ask(command, self._connect, deadline)
+        return await self._transport.ask(command, self._route, deadline)
