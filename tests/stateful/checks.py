@@ -25,6 +25,7 @@ from .model import (
     Outcome,
     ReadWish,
     ResetWish,
+    SceneWish,
     ToggleWish,
     Wish,
     expected,
@@ -56,6 +57,8 @@ FEEDBACKS: Final = {
     "set_datetime": "set_date_and_time",
 }
 """Which sensor has the feedback of an action."""
+READ_COUNTS_FOR: Final = 6.0
+"""s that what was read answers others who want to read it."""
 LONG_ENOUGH: Final = 70.0
 ONE_CORRECTION: Final = 50.0
 """s that a correction takes at most."""
@@ -78,7 +81,10 @@ def claims(world: World, wish: Wish, device: WatchedDevice) -> list[str]:
     # What is told beside is what was read last, which may be a while ago.
     reads_itself = isinstance(wish, LimitWish | OptionsWish | ReadWish | ResetWish)
     before = earlier[-1:]
-    if not reads_itself:
+    if isinstance(wish, ReadWish):
+        # The last good read counts for a few seconds.
+        before = [m for m in earlier if m.at >= start - READ_COUNTS_FOR] or before
+    elif not reads_itself:
         entry = user.the_entry(world.hass)
         stays_shown = entry is not None and entry.pref_disable_polling
         before = [m for m in earlier if stays_shown or m.at >= start - SHOWN_FOR] or before
@@ -145,7 +151,9 @@ def feedback(world: World, wish: Wish) -> list[str]:
     if world.is_stopping or (wish.action == "set_export_limit" and world.put_back_asked):
         return []
     if any(
-        other.order > wish.order and other.action in {wish.action, "export_toggle"} for other in world.wishes
+        other.order > wish.order
+        and (other.action in {wish.action, "export_toggle"} or isinstance(other, SceneWish))
+        for other in world.wishes
     ):
         return []
     if isinstance(wish, OptionsWish) and not (wish.changed or wish.deactivates):
@@ -309,6 +317,9 @@ def _tells_of_damage(issue: str) -> bool:
 def held_at_rest(world: World, device: WatchedDevice, state: Any) -> list[tuple[str, str]]:
     """Return in what the device is not what the owner wants."""
     wrong = state.holds(device.setting)
+    if device.is_off:
+        # It counts once a mode is armed, which writes it.
+        wrong = [what for what in wrong if not what.startswith("sum_of_phases")]
     if wrong and world.put_back_asked:
         highest = max(map(watts, state.options[MAXIMUM]))
         limits = state.device["limit"] | {min(limit, highest) for limit in state.device["limit"]}

@@ -742,6 +742,8 @@ class World:
             device = self.device or self.devices[0]
             target = device if moved else self.devices[1 - self.devices.index(device)]
             may_be_off = self.may_be_off(device)
+            # The truth, where it is asked whether it is the device whose limit is to be restored.
+            is_pending = target.port in self._pending_ports()
             if moved:
                 await asyncio.Task(device.move(), context=self._context)
                 self.home.ports.add(device.port)
@@ -750,7 +752,7 @@ class World:
             ended = await windows.walk(
                 {"host": target.host, "port": target.port},
                 ((DOMAIN,), {"context": context}),
-                choice=0 if moved else 1,
+                choice=0 if is_pending else 1,
                 pause=pause,
             )
             self.tell(f"reconfiguring to {target.name}: {ended}")
@@ -1028,9 +1030,17 @@ class World:
 
     def is_pending_elsewhere(self) -> bool:
         """Tell whether what is to be restored is to be at an address where nothing is any more."""
-        pending = [self.home.stored(name) for name in self.home.files() if name.endswith(".note")]
-        ports = {device.port for device in self.devices}
-        return any(isinstance(each, dict) and each.get("port") not in ports for each in pending)
+        return bool(self._pending_ports() - {device.port for device in self.devices})
+
+    def _pending_ports(self) -> set[Any]:
+        """Return where something is to be restored, as far as the files can be read."""
+        ports: set[Any] = set()
+        for name in self.home.files():
+            if name.endswith(".note"):
+                with suppress(ValueError):
+                    pending = self.home.stored(name)
+                    ports |= {pending.get("port")} if isinstance(pending, dict) else set()
+        return ports
 
     def _is_noted(self) -> bool:
         return any(name.endswith(".note") for name in self.home.files())
