@@ -64,14 +64,14 @@ CURES: Final[dict[str, tuple[Edit, ...]]] = {
             "        asyncio.get_running_loop().call_later(1, self.save, plan.changed)\n        if settings",
         ),
     ),
-    "options of a superseded command are not lost": (
+    "options of a superseded command are not lost": (  # noticed by 4 of 200
         Edit(
             "control/limit_commands.py",
             "return older.options <= self.options",
             "return self.sets_limit or older.options <= self.options",
         ),
     ),
-    "deactivated comes from its explicit choice only": (
+    "deactivated comes from its explicit choice only": (  # noticed by 16 of 200
         Edit(
             "control/limit_commands.py",
             "self.options.control_mode is not ControlMode.DEACTIVATED or CONF_CONTROL_MODE in self.changed",
