@@ -95,6 +95,13 @@ class Restorer:
         )
 
     async def _run(self) -> None:
+        while self._wake.is_set():
+            await self._try_until_restored()
+            # A limit may be suspended anew, and this be started again, while all is read.
+            await self._async_restored()
+
+    async def _try_until_restored(self) -> None:
+        self._wake.clear()
         coordinator = self._coordinator
         pauses = chain(PAUSES_S, repeat(LONGEST_PAUSE_S))
         while coordinator.pending.current:
@@ -108,7 +115,6 @@ class Restorer:
             except TimeoutError:
                 continue
             pauses = chain(PAUSES_S, repeat(LONGEST_PAUSE_S))
-        await self._async_restored()
 
     @callback
     def _report_restored(self) -> bool:

@@ -45,6 +45,33 @@ async def test_pending_restore_is_not_taken_for_deactivated(
     assert issue(hass, entry) is None
 
 
+@pytest.mark.promise("R-18")
+async def test_limit_suspended_while_all_is_read_again_is_restored(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    """After a restore all is read; what is suspended by then needs a restore of its own."""
+    reset = await suspend_limit(hass, sim)
+    sim.inject("silence")
+    await outcomes(reset)
+    coordinator = loaded.runtime_data.coordinator
+    read = asyncio.Event()
+
+    async def refresh() -> None:
+        await read.wait()
+
+    with patch.object(coordinator, "async_refresh", refresh):
+        sim.clear_faults()
+        await until(lambda: issue(hass, loaded) is None, within=120)
+        reset = await suspend_limit(hass, sim)
+        sim.inject("silence")
+        await outcomes(reset)
+        read.set()
+        sim.clear_faults()
+        await asyncio.sleep(120)
+    assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 10_000)
+    assert issue(hass, loaded) is None
+
+
 @pytest.mark.promise("R-22")
 async def test_limit_is_set_in_the_mode_that_is_pending(
     hass: HomeAssistant, sim: Simulator, entry: MockConfigEntry
