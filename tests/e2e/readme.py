@@ -1,4 +1,4 @@
-"""The dashboard cards of the README, extracted from its text."""
+"""The button cards of the dashboards' README, extracted from its text."""
 
 from functools import cache
 import re
@@ -37,7 +37,7 @@ def _by_spelling() -> dict[str, str]:
 
 
 def _blocks() -> list[str]:
-    """Return the YAML blocks of the README that contain buttons."""
-    text = (CHECKOUT / "README.md").read_text()
+    """Return the YAML blocks of the page that contain buttons."""
+    text = (CHECKOUT / "docs" / "dashboards" / "README.md").read_text()
     blocks = re.findall(r"^ *```yaml\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE)
     return [dedent(block) for block in blocks if "type: button" in block]

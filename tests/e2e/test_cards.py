@@ -1,4 +1,4 @@
-"""The button cards of the README, pasted into a dashboard and pressed."""
+"""The button cards of the docs, pasted into a dashboard and pressed."""
 
 from collections.abc import Iterator
 import re
@@ -37,7 +37,7 @@ def dashboard(added: SimulatedDevice, screen: Screen) -> Iterator[None]:
 
 
 def paste(screen: Screen, card: str) -> None:
-    """Add a card to the dashboard as described in the README: Add card, Manual, paste."""
+    """Add a card to the dashboard as described in the docs: Add card, Manual, paste."""
     screen.open(f"/{_DASHBOARD}/cards?edit=1")
     screen.page.get_by_role("button", name="Add card").click()
     screen.page.get_by_role("tab", name=re.compile("^By card")).click()
@@ -54,7 +54,7 @@ def paste(screen: Screen, card: str) -> None:
 
 @pytest.mark.usefixtures("dashboard")
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_readme_cards_control_export(spelling: str, added: SimulatedDevice, screen: Screen) -> None:
+def test_button_cards_control_export(spelling: str, added: SimulatedDevice, screen: Screen) -> None:
     paste(screen, cards(spelling))
     disable, enable, seven = (screen.page.get_by_role("button", name=name) for name in CARDS)
     screen.shows("Limit", "10.00 kW")
