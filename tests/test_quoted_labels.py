@@ -28,6 +28,7 @@ OWNERS_DOCUMENTS: Final = (
             "blueprints",
             "entities",
             "examples",
+            "installation",
             "migration",
             "settings",
             "troubleshooting",
@@ -37,8 +38,8 @@ OWNERS_DOCUMENTS: Final = (
 TRANSLATIONS: Final = CHECKOUT / "custom_components" / DOMAIN / "translations"
 ENGLISH: Final[dict[str, Any]] = json.loads((TRANSLATIONS / "en.json").read_text("utf-8"))
 FIRST_STEPS: Final = DOCS / "first-steps"
-ELSEWHERE: Final = {"GoodWe SEC1000/S", "Custom repositories"}
-"""The name in manifest.json, and a label of HACS."""
+ELSEWHERE: Final = {"GoodWe SEC1000/S", "Custom repositories", "Code", "Download ZIP"}
+"""The name in manifest.json, and labels of HACS and GitHub."""
 _BOLD: Final = r"\*\*([^*\n]+)\*\*"
 _ITALIC: Final = re.compile(r"(?<!\*)\*([^*]+)\*(?!\*)")
 _PATH: Final = re.compile(r"\*{1,2}([^*\n]+ > [^*\n]+)\*{1,2}")
@@ -90,6 +91,14 @@ def test_menus_and_buttons_have_labels_of_frontend(document: Path) -> None:
     paths = [*_PATH.findall(prose), *("".join(groups) for groups in _CHOSEN.findall(prose))]
     quoted = [label for path in paths for label in re.split(r"\s>\s", path)]
     assert [label for label in quoted if label not in labels()] == []
+
+
+@newest_frontend
+def test_energy_dashboard_has_quoted_fields() -> None:
+    table = (DOCS / "entities.md").read_text().partition("| window | field |")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in row.split("|")[1:3]] for row in table.splitlines()[2:]]
+    assert len(rows) == 6
+    assert [cell for row in rows for cell in row if cell and cell not in labels()] == []
 
 
 @newest_frontend
