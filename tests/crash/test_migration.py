@@ -35,7 +35,7 @@ OLDER_ENTRY: Final[dict[str, Any]] = {
         "include_device_name_in_entity": True,
         "host": "127.0.0.1",
         "scan_interval": 300,
-        "min_export_limit": -5.0,
+        "min_export_limit": -120.0,
         "max_export_limit": 10.0,
         "total_capacity": 30.0,
         "export_limit_control_mode": 3,
@@ -167,7 +167,7 @@ def check_migrated(home: Home, folder: Path) -> None:
         for issue in home.stored("repairs.issue_registry")["issues"]
         if issue["issue_id"] == f"moved_in_{ENTRY_ID}"
     ]
-    assert "Minimum export limit: `-5.0` → 0.00 kW" in issue["translation_placeholders"]["corrections"]
+    assert "Minimum export limit: `-120.0` → 0.00 kW" in issue["translation_placeholders"]["corrections"]
     database = Database(folder)
     assert database.statistics() == STATISTICS - FEEDBACK_IDS
     for power in POWERS:

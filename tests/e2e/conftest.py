@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 import shutil
+import time
 from typing import Final
 
 from playwright.sync_api import Browser, StorageState, ViewportSize, expect, sync_playwright
 import pytest
 import pytest_socket
 
+from custom_components.goodwe_sec1000.sec1000.timing import STANDARD
 from demo.home_assistant_api import PASSWORD, USER
 from demo.options import CHECKOUT
 
@@ -100,7 +102,9 @@ def device(home: Home) -> SimulatedDevice:
     """Return the simulated device, reset and without an entry in Home Assistant."""
     # Reset first, so that a suspended limit can be restored on removal.
     home.device.renew()
-    home.remove_devices()
+    if home.remove_devices():
+        # Until then a new entry would be shown what the device answered before it was reset.
+        time.sleep(STANDARD.reread_interval)
     home.device.renew()
     return home.device
 

@@ -59,14 +59,16 @@ class Home:
         connection = {"name": NAME, "host": LOOPBACK, "port": self.device.port}
         self.ask(lambda api: api.add_entry(DOMAIN, {"user": connection}))
 
-    def remove_devices(self) -> None:
-        """Remove all entries of the integration."""
+    def remove_devices(self) -> bool:
+        """Remove all entries of the integration; return whether there was one."""
 
-        async def remove_all(api: HomeAssistantApi) -> None:
-            for entry in await api.entries(DOMAIN):
+        async def remove_all(api: HomeAssistantApi) -> bool:
+            entries = await api.entries(DOMAIN)
+            for entry in entries:
                 await api.remove_entry(entry["entry_id"])
+            return bool(entries)
 
-        self.ask(remove_all)
+        return self.ask(remove_all)
 
     def new_errors(self) -> list[str]:
         """Return errors of the integration logged since the last call.
