@@ -158,7 +158,7 @@ def check_migrated(home: Home, folder: Path) -> None:
     [entry] = home.stored("core.config_entries")["entries"]
     assert (entry["version"], entry["unique_id"]) == (2, None)
     assert entry["options"]["max_export_limit"] == 8.0
-    assert entry["options"]["min_export_limit"] == 0.0
+    assert entry["options"]["min_export_limit"] == -100.0
     expected = {entity.entity_id(): f"{ENTRY_ID}_{entity.becomes}" for entity in ENTITIES}
     assert unique_ids(home).items() >= expected.items()
     assert len(unique_ids(home)) == len(IDS) + sum(map(len, NEW.values()))
@@ -167,7 +167,7 @@ def check_migrated(home: Home, folder: Path) -> None:
         for issue in home.stored("repairs.issue_registry")["issues"]
         if issue["issue_id"] == f"moved_in_{ENTRY_ID}"
     ]
-    assert "Minimum export limit: `-120.0` → 0.00 kW" in issue["translation_placeholders"]["corrections"]
+    assert "Minimum export limit: `-120.0` → -100.00 kW" in issue["translation_placeholders"]["corrections"]
     database = Database(folder)
     assert database.statistics() == STATISTICS - FEEDBACK_IDS
     for power in POWERS:
