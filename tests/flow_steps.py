@@ -34,12 +34,22 @@ class UserFlow:
         """Submit the current step; fields that are not given keep their defaults."""
         return self._see(await self._manager.async_configure(self.result["flow_id"], user_input))
 
+    async def choose(self, option: str) -> UserFlow:
+        """Choose an option of the current step, which is a menu."""
+        assert self.result["type"] is FlowResultType.MENU
+        return await self.submit(next_step_id=option)
+
     def _see(self, result: ConfigFlowResult) -> UserFlow:
         self.result = result
         if result["type"] is FlowResultType.ABORT:
             assert result["reason"] in self._texts["abort"]
         if result["type"] is FlowResultType.FORM:
             self._check_texts()
+        if result["type"] is FlowResultType.MENU:
+            texts = self._texts["step"][self.step]
+            assert (
+                set(self.options) == texts["menu_options"].keys() == texts["menu_option_descriptions"].keys()
+            )
         return self
 
     def _check_texts(self) -> None:
@@ -54,8 +64,15 @@ class UserFlow:
     @property
     def step(self) -> str:
         """Id of the current step."""
-        assert self.result["type"] is FlowResultType.FORM
+        assert self.result["type"] in {FlowResultType.FORM, FlowResultType.MENU}
         return self.result["step_id"]
+
+    @property
+    def options(self) -> list[str]:
+        """Options of the current step, which is a menu."""
+        options = self.result["menu_options"]
+        assert isinstance(options, list)
+        return options
 
     @property
     def errors(self) -> dict[str, str]:
@@ -64,8 +81,8 @@ class UserFlow:
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """Default of each field."""
-        return {str(field): field.default() for field in self._schema}
+        """Default of each field but the way back."""
+        return {str(field): field.default() for field in self._schema if field != "go_back"}
 
     @property
     def text(self) -> str:

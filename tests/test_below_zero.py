@@ -122,11 +122,11 @@ async def test_setup_asks_about_a_maximum_below_zero(hass: HomeAssistant, sim: S
     assert walk.step == "confirm_below_zero"
     assert "-0.20 kW" in walk.text
     assert "0.20 kW" in walk.text
-    await walk.submit(change_limits=True)
+    await walk.choose("export_limits")
     assert walk.step == "export_limits"
     await walk.submit(min_export_limit=-1, max_export_limit=-0.2)
     assert walk.step == "confirm_below_zero"
-    await walk.submit()
+    await walk.choose("below_zero")
     assert walk.step == "control"
     await walk.submit()
     [entry] = hass.config_entries.async_entries(DOMAIN)

@@ -351,7 +351,7 @@ async def test_steps_show_device_settings_and_differences(hass: HomeAssistant) -
         assert "total capacity differs from the value set here (30.00 kW)" in walk.text
         assert "Select the control mode and the measurement" in walk.text
         await walk.submit(export_limit_control_mode="deactivated")
-        await walk.submit(choose_another_mode=True)
+        await walk.choose("control")
         assert "control mode differs from the one set here (*Deactivated*)" in walk.text
     await hass.async_block_till_done()
 
@@ -370,8 +370,10 @@ async def test_deactivated_needs_confirmation_at_setup(hass: HomeAssistant, sim:
     assert walk.step == "confirm_deactivated"
     assert "all solar energy" in walk.text
     assert "goes to the grid immediately" in walk.text
+    assert "Export cannot be disabled then" in walk.text
     assert hass.config_entries.async_entries(DOMAIN) == []
-    await walk.submit()
+    assert walk.options == ["control", "deactivate"]
+    await walk.choose("deactivate")
     assert walk.outcome == "saved"
     (entry,) = hass.config_entries.async_entries(DOMAIN)
     assert entry.options["export_limit_control_mode"] == "deactivated"
@@ -384,7 +386,7 @@ async def test_confirmation_leads_back_to_choice_of_mode(hass: HomeAssistant, si
     walk = await connected(hass, sim)
     await walk.submit()
     await walk.submit(export_limit_control_mode="deactivated", scan_three_phases=False)
-    await walk.submit(choose_another_mode=True)
+    await walk.choose("control")
     assert walk.step == "control"
     assert walk.defaults == {"export_limit_control_mode": "deactivated", "scan_three_phases": False}
     await walk.submit(export_limit_control_mode="dred")
@@ -392,6 +394,45 @@ async def test_confirmation_leads_back_to_choice_of_mode(hass: HomeAssistant, si
     (entry,) = hass.config_entries.async_entries(DOMAIN)
     assert entry.options["export_limit_control_mode"] == "dred"
     await hass.async_block_till_done()
+
+
+async def test_setup_goes_back_to_correct_name_and_limits(hass: HomeAssistant, sim: Simulator) -> None:
+    walk = await start_setup(hass)
+    await walk.submit(name="Rof", host=sim.host, port=sim.port, scan_interval=60)
+    await walk.submit(max_export_limit=8)
+    assert walk.step == "control"
+    await walk.submit(scan_three_phases=False, go_back=True)
+    assert walk.step == "export_limits"
+    assert walk.defaults["max_export_limit"] == 8
+    await walk.submit(max_export_limit=7, go_back=True)
+    assert walk.step == "user"
+    assert walk.defaults == {"name": "Rof", "host": sim.host, "port": sim.port, "scan_interval": 60}
+    await walk.submit(name="Roof")
+    assert walk.defaults["max_export_limit"] == 7
+    await walk.submit()
+    assert walk.defaults["scan_three_phases"] is False
+    await walk.submit()
+    (entry,) = hass.config_entries.async_entries(DOMAIN)
+    assert (entry.title, entry.options["max_export_limit"]) == ("Roof", 7)
+    assert entry.options["scan_interval"] == 60
+    await hass.async_block_till_done()
+
+
+async def test_setup_goes_back_from_invalid_limits(hass: HomeAssistant, sim: Simulator) -> None:
+    walk = await connected(hass, sim)
+    await walk.submit(max_export_limit="seven", go_back=True)
+    assert walk.step == "user"
+    await walk.submit()
+    assert walk.defaults["max_export_limit"] == 10
+
+
+async def test_setup_suggests_limits_of_the_corrected_address(hass: HomeAssistant, sim: Simulator) -> None:
+    walk = await connected(hass, sim)
+    await walk.submit(max_export_limit=7, go_back=True)
+    async with Simulator(limit=5000) as other:
+        await walk.submit(port=other.port)
+    assert walk.defaults["max_export_limit"] == 5
+    assert "export limit 5.00 kW" in walk.text
 
 
 @pytest.mark.parametrize(
@@ -444,6 +485,8 @@ async def test_rest_client_gets_same_steps_and_errors(
     response = await client.post(address, json={"export_limit_control_mode": "deactivated"})
     assert (await response.json())["step_id"] == "confirm_deactivated"
     response = await client.post(address, json={})
+    assert (await response.json())["step_id"] == "confirm_deactivated"
+    response = await client.post(address, json={"next_step_id": "deactivate"})
     assert (await response.json())["type"] == "create_entry"
     await hass.async_block_till_done()
 

@@ -313,24 +313,42 @@ async def test_deactivated_needs_confirmation_in_options(
     assert walk.step == "confirm_deactivated"
     assert "goes to the grid" in walk.text
     assert written(sim) == []
-    await walk.submit(choose_another_mode=True)
+    await walk.choose("control")
     assert walk.step == "control"
     await walk.submit()
     assert walk.step == "confirm_deactivated"
 
     sim.inject("ack-without-effect")
-    await walk.submit()
-    assert walk.step == "confirm_deactivated"
+    await walk.choose("deactivate")
+    assert walk.step == "control"
     assert walk.errors == {"base": "not_applied"}
     assert "the control mode “Value: Central Europe” instead" in walk.error_text
     assert loaded.options["export_limit_control_mode"] == "value"
 
     sim.clear_faults()
     await walk.submit()
+    await walk.choose("deactivate")
     assert walk.outcome == "saved"
     assert sim.device.mode is ControlMode.DEACTIVATED
     assert sim.device.bound_limit is None
     assert loaded.options["export_limit_control_mode"] == "deactivated"
+
+
+async def test_options_go_back_and_keep_what_was_entered(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    walk = await changing(hass, loaded, scan_interval=60)
+    await walk.submit(max_export_limit=7)
+    await walk.submit(go_back=True)
+    assert walk.defaults["max_export_limit"] == 7
+    await walk.submit(go_back=True)
+    assert walk.defaults["scan_interval"] == 60
+    assert written(sim) == []
+    await walk.submit(scan_interval=45)
+    await walk.submit()
+    await walk.submit()
+    assert walk.outcome == "saved"
+    assert (loaded.options["scan_interval"], loaded.options["max_export_limit"]) == (45, 7)
 
 
 async def test_invalid_option_is_refused_at_its_field(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
@@ -355,10 +373,11 @@ async def test_deactivated_chosen_again_is_written(
     hass.config_entries.async_update_entry(
         loaded, options={**loaded.options, "export_limit_control_mode": "deactivated"}
     )
-    flow = await hass.config_entries.options.async_init(loaded.entry_id)
-    for _ in range(4):
-        flow = await hass.config_entries.options.async_configure(flow["flow_id"], {})
-    assert flow["type"] == "create_entry"
+    walk = await changing(hass, loaded)
+    await walk.submit()
+    await walk.submit()
+    await walk.choose("deactivate")
+    assert walk.outcome == "saved"
     assert sim.device.mode is ControlMode.DEACTIVATED
 
 
@@ -371,10 +390,11 @@ async def test_deactivated_is_written_where_settings_are_unknown(
     )
     sim.inject("close-before-answer", count=3, commands=(0x43,))
     assert await hass.config_entries.async_reload(loaded.entry_id)
-    flow = await hass.config_entries.options.async_init(loaded.entry_id)
-    for _ in range(4):
-        flow = await hass.config_entries.options.async_configure(flow["flow_id"], {})
-    assert flow["type"] == "create_entry"
+    walk = await changing(hass, loaded)
+    await walk.submit()
+    await walk.submit()
+    await walk.choose("deactivate")
+    assert walk.outcome == "saved"
     assert sim.device.mode is ControlMode.DEACTIVATED
 
 
@@ -385,12 +405,12 @@ async def test_deactivated_is_written_where_another_program_armed_a_mode(
     walk = await changing(hass, loaded)
     await walk.submit()
     await walk.submit(export_limit_control_mode="deactivated")
-    await walk.submit()
+    await walk.choose("deactivate")
     sim.device.mode = ControlMode.RCR
     again = await changing(hass, loaded)
     await again.submit(max_export_limit=5)
     await again.submit()
-    await again.submit()
+    await again.choose("deactivate")
     assert again.outcome == "saved"
     assert sim.device.mode is ControlMode.DEACTIVATED
 
@@ -402,7 +422,7 @@ async def test_deactivated_is_written_after_a_mode_that_waits(
     walk = await changing(hass, loaded)
     await walk.submit()
     await walk.submit(export_limit_control_mode="deactivated")
-    await walk.submit()
+    await walk.choose("deactivate")
     assert sim.device.mode is ControlMode.DEACTIVATED
     again = await changing(hass, loaded)
     await again.submit()
@@ -410,7 +430,7 @@ async def test_deactivated_is_written_after_a_mode_that_waits(
     assert again.step == "confirm_deactivated"
     mode = control(hass, "select", "select_option", "control_mode", option="rcr")
     await asyncio.sleep(0)
-    await again.submit()
+    await again.choose("deactivate")
     assert again.outcome == "saved"
     await outcomes(mode)
     assert sim.device.mode is ControlMode.DEACTIVATED
@@ -458,7 +478,7 @@ async def test_step_changed_back_keeps_what_an_action_changed_meanwhile(
     walk = await changing(hass, loaded)
     await walk.submit(min_export_limit=-1, max_export_limit=-0.2)
     assert walk.step == "confirm_below_zero"
-    await walk.submit(change_limits=True)
+    await walk.choose("export_limits")
     await walk.submit(max_export_limit=10)
     assert walk.step == "control"
     await hass.services.async_call(DOMAIN, "set_max_export_limit", {"limit": 4}, blocking=True)

@@ -122,8 +122,8 @@ def test_settings_page_has_fields_of_flows() -> None:
     cells = first_cells(DOCS / "settings.md", "| field")
     steps = [step for flow in ("config", "options") for step in ENGLISH[flow]["step"].values()]
     fields = {label for step in steps if "description" in step for label in step.get("data", {}).values()}
-    confirmations = {label for label in fields if label.startswith("Go back")}
-    assert set(cells) == fields - confirmations
+    ways_back = {label for label in fields if label.startswith("Go back")}
+    assert set(cells) == fields - ways_back
 
 
 def test_troubleshooting_page_quotes_repair_issues() -> None:

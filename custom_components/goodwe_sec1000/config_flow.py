@@ -1,7 +1,7 @@
 """The flows: setup and reconfigure, which write nothing to the device, and the options, which do."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, override
 
 from homeassistant.config_entries import (
@@ -37,15 +37,14 @@ from .const import (
 from .control.restore import placeholders
 from .data import Sec1000ConfigEntry
 from .forms import (
-    CONF_CHANGE_LIMITS,
-    CONF_CHOOSE_ANOTHER_MODE,
+    CONF_GO_BACK,
     CONNECTION_FIELDS,
     CONTROL_FIELDS,
     GENERAL_FIELDS,
     LIMIT_FIELDS,
     SETUP_FIELDS,
-    confirmation,
     form,
+    form_after_another,
     validate,
 )
 from .messages import async_load_texts, format_kw, format_settings, mode_name, reason, text
@@ -112,37 +111,43 @@ class ExportSteps(ConfigEntryBaseFlow, ABC):
         """Take over what was submitted."""
         self._wanted |= values
 
+    @abstractmethod
+    async def _show_first(self) -> ConfigFlowResult:
+        """Show the step before these, with what was submitted there."""
+
     async def async_step_export_limits(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Let the user set minimum, maximum and total capacity."""
         values, errors = validate(user_input or {})
-        if user_input is not None and not errors:
+        goes_back = values.pop(CONF_GO_BACK, False)
+        is_valid = user_input is not None and not errors
+        if is_valid:
             self._choose(values)
+        if goes_back:
+            return await self._show_first()
+        if is_valid:
             if 0 > values[CONF_MAX_EXPORT_LIMIT] != self._confirmed_maximum:
                 return await self.async_step_confirm_below_zero()
             return await self.async_step_control()
         self._refresh()
         return self.async_show_form(
             step_id="export_limits",
-            data_schema=form(LIMIT_FIELDS, self._wanted | values),
+            data_schema=form_after_another(LIMIT_FIELDS, self._wanted | values),
             errors=errors,
             description_placeholders={"held": await self._describe_device()},
             last_step=False,
         )
 
-    async def async_step_confirm_below_zero(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Let the user confirm that even an enabled export is to be an import."""
-        if user_input is None:
-            maximum = watts(self._wanted[CONF_MAX_EXPORT_LIMIT])
-            return self.async_show_form(
-                step_id="confirm_below_zero",
-                data_schema=confirmation(CONF_CHANGE_LIMITS),
-                description_placeholders={"maximum": format_kw(maximum), "import": format_kw(-maximum)},
-                last_step=False,
-            )
-        if user_input[CONF_CHANGE_LIMITS]:
-            return await self.async_step_export_limits()
+    async def async_step_confirm_below_zero(self, _input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask whether even an enabled export is to be an import."""
+        maximum = watts(self._wanted[CONF_MAX_EXPORT_LIMIT])
+        return self.async_show_menu(
+            step_id="confirm_below_zero",
+            menu_options=["export_limits", "below_zero"],
+            description_placeholders={"maximum": format_kw(maximum), "import": format_kw(-maximum)},
+        )
+
+    async def async_step_below_zero(self, _input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Go on with a maximum below 0."""
         self._confirmed_maximum = self._wanted[CONF_MAX_EXPORT_LIMIT]
         return await self.async_step_control()
 
@@ -150,47 +155,39 @@ class ExportSteps(ConfigEntryBaseFlow, ABC):
         """Let the user choose control mode and measurement."""
         if user_input is None:
             return await self._show_control()
-        self._choose(user_input)
+        values = dict(user_input)
+        goes_back = values.pop(CONF_GO_BACK)
+        self._choose(values)
+        if goes_back:
+            return await self.async_step_export_limits()
         if self._wanted[CONF_CONTROL_MODE] == ControlMode.DEACTIVATED.key:
             return await self.async_step_confirm_deactivated()
-        return await self._finish_or_reshow(self._show_control)
+        return await self._finish_or_reshow()
 
-    async def async_step_confirm_deactivated(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Let the user confirm that nothing is to limit the export."""
-        if user_input is None:
-            return await self._show_confirmation()
-        if user_input[CONF_CHOOSE_ANOTHER_MODE]:
-            return await self._show_control()
-        return await self._finish_or_reshow(self._show_confirmation)
+    async def async_step_confirm_deactivated(self, _input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask whether nothing is to limit the export."""
+        return self.async_show_menu(step_id="confirm_deactivated", menu_options=["control", "deactivate"])
 
-    async def _finish_or_reshow(
-        self, show_again: Callable[[StepFailedError], Awaitable[ConfigFlowResult]]
-    ) -> ConfigFlowResult:
+    async def async_step_deactivate(self, _input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Finish with the mode in which nothing limits the export."""
+        return await self._finish_or_reshow()
+
+    async def _finish_or_reshow(self) -> ConfigFlowResult:
         try:
             return await self._finish()
         except StepFailedError as error:
-            return await show_again(error)
+            return await self._show_control(error)
 
     async def _show_control(self, error: StepFailedError | None = None) -> ConfigFlowResult:
         self._refresh()
         return self.async_show_form(
             step_id="control",
-            data_schema=form(CONTROL_FIELDS, self._wanted),
+            data_schema=form_after_another(CONTROL_FIELDS, self._wanted),
             errors={"base": error.key} if error else None,
             description_placeholders={
                 "held": await self._describe_device(),
                 "reason": error.reason if error else "",
             },
-        )
-
-    async def _show_confirmation(self, error: StepFailedError | None = None) -> ConfigFlowResult:
-        return self.async_show_form(
-            step_id="confirm_deactivated",
-            data_schema=confirmation(CONF_CHOOSE_ANOTHER_MODE),
-            errors={"base": error.key} if error else None,
-            description_placeholders={"reason": error.reason if error else ""},
         )
 
     async def _describe_device(self) -> str:
@@ -218,7 +215,8 @@ class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
 
     VERSION = ENTRY_VERSION
 
-    _data: dict[str, Any]
+    def __init__(self) -> None:
+        self._data: dict[str, Any] = {}
 
     @staticmethod
     @callback
@@ -233,21 +231,24 @@ class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
         if user_input is not None and not errors:
             held, errors = await self._ask_device(values)
             if held:
-                self._data = {key: values[key] for key in (CONF_NAME, *CONNECTION_FIELDS)}
                 self._held = held
-                self._wanted = {
-                    CONF_SCAN_INTERVAL: values[CONF_SCAN_INTERVAL],
-                    **_suggestions(held),
-                    CONF_PUT_BACK: False,
-                    CONF_ALLOW_DEACTIVATING: False,
-                }
+                if not self._data or address(values) != address(self._data):
+                    # The first device, or another one after a step back.
+                    self._wanted = _suggestions(held)
+                self._wanted[CONF_SCAN_INTERVAL] = values[CONF_SCAN_INTERVAL]
+                self._data = {key: values[key] for key in (CONF_NAME, *CONNECTION_FIELDS)}
                 return await self.async_step_export_limits()
+        return self._show_user(_DEFAULTS | values, errors)
+
+    @callback
+    def _show_user(self, values: Mapping[str, Any], errors: dict[str, str] | None = None) -> ConfigFlowResult:
         return self.async_show_form(
-            step_id="user",
-            data_schema=form(SETUP_FIELDS, _DEFAULTS | values),
-            errors=errors,
-            last_step=False,
+            step_id="user", data_schema=form(SETUP_FIELDS, values), errors=errors, last_step=False
         )
+
+    @override
+    async def _show_first(self) -> ConfigFlowResult:
+        return self._show_user(self._wanted | self._data)
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Let the user change the address, and check that a device responds there."""
@@ -360,6 +361,10 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
             last_step=False,
         )
 
+    @override
+    async def _show_first(self) -> ConfigFlowResult:
+        return await self.async_step_init()
+
     @callback
     @override
     def _refresh(self) -> None:
@@ -432,7 +437,7 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
 
 
 def _suggestions(held: ExportSettings) -> dict[str, Any]:
-    """Return export options that match the device's settings, brought into range and order.
+    """Return options that match the device's settings, brought into range and order.
 
     A limit of 0 is not suggested as the maximum: export is just disabled then. In place of what the device
     cannot hold, the largest is suggested.
@@ -445,6 +450,8 @@ def _suggestions(held: ExportSettings) -> dict[str, Any]:
         CONF_TOTAL_CAPACITY: capacity,
         CONF_CONTROL_MODE: held.mode.key,
         CONF_SUM_OF_PHASES: True,
+        CONF_PUT_BACK: False,
+        CONF_ALLOW_DEACTIVATING: False,
     }
 
 

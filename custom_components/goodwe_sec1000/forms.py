@@ -36,8 +36,7 @@ from .const import (
 )
 from .sec1000.model import ControlMode
 
-CONF_CHOOSE_ANOTHER_MODE: Final = "choose_another_mode"
-CONF_CHANGE_LIMITS: Final = "change_limits"
+CONF_GO_BACK: Final = "go_back"
 
 MAX_NAME: Final = 100
 """Characters of a name, also in its form for entity ids, which Home Assistant bounds to 255."""
@@ -103,14 +102,14 @@ LIMIT_FIELDS: Final = (CONF_MIN_EXPORT_LIMIT, CONF_MAX_EXPORT_LIMIT, CONF_TOTAL_
 CONTROL_FIELDS: Final = (CONF_CONTROL_MODE, CONF_SUM_OF_PHASES)
 
 
-def confirmation(go_back: str) -> vol.Schema:
-    """Return a form that confirms when it is submitted unchanged; the switch leads to the step before."""
-    return vol.Schema({vol.Optional(go_back, default=False): _Switch()})
-
-
 def form(fields: tuple[str, ...], values: Mapping[str, Any]) -> vol.Schema:
     """Return a form of these fields, filled with these values."""
     return vol.Schema({vol.Required(key, default=values[key]): _FIELDS[key] for key in fields})
+
+
+def form_after_another(fields: tuple[str, ...], values: Mapping[str, Any]) -> vol.Schema:
+    """Return such a form with a switch that leads to the step before: Home Assistant has no button for it."""
+    return form(fields, values).extend({vol.Optional(CONF_GO_BACK, default=False): _Switch()})
 
 
 def validate(user_input: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -80,6 +80,10 @@ class FlowDialog:
         """Select a radio option."""
         self.dialog.get_by_role("radio", name=option).click()
 
+    def choose_from_menu(self, option: str) -> None:
+        """Choose an option of a step that is a menu."""
+        self.dialog.get_by_text(option, exact=True).click()
+
     def press(self, button: str) -> None:
         """Press a button."""
         self.dialog.get_by_role("button", name=button, exact=True).click()
