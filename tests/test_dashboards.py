@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.template import Template
 from homeassistant.setup import async_setup_component
 from homeassistant.util.yaml import load_yaml_dict, parse_yaml
@@ -235,6 +236,33 @@ async def test_package_reads_first_version_without_kilowatts(
     slider = get_state(hass, NEW_LIMIT)
     assert (slider.state, slider.attributes["min"], slider.attributes["max"]) == ("7.0", 0, 10)
     assert get_state(hass, LIMIT_IN_WATTS).state == "7000"
+
+
+@pytest.mark.usefixtures("package")
+async def test_package_does_without_the_sensor_of_the_limit(
+    hass: HomeAssistant, loaded: MockConfigEntry
+) -> None:
+    er.async_get(hass).async_update_entity(
+        "sensor.sec1000_export_limit", disabled_by=er.RegistryEntryDisabler.USER
+    )
+    await hass.async_block_till_done()
+    for button, watts in (("disable_export", "0"), ("enable_export", "10000")):
+        await press(hass, button)
+        assert get_state(hass, LIMIT_IN_WATTS).state == watts
+        assert float(get_state(hass, NEW_LIMIT).state) == float(watts) / 1000
+
+
+@pytest.mark.usefixtures("package")
+async def test_slider_reaches_below_zero_where_allowed(hass: HomeAssistant, sim: Simulator) -> None:
+    await hass.services.async_call("goodwe_sec1000", "set_min_export_limit", {"limit": -1}, blocking=True)
+    await hass.async_block_till_done()
+    assert get_state(hass, NEW_LIMIT).attributes["min"] == -1
+    await hass.services.async_call(
+        "number", "set_value", {"entity_id": NEW_LIMIT, "value": -0.5}, blocking=True
+    )
+    await press(hass, "apply_export_limit")
+    assert sim.device.bound_limit == -500
+    assert get_state(hass, LIMIT_IN_WATTS).state == "-500"
 
 
 @pytest.mark.usefixtures("package")

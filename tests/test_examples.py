@@ -17,7 +17,7 @@ from simulator import Simulator
 
 from .calls import act, outcomes
 from .documents import example
-from .states import get_state
+from .states import get_state, show_in
 
 EXAMPLES: Final = CHECKOUT / "docs" / "examples.md"
 BESIDE_GOODWE: Final = CHECKOUT / "docs" / "beside-goodwe.md"
@@ -88,6 +88,12 @@ class TestInvertersDiffer:
         await asyncio.sleep(301)
         assert get_state(hass, DIFFERS).state == "off"
         assert get_state(hass, DIFFERS).attributes["inverters"] == 4
+
+    async def test_unit_shown_does_not_matter(self, hass: HomeAssistant) -> None:
+        for entity_id in ("number.sec1000_export_limit", "sensor.sec1000_export_limit"):
+            await show_in(hass, entity_id, "W")
+        await asyncio.sleep(3600)
+        assert get_state(hass, DIFFERS).state == "off"
 
     async def test_is_unavailable_in_another_mode(self, hass: HomeAssistant, sim: Simulator) -> None:
         sim.device.mode = ControlMode.RCR
