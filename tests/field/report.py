@@ -69,12 +69,14 @@ class Report:
     replay: Replay
     entry: Mapping[str, Any]
     """The entry as diagnostics have it; empty in a file of the probe."""
+    snapshot: Mapping[str, Any]
+    """What was shown when the diagnostics were taken; empty where the file does not say."""
 
     @classmethod
     def from_file(cls, path: Path) -> Report:
         """Load a file as a user sends it; raises ValueError where it cannot be replayed."""
-        content = json.loads(path.read_text("utf-8"))
-        return cls(path, Replay.from_file(path), recorded_data(content).get("entry", {}))
+        data = recorded_data(json.loads(path.read_text("utf-8")))
+        return cls(path, Replay.from_file(path), data.get("entry", {}), data.get("snapshot", {}))
 
     @property
     def expected_path(self) -> Path:
