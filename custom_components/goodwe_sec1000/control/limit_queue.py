@@ -337,7 +337,7 @@ class LimitQueue:
     def _describe(self, settings: ExportSettings, stats: RequestStats, *, is_first_below_zero: bool) -> str:
         message = f"Read back: {describe(settings)}."
         if is_first_below_zero:
-            message += " No known device is proven to keep a limit below 0: check the meter."
+            message += " A limit below 0 is not proven on any device known to this project: check the meter."
         if stats.arming_unacknowledged:
             message += " The device did not acknowledge the arming: check the meter."
         if settings.mode is not ControlMode.VALUE:
