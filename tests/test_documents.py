@@ -126,6 +126,12 @@ def test_every_path_for_contributors_exists(document: Path) -> None:
 
 
 @each_document
+def test_every_script_that_is_named_exists(text: str) -> None:
+    named = set(re.findall(r"(?<![\w/])scripts/[\w/-]*\w", text))
+    assert {script for script in named if not (CHECKOUT / script).exists()} == set()
+
+
+@each_document
 def test_external_links_are_encrypted(document: Path) -> None:
     schemes = {urlsplit(target).scheme for _, _, target in links(prose(document))}
     assert schemes <= {"", "https"}

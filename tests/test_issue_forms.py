@@ -8,7 +8,8 @@ from typing import Any, Final
 from homeassistant.util.yaml import load_yaml_dict
 import pytest
 
-FOLDER: Final = Path(__file__).parent.parent / ".github" / "ISSUE_TEMPLATE"
+CHECKOUT: Final = Path(__file__).parent.parent
+FOLDER: Final = CHECKOUT / ".github" / "ISSUE_TEMPLATE"
 FORMS: Final = {
     file.stem: load_yaml_dict(file) for file in sorted(FOLDER.glob("*.yml")) if file.stem != "config"
 }
@@ -78,6 +79,17 @@ def test_no_text_of_a_form_is_empty(form: dict[str, Any]) -> None:
 @each_form
 def test_form_needs_at_least_one_answer(form: dict[str, Any]) -> None:
     assert any(is_required(element) for element in questions(form))
+
+
+def test_every_file_that_is_named_exists() -> None:
+    named = {
+        file
+        for form in FORMS.values()
+        for text in texts(form)
+        for file in re.findall(r"\b(?:(?:docs|scripts)/[\w./-]*\w|[A-Z]+\.md\b)", text)
+    }
+    assert {"docs/troubleshooting.md", "scripts/probe", "SECURITY.md"} <= named
+    assert {file for file in named if not (CHECKOUT / file).is_file()} == set()
 
 
 def test_names_of_forms_are_distinct() -> None:
