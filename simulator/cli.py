@@ -169,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append_const",
         const=prepare({"do": "hold"}),
         default=[],
-        help="report the telemetry of the one public capture of a device, whatever the house does",
+        help="report the telemetry of the first public capture of a device, whatever the house does",
     )
     add(
         "--replay",

@@ -53,7 +53,7 @@ CAPTURED_BYTES: Final = bytes.fromhex(
     "0000096a0000096400000969 000001e000000186000001fc"
     "00000127ffffff8efffffdec fffffea100000d3a 0f42",
 )
-"""The one public capture of a real device, as values and as bytes (docs/protocol.md, "Frames")."""
+"""The first public capture of a real device, as values and as bytes (docs/protocol.md, "Frames")."""
 
 
 def perform(request: Frame, device: Device, measure: Callable[[], Telemetry]) -> Frame | None:

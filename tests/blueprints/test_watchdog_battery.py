@@ -386,11 +386,12 @@ CHANGES: Final[Mapping[str, tuple[str, str, dict[str, Any]]]] = {
     "same limit": ("goodwe_sec1000", "set_export_limit", {"limit": 10}),
     "export on": ("goodwe_sec1000", "export_enable", {}),
     "maximum": ("number", "set_value", {"entity_id": "number.sec1000_maximum_export_limit", "value": 12}),
+    "same mode": ("select", "select_option", {"entity_id": "select.sec1000_control_mode", "option": "value"}),
     "reset by hand": ("goodwe_sec1000", "reset_export_watchdog", {}),
 }
 
 
-@pytest.mark.parametrize("change", [*CHANGES, "mode elsewhere", "limit elsewhere"])
+@pytest.mark.parametrize("change", [*CHANGES, "mode elsewhere", "limit elsewhere", "corrected"])
 async def test_change_of_a_setting_prevents_reset_for_three_minutes(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, change: str
 ) -> None:
@@ -406,6 +407,11 @@ async def test_change_of_a_setting_prevents_reset_for_three_minutes(
     elif change == "limit elsewhere":
         sim.device.limit = 8_000
         await asyncio.sleep(65)
+    elif change == "corrected":
+        hass.config_entries.async_update_entry(loaded, options={**loaded.options, "put_back": True})
+        sim.device.limit = 12_000
+        await asyncio.sleep(65)
+        assert sim.device.bound_limit == 10_000
     else:
         domain, service, data = CHANGES[change]
         await hass.services.async_call(domain, service, data, blocking=True)
