@@ -39,6 +39,8 @@ class Sec1000BinarySensorDescription(BinarySensorEntityDescription):
 
 
 def _limit_differs(snapshot: Snapshot, options: ExportOptions) -> bool | None:
+    if snapshot.limit_is_off:
+        return True
     if snapshot.settings is None or snapshot.proven_limit is None:
         return None
     found = drift(snapshot.settings, options, snapshot.proven_limit)
@@ -47,7 +49,7 @@ def _limit_differs(snapshot: Snapshot, options: ExportOptions) -> bool | None:
 
 def _export_limited(snapshot: Snapshot, options: ExportOptions) -> bool | None:
     """Return whether the meter is at the limit; the meter shows that for a limit by value of the sum only."""
-    if (settings := snapshot.settings) is None or (telemetry := snapshot.telemetry) is None:
+    if (settings := snapshot.held) is None or (telemetry := snapshot.telemetry) is None:
         return None
     if settings.mode is not ControlMode.VALUE or not options.sum_of_phases:
         return False

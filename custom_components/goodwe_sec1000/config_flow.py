@@ -377,7 +377,7 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
             **self._changed,
         }
         if entry.state is ConfigEntryState.LOADED:
-            self._held = entry.runtime_data.coordinator.data.settings
+            self._held = entry.runtime_data.coordinator.data.held
 
     @callback
     @override

@@ -75,6 +75,8 @@ class Snapshot:
     """The limit last proven here, at first the one first read, in W."""
     pending_restore: ExportTarget | None = None
     """What should hold while the limit may be off; None where nothing is to be restored."""
+    limit_is_off: bool = False
+    """Whether a suspended limit was not restored as it should have been, so that what holds is unknown."""
     energy: Energy | None = None
     """The totals since the entry was first set up; None before the first measurement."""
     limit_exceeded: bool | None = None
@@ -82,6 +84,16 @@ class Snapshot:
     feedback: Mapping[Action, FeedbackRecord] = field(
         default_factory=lambda: MappingProxyType(dict.fromkeys(Action, FeedbackRecord()))
     )
+
+    @property
+    def held(self) -> ExportSettings | None:
+        """What the device is known to hold; None where it is not known."""
+        return None if self.limit_is_off else self.settings
+
+    @property
+    def has_settings(self) -> bool:
+        """Whether what follows from the settings is available; while the limit is off it is, as unknown."""
+        return self.settings is not None or self.limit_is_off
 
 
 def export_is_on(snapshot: Snapshot, options: ExportOptions) -> bool | None:
@@ -386,7 +398,9 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def _publish(self, snapshot: Snapshot) -> None:
-        snapshot = replace(snapshot, pending_restore=self.client.pending.target)
+        target = self.client.pending.target
+        is_off = target is not None and self.pending.is_reported
+        snapshot = replace(snapshot, pending_restore=target, limit_is_off=is_off)
         if snapshot != self.data:
             self.data = snapshot
             self.async_update_listeners()

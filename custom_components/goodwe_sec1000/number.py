@@ -42,8 +42,8 @@ class Sec1000NumberDescription(NumberEntityDescription):
 
 EXPORT_LIMIT: Final = Sec1000NumberDescription(
     key="export_limit",
-    is_available=lambda snapshot: snapshot.settings is not None,
-    value=lambda snapshot, _options: snapshot.settings.limit if snapshot.settings else None,
+    is_available=lambda snapshot: snapshot.has_settings,
+    value=lambda snapshot, _options: snapshot.held.limit if snapshot.held else None,
     lowest=lambda options: options.min_export_limit,
     highest=lambda options: options.max_export_limit,
     set_value=lambda export, limit, _keeps: export.set_limit(limit),

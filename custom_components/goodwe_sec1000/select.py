@@ -36,12 +36,12 @@ class ControlModeSelect(Sec1000Entity, SelectEntity):
     @property
     @override
     def available(self) -> bool:
-        return self.coordinator.data.settings is not None
+        return self.coordinator.data.has_settings
 
     @property
     @override
     def current_option(self) -> str | None:
-        settings = self.coordinator.data.settings
+        settings = self.coordinator.data.held
         return settings.mode.key if settings else None
 
     @override

@@ -236,6 +236,8 @@ class EnergySensor(Sec1000Sensor, RestoreEntity):
 class SettingsSensor(Sec1000Sensor):
     """One value of the export settings; unavailable where they were not read for three minutes.
 
+    While the limit is off it is unknown.
+
     While polling is disabled it stays, and an attribute says when it was read.
     """
 
@@ -246,12 +248,12 @@ class SettingsSensor(Sec1000Sensor):
     @property
     @override
     def available(self) -> bool:
-        return self.coordinator.data.settings is not None
+        return self.coordinator.data.has_settings
 
     @property
     @override
     def native_value(self) -> float | None:
-        settings = self.coordinator.data.settings
+        settings = self.coordinator.data.held
         return None if settings is None else self.entity_description.value(settings)
 
     @property

@@ -36,7 +36,7 @@ class ExportSwitch(Sec1000Entity, SwitchEntity):
     @override
     def available(self) -> bool:
         # An impossible limit is unknown, and may be overwritten.
-        return self.is_on is not None or self.coordinator.data.settings is not None
+        return self.is_on is not None or self.coordinator.data.has_settings
 
     @property
     @override

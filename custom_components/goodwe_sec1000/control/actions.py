@@ -401,8 +401,9 @@ class ExportControl:
     @callback
     def _resume_restore(self) -> None:
         """Restore a limit that is off, once nothing that took it off runs any more."""
+        pending = self._coordinator.pending
         if (
-            (self._coordinator.pending.current or self._restorer.is_reported)
+            (pending.current or pending.is_reported)
             and not self._runner.closed
             and not self._client.is_resetting
             and self._queue.task is None

@@ -30,8 +30,6 @@ class Restorer:
         self._coordinator = coordinator
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
-        self.is_reported = False
-        """Whether the log and Repairs said that the limit is off, and have not said that it is back."""
 
     @callback
     def start(self) -> None:
@@ -84,9 +82,9 @@ class Restorer:
                 "%s: the export limit is suspended and is not restored: the export may be unlimited",
                 coordinator.name,
             )
-        elif not self.is_reported:
+        elif not coordinator.pending.is_reported:
             LOGGER.warning("%s: the export may not be limited; its limit is being restored", coordinator.name)
-        self.is_reported = True
+        coordinator.pending.is_reported = True
         # Also where it is raised already: a newer command may have changed what should hold.
         Issue.LIMIT_IS_OFF.async_raise(
             coordinator.hass,
@@ -119,8 +117,8 @@ class Restorer:
     @callback
     def _report_restored(self) -> bool:
         """Say that the limit is back where it was said to be off; return whether it was."""
-        if was_reported := self.is_reported:
-            self.is_reported = False
+        if was_reported := self._coordinator.pending.is_reported:
+            self._coordinator.pending.is_reported = False
             LOGGER.warning("%s: the export is limited again", self._coordinator.name)
         return was_reported
 

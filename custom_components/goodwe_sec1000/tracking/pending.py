@@ -80,6 +80,7 @@ class PendingRestoreStore:
         """Whether something is pending that cannot be read."""
         self.provable_from = 0.0
         """From when on (s, the event loop's clock) a read can prove that the limit is back."""
+        self._is_reported = False
 
     def _new_store(self) -> Store[dict[str, Any]]:
         return Store(self._hass, _VERSION, self._key, private=True, atomic_writes=True)
@@ -146,6 +147,16 @@ class PendingRestoreStore:
             await self._store.async_remove()
         except OSError as error:
             LOGGER.error("%s cannot be removed: %s", self._store.path, error)
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether it was said that the limit is off, and not yet that it is back."""
+        return self._is_reported
+
+    @is_reported.setter
+    def is_reported(self, is_reported: bool) -> None:
+        self._is_reported = is_reported
+        self._on_change()
 
     def at(self, host: str, port: int) -> PendingTarget:
         """Return what is pending as a client of that address sees it."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from unittest.mock import patch
 
 from homeassistant.components.repairs import DOMAIN as REPAIRS
@@ -13,7 +13,7 @@ from homeassistant.helpers.storage import Store
 from homeassistant.setup import async_setup_component
 from homeassistant.util.file import WriteError
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.goodwe_sec1000.const import DOMAIN
@@ -25,6 +25,14 @@ from tests.calls import Storage, act, control, issue, load, outcomes, suspend_li
 from tests.entries import entry_of
 from tests.pending_restore import store_pending
 from tests.repair_flow import Repair
+from tests.states import get_state
+
+SETTINGS: Final = (
+    "sensor.sec1000_export_limit",
+    "number.sec1000_export_limit",
+    "select.sec1000_control_mode",
+)
+DIFFERS: Final = "binary_sensor.sec1000_limit_differs"
 
 
 @pytest.mark.promise("R-13")
@@ -202,6 +210,59 @@ async def test_stale_dialog_forgets_no_newer_pending_restore(
     await asyncio.sleep(300)
     assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 4_320)
     assert issue(hass, entry) is None
+
+
+@pytest.fixture
+async def cut_off(hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator) -> object:
+    """Let an outage cut a watchdog reset off, and return its error."""
+    reset = await suspend_limit(hass, sim)
+    sim.inject("refused")
+    [error] = await outcomes(reset)
+    return error
+
+
+@pytest.mark.promise("R-18")
+async def test_suspended_limit_is_unknown_until_restored(
+    hass: HomeAssistant, sim: Simulator, cut_off: object
+) -> None:
+    for silence in (0, 600):
+        await asyncio.sleep(silence)
+        assert [get_state(hass, entity).state for entity in SETTINGS] == ["unknown"] * len(SETTINGS)
+        assert get_state(hass, DIFFERS).state == "on"
+        assert get_state(hass, "binary_sensor.sec1000_export_state").state == "on"
+        assert get_state(hass, "switch.sec1000_export_to_grid").state == "on"
+    sim.clear_faults()
+    await asyncio.sleep(90)
+    assert [get_state(hass, entity).state for entity in SETTINGS] == ["10.0", "10.0", "value"]
+    assert get_state(hass, DIFFERS).state == "off"
+
+
+async def test_suspended_limit_is_unknown_after_a_reload(
+    hass: HomeAssistant, loaded: MockConfigEntry, cut_off: object
+) -> None:
+    assert await hass.config_entries.async_reload(loaded.entry_id)
+    await hass.async_block_till_done()
+    assert [get_state(hass, entity).state for entity in SETTINGS] == ["unknown"] * len(SETTINGS)
+    assert get_state(hass, DIFFERS).state == "on"
+
+
+async def test_reset_that_goes_well_leaves_settings_shown(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    changes = async_capture_events(hass, "state_changed")
+    assert await outcomes(await suspend_limit(hass, sim)) == [1]
+    await asyncio.sleep(30)
+    changed = {event.data["entity_id"] for event in changes}
+    assert not changed.intersection({*SETTINGS, DIFFERS})
+
+
+async def test_limit_set_while_suspended_is_shown(
+    hass: HomeAssistant, sim: Simulator, cut_off: object
+) -> None:
+    sim.clear_faults()
+    assert await outcomes(act(hass, "set_export_limit", limit=3)) == [1]
+    assert [get_state(hass, entity).state for entity in SETTINGS] == ["3.0", "3.0", "value"]
+    assert get_state(hass, DIFFERS).state == "off"
 
 
 @pytest.mark.promise("R-24")
