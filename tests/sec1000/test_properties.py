@@ -344,7 +344,7 @@ def test_any_time_reaches_device_to_the_second(examples: int) -> None:
         device = Device(lambda: 0.0)
         answer = perform(decode(command.encode()), device, lambda: CAPTURED)
         assert answer is not None
-        assert command.read(encode_answer(answer)) == 0x03
+        assert command.read(encode_answer(answer)) == time
         assert device.clock_set_to == time.replace(microsecond=0)
 
     check()

@@ -1,6 +1,7 @@
 """One budget of requests for all that goes to a device, and who draws on it first."""
 
 import asyncio
+from datetime import datetime
 from typing import Final
 
 import pytest
@@ -14,7 +15,7 @@ from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from custom_components.goodwe_sec1000.sec1000.turns import Priority, Turns
 from simulator import Simulator
 
-READ, LIMIT, VALUE, TELEMETRY = 0x43, 0x42, 0x40, 0x0B
+READ, LIMIT, VALUE, CLOCK = 0x43, 0x42, 0x40, 0x05
 BUDGET: Final = 12
 REFILL: Final = 4.4
 SEVEN: Final = ExportTarget(ControlMode.VALUE, 30_000, 7_000, sum_of_phases=True)
@@ -43,6 +44,10 @@ def now() -> float:
 def spend(turns: Turns, requests: int) -> None:
     for _ in range(requests):
         turns.spend()
+
+
+def commands(sim: Simulator) -> list[int]:
+    return [request.frame.command for request in sim.requests if request.frame]
 
 
 class Queue:
@@ -193,6 +198,24 @@ async def test_60_equal_reads_at_once_fail_together(client: Sec1000Client, sim: 
     assert len(sim.requests) == 3
     assert {type(error) for error in reads} == {type(reads[0])}
     assert isinstance(reads[0], Sec1000Error)
+
+
+async def test_60_clocks_at_once_are_one_request(client: Sec1000Client, sim: Simulator) -> None:
+    """Else a limit would wait for minutes behind them."""
+    spend(client.transport.turns, BUDGET)
+    began = now()
+    clocks = [asyncio.create_task(client.set_clock(datetime.now)) for _ in range(60)]
+    await asyncio.sleep(0)
+    await client.apply(SEVEN)
+    assert now() - began < 4 * REFILL + 2
+    assert len(set(await asyncio.gather(*clocks))) == 1
+    assert commands(sim) == [CLOCK, LIMIT, VALUE, READ]
+
+
+async def test_clock_that_was_set_just_now_is_set_again(client: Sec1000Client, sim: Simulator) -> None:
+    await client.set_clock(datetime.now)
+    await client.set_clock(datetime.now)
+    assert commands(sim) == [CLOCK, CLOCK]
 
 
 async def test_read_within_5s_returns_last_good_answer(client: Sec1000Client, sim: Simulator) -> None:

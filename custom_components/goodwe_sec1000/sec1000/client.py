@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from .command import READ_EXPORT_SETTINGS, Status, read_telemetry_with_gaps, set_clock, switch_mode
+from .command import READ_EXPORT_SETTINGS, SET_CLOCK, read_telemetry_with_gaps, set_clock, switch_mode
 from .endpoint import Endpoint, endpoint_for
 from .errors import (
     ChecksumError,
@@ -144,19 +144,16 @@ class Sec1000Client:
     async def set_clock(self, now: Callable[[], datetime], *, stats: RequestStats | None = None) -> datetime:
         """Set the clock to the local time that `now` gives when it is sent; return that time.
 
-        The clock cannot be read back: the time is sent and acknowledged, never proven. Raises
-        InvalidAnswerError where the device answers anything but "set", else as `read_telemetry`.
+        One request serves all that wait to set it. The clock cannot be read back: the time is sent and
+        acknowledged, never proven. Raises InvalidAnswerError where the device answers anything but "set",
+        else as `read_telemetry`.
         """
         stats = stats or RequestStats()
 
         async def send_once() -> datetime:
-            async with self.endpoint.hold(Priority.COMMAND, stats) as transaction:
-                await transaction.ready()
-                time = now()
-                status = await transaction.ask(set_clock(time))
-            if status != Status.CLOCK_SET:
-                raise InvalidAnswerError(f"the device did not set its clock (status {status:#04x})")
-            return time
+            return (
+                await self.endpoint.write(SET_CLOCK, lambda: set_clock(now()), Priority.COMMAND, stats)
+            ).value
 
         return await self._repeat(send_once, TRIES, stats)
 

@@ -181,19 +181,23 @@ def switch_mode(mode: ControlMode, *, on: bool) -> Command[int]:
     return _write(f"{mode.key} {'on' if on else 'off'}", _MODE_CODES[mode], bytes((1 if on else 2,)))
 
 
-def set_clock(local_time: datetime) -> Command[int]:
-    """Return the command that sets the device's clock. Its answer is a status byte.
+SET_CLOCK: Final = "set the clock"
+
+
+def set_clock(local_time: datetime) -> Command[datetime]:
+    """Return the command that sets the device's clock. Its answer is read as the time that was set.
 
     The local time is sent to the second, without its time zone. Raises InvalidValueError for years
-    outside 2000 to 2255.
+    outside 2000 to 2255; reading the answer raises InvalidAnswerError where it says anything but "set".
     """
     year = local_time.year - 2000
     if year not in range(0x100):
         raise InvalidValueError(f"the device's clock covers the years 2000 to 2255, not {local_time.year}")
-    return _write(
-        "set the clock",
-        0x05,
-        bytes(
-            (year, local_time.month, 0, local_time.day, local_time.hour, local_time.minute, local_time.second)
-        ),
-    )
+
+    def read(data: bytes) -> datetime:
+        if data[0] != Status.CLOCK_SET:
+            raise InvalidAnswerError(f"the device did not set its clock (status {data[0]:#04x})")
+        return local_time
+
+    time = (year, local_time.month, 0, local_time.day, local_time.hour, local_time.minute, local_time.second)
+    return Command(SET_CLOCK, Frame(0x05, bytes(time)), 1, read)

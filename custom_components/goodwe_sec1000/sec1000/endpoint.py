@@ -16,6 +16,7 @@ from . import timing
 from .command import Command
 from .errors import HostNotFoundError
 from .stats import RequestStats
+from .timing import Timing
 from .transport import STREAM_LIMIT, Reading, Transaction, Transport
 from .turns import Priority
 
@@ -79,20 +80,43 @@ class Endpoint:
         `Transaction.ask`.
         """
 
-        def answer(transport: Transport) -> Callable[[], Reading[T] | None]:
-            before = transport.requests
-            interval = transport.timing.reread_interval
+        def is_recent(reading: Reading[T], timing: Timing) -> bool:
+            interval = timing.reread_interval
             if priority is Priority.POLL:
                 # Polls keep their interval by themselves, to the second as Home Assistant's timers do.
                 interval -= _POLL_JITTER_S
+            age = asyncio.get_running_loop().time() - reading.at
+            return age < interval or (reading.number > seen and age < max_age)
+
+        return await self._ask_for_all(command.name, lambda: command, priority, stats, is_recent)
+
+    async def write[T](
+        self, name: str, command: Callable[[], Command[T]], priority: Priority, stats: RequestStats
+    ) -> Reading[T]:
+        """Return the answer to a command of this name, which is made when it is sent.
+
+        One request serves all that wait for the same. Raises as `Transaction.ask`.
+        """
+        return await self._ask_for_all(name, command, priority, stats, lambda _reading, _timing: False)
+
+    async def _ask_for_all[T](
+        self,
+        name: str,
+        command: Callable[[], Command[T]],
+        priority: Priority,
+        stats: RequestStats,
+        is_recent: Callable[[Reading[T], Timing], bool],
+    ) -> Reading[T]:
+        """Send a request for all that wait for the same; `is_recent` says of an answer that it will do."""
+
+        def answer(transport: Transport) -> Callable[[], Reading[T] | None]:
+            before = transport.requests
 
             def known() -> Reading[T] | None:
-                reading = transport.last_reading(command)
+                reading: Reading[T] | None = transport.last_reading(name)
                 if reading is None or reading.number > before:
                     return reading
-                age = asyncio.get_running_loop().time() - reading.at
-                is_recent = age < interval or (reading.number > seen and age < max_age)
-                return reading if is_recent and reading.error is None else None
+                return reading if reading.error is None and is_recent(reading, transport.timing) else None
 
             return known
 

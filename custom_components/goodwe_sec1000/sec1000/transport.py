@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter, deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -114,9 +115,9 @@ class Transport:
         self._readings: dict[str, Reading[Any]] = {}
         """By the name of the request."""
 
-    def last_reading[T](self, command: Command[T]) -> Reading[T] | None:
-        """Return how the last read of this kind ended; None where a write has made it obsolete."""
-        return self._readings.get(command.name)
+    def last_reading(self, name: str) -> Reading[Any] | None:
+        """Return how the last request of this name ended; None where a write has made it obsolete."""
+        return self._readings.get(name)
 
     def forget(self, command: Command[Any]) -> None:
         """Let no answer from before serve anybody who asks for the same."""
@@ -248,12 +249,12 @@ class Transaction:
         The time limit is `deadline` in seconds, at most that of the transport. Raises
         AnswerTimeoutError, ConnectionFailedError or a subclass, and what `Command.read` raises.
         """
-        return (await self.read(command, deadline)).value
+        return (await self.read(lambda: command, deadline)).value
 
-    async def read[T](self, command: Command[T], deadline: float | None = None) -> Reading[T]:
-        """Send one request and return how it ended, as `ask`."""
+    async def read[T](self, command: Callable[[], Command[T]], deadline: float | None = None) -> Reading[T]:
+        """Send one request, made at that moment, and return how it ended; raises as `ask`."""
         await self.ready()
-        return await self._send(command, deadline, self.timing.deadline)
+        return await self._send(command(), deadline, self.timing.deadline)
 
     async def write(
         self, command: Command[int], deadline: float | None = None, *, follows: bool = False
