@@ -181,16 +181,17 @@ async def test_update_entity_shares_the_read_that_runs(
     assert commands(sim, sent).count(READ_LIMIT) == 2
 
 
+@pytest.mark.usefixtures("warp")
 async def test_update_entity_soon_after_a_read_sends_nothing(
-    hass: HomeAssistant, pass_time: PassTime, loaded: MockConfigEntry, sim: Simulator
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
-    await pass_time(10)
+    await asyncio.sleep(10)
     await update(hass, EXPORT_LIMIT)
     sent = len(sim.requests)
-    await pass_time(4)
+    await asyncio.sleep(4.9)
     await update(hass, EXPORT_LIMIT)
     assert commands(sim, sent) == []
-    await pass_time(2)
+    await asyncio.sleep(0.2)
     await update(hass, EXPORT_LIMIT)
     assert commands(sim, sent) == [READ_LIMIT]
 

@@ -50,8 +50,6 @@ TELEMETRY_LIFETIME_S: Final = 180.0
 """As of the settings, or three refresh intervals where that is more."""
 REREAD_DELAY_S: Final = 10.0
 """After a command that could not be read back."""
-SETTINGS_FRESH_S: Final = 5.0
-"""How long after a good read of the settings nobody who asks for them causes another."""
 POLL_JITTER_S: Final = 3.0
 """How much later than its interval a poll may end."""
 ANSWERED_BESIDE_S: Final = 10.0
@@ -218,9 +216,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         )
 
     async def async_request_settings(self) -> None:
-        """Read the export settings for those who ask: one read for all, none soon after a good one."""
-        if self.data.settings and monotonic() - self._settings_read_at < SETTINGS_FRESH_S:
-            return
+        """Read the export settings for those who ask."""
         await asyncio.wait({self._begin_reading_settings()})
 
     @callback

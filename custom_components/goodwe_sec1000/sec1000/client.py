@@ -34,6 +34,8 @@ from .turns import Priority
 
 TRIES: Final = 3
 """How often a read is tried."""
+_POLL_JITTER_S: Final = 1.0
+"""By how much a poll may be early: Home Assistant's timers keep an interval to the second."""
 _REQUESTS_OF_RESET: Final = 7
 """A read, three modes off, limit, mode on, read-back."""
 _REQUESTS_OF_RESTORE: Final = 4
@@ -93,7 +95,7 @@ class Sec1000Client:
 
         async def read_once() -> Telemetry:
             reading = await self.endpoint.read(
-                command, Priority.POLL, stats, max_age=max_age, seen=self._seen
+                command, Priority.POLL, stats, jitter=_POLL_JITTER_S, max_age=max_age, seen=self._seen
             )
             self._seen = reading.number
             return reading.value

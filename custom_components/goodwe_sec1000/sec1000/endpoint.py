@@ -27,7 +27,6 @@ HAPPY_EYEBALLS_DELAY_S: Final = 0.25
 """Until the next address of a name is tried as well."""
 UNUSED_S: Final = 3600.0
 """After that an address that no client has is forgotten, with what was sent there."""
-_POLL_JITTER_S: Final = 1.0
 
 
 class Endpoint:
@@ -70,23 +69,22 @@ class Endpoint:
         priority: Priority,
         stats: RequestStats,
         *,
+        jitter: float = 0.0,
         max_age: float = 0.0,
         seen: int = 0,
     ) -> Reading[T]:
         """Return the answer to a read; one request serves all that wait for the same.
 
         Where the last good answer is too recent to ask again, that one is returned; also where it is
-        newer than the one with the number `seen`, and less than `max_age` seconds old. Raises as
+        newer than the one with the number `seen`, and less than `max_age` seconds old. `jitter` is by
+        how many seconds a caller that keeps the interval by itself may be early. Raises as
         `Transaction.ask`.
         """
 
         def is_recent(reading: Reading[T], timing: Timing) -> bool:
-            interval = timing.reread_interval
-            if priority is Priority.POLL:
-                # Polls keep their interval by themselves, to the second as Home Assistant's timers do.
-                interval -= _POLL_JITTER_S
             age = asyncio.get_running_loop().time() - reading.at
-            return age < interval or (reading.number > seen and age < max_age)
+            is_new = reading.number > seen and age < max_age
+            return is_new or age < timing.reread_interval - jitter
 
         return await self._ask_for_all(command.name, lambda: command, priority, stats, is_recent)
 
