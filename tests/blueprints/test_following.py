@@ -11,9 +11,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from simulator import Simulator
 from tests.entries import entry_of
-from tests.states import get_state
+from tests.states import get_state, show_in
 
-from .home import Home
+from .home import Home, add_helpers
 
 FREE: Final = 10_000
 """W; the limit while the value asks for nothing less."""
@@ -125,6 +125,22 @@ async def test_nothing_is_sent_without_change(scene: Scene) -> None:
     await asyncio.sleep(300)
     assert scene.calls == []
     assert get_state(scene.hass, automation).attributes["last_triggered"] is None
+
+
+async def test_helpers_on_device_and_units_shown_do_not_matter(scene: Scene) -> None:
+    await add_helpers(scene.hass, scene.entry)
+    for entity_id in ("number.sec1000_export_limit", "sensor.sec1000_export_limit"):
+        await show_in(scene.hass, entity_id, "W")
+    scene.give(scene.follower.free)
+    await scene.automate()
+    await asyncio.sleep(60)
+    scene.give(scene.follower.strict)
+    await settle()
+    assert scene.bound == scene.follower.limit
+    scene.give(scene.follower.free)
+    await asyncio.sleep(90)
+    assert scene.bound == FREE
+    assert len(scene.calls) == 2
 
 
 @pytest.mark.parametrize("unknown", ["unavailable", "unknown", "nan", "inf", "a lot", None])
