@@ -8,9 +8,11 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 
-from .calls import act, is_off, outcomes
+from .calls import Storage, act, is_off, load, outcomes, until
+from .pending_restore import store_pending
 from .states import get_state
 from .test_config_flow import connected
 from .test_options_flow import changing
@@ -105,6 +107,68 @@ async def test_export_is_off_at_or_below_zero(
     sim.device.limit = limit
     await outcomes(act(hass, "get_export_limit"))
     assert get_state(hass, "binary_sensor.sec1000_export_state").state == shown
+
+
+@pytest.mark.parametrize(("found", "corrected"), [(-440, True), (0, True), (-460, False), (-900, False)])
+async def test_drift_below_zero_is_corrected_only_towards_import(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, found: int, corrected: bool
+) -> None:
+    await set_range(hass, loaded, -1, 10)
+    assert await outcomes(act(hass, "set_export_limit", limit=-0.5)) == [1]
+    hass.config_entries.async_update_entry(loaded, options={**loaded.options, "put_back": True})
+    sim.device.limit = found
+    await loaded.runtime_data.coordinator.read_settings()
+    await hass.async_block_till_done()
+    assert sim.device.bound_limit == (-500 if corrected else found)
+    assert is_off(hass, "limit_differs") is (corrected or found == -460)
+
+
+async def test_reset_restores_a_limit_below_zero(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    await set_range(hass, loaded, -1, 10)
+    assert await outcomes(act(hass, "set_export_limit", limit=-0.5)) == [1]
+    assert await outcomes(act(hass, "reset_export_watchdog")) == [1]
+    assert sim.device.bound_limit == -500
+
+
+async def test_pending_limit_below_zero_is_restored_at_start(
+    hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, hass_storage: Storage
+) -> None:
+    await set_range(hass, entry, -1, 10)
+    store_pending(hass_storage, entry, sim, limit=-500)
+    sim.device.mode = ControlMode.DEACTIVATED
+    await load(hass, entry)
+    await until(lambda: sim.device.bound_limit == -500)
+
+
+async def test_toggle_goes_between_minimum_below_zero_and_maximum(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    await set_range(hass, loaded, -1, 10)
+    for limit in (-1_000, 10_000):
+        assert await outcomes(act(hass, "export_toggle")) == [1]
+        assert sim.device.bound_limit == limit
+
+
+async def test_limit_follows_a_maximum_that_was_below_zero(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    await set_range(hass, loaded, -1, -0.2)
+    assert await outcomes(act(hass, "export_enable")) == [1]
+    assert sim.device.bound_limit == -200
+    assert is_off(hass, "export_state")
+    assert await outcomes(act(hass, "set_max_export_limit", limit=5)) == [1]
+    assert sim.device.bound_limit == 5_000
+
+
+async def test_limit_below_zero_of_another_tool_suggests_no_maximum(
+    hass: HomeAssistant, sim: Simulator
+) -> None:
+    sim.device.limit = -300
+    walk = await connected(hass, sim)
+    assert (walk.defaults["min_export_limit"], walk.defaults["max_export_limit"]) == (0, 30)
+    assert "-0.30 kW" in walk.text
 
 
 async def test_setup_takes_a_minimum_below_zero(hass: HomeAssistant, sim: Simulator) -> None:
