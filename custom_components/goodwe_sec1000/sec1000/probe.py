@@ -107,7 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _ask_all(host: str, port: int) -> list[Exchange]:
     exchanges = []
     async for exchange in ask(Endpoint(host, port), PAUSE_S):
-        print(f"  {exchange.command}: {exchange.outcome}, {exchange.seconds:.2f} s", flush=True)
+        outcome = "failed" if exchange.failed else "successful"
+        print(f"  {exchange.command}: {outcome}, {exchange.seconds:.2f} s", flush=True)
         exchanges.append(exchange)
     return exchanges
 

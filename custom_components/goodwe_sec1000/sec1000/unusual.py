@@ -35,6 +35,10 @@ _DENSE_S: Final = 11.0
 """Between two readings at the most, where they are to tell how often it is refreshed."""
 _NOT_ZERO_W: Final = 200
 """So much power is none of the noise around 0."""
+_NONE_SUCCESSFUL: Final = (
+    "No request was successful. After too many requests, a SEC1000/S sends invalid responses: "
+    "power-cycle it and try again."
+)
 
 
 def unusual(asked: Sequence[Exchange]) -> Iterator[str]:
@@ -43,6 +47,8 @@ def unusual(asked: Sequence[Exchange]) -> Iterator[str]:
     yield from _failures(asked)
     yield from _values(asked)
     yield from _inverter_power(asked)
+    if all(exchange.failed for exchange in asked):
+        yield _NONE_SUCCESSFUL
 
 
 def inverter_power_changes(asked: Sequence[Exchange]) -> tuple[float, int]:
