@@ -126,6 +126,13 @@ class World:
         """Whether a crash came before Home Assistant had stored an issue of an entry that had ended."""
         self.damaged = False
         """Whether a file was damaged on purpose."""
+        self.unreadable_since: dict[str, float] = {}
+        """Since when (s, by the clock of the loop) no file says that this device is off, by its name.
+
+        Where the entry has another device by then, nothing can tell whose the damaged file is.
+        """
+        self.stopped_while_unloading = False
+        """Whether a stop cut off an unload, which leaves the entry in that state."""
         self.disk_was_full = False
         self.scene: dict[str, str] = {}
         """States by entities, as saved."""
@@ -524,7 +531,8 @@ class World:
 
         def submitted(step: str, values: Mapping[str, Any]) -> None:
             wish.order = self.order()
-            wish.outcome = Outcome.PENDING if step in {"control", "confirm_deactivated"} else Outcome.REFUSED
+            confirms = values.get("next_step_id") == "deactivate"
+            wish.outcome = Outcome.PENDING if step == "control" or confirms else Outcome.REFUSED
             wish.changed = {key: value for key, value in windows.changed.items() if key in EXPORT_OPTIONS}
             wish.shown = {
                 key: value
@@ -532,14 +540,15 @@ class World:
                 if key in EXPORT_OPTIONS and key not in wish.changed
             }
             # What is not loaded cannot be deactivated: there the options are all that is saved.
-            wish.deactivates = step == "confirm_deactivated" and user.is_loaded(self.hass)
+            wish.deactivates = confirms and user.is_loaded(self.hass)
             self.tell(f"({self.wishes.index(wish) + 1}) submits {step} {dict(values)}")
 
         windows = user.Windows(self.hass.config_entries.options, submitted)
 
         async def fill_in() -> None:
             try:
-                ended = await windows.walk(changed, ((entry.entry_id,), {}), pause=pause)
+                # The one menu asks whether to deactivate; its first choice is to go back.
+                ended = await windows.walk(changed, ((entry.entry_id,), {}), choice=1, pause=pause)
             except Exception as error:  # noqa: BLE001
                 user.refuse(wish, error)
                 return
@@ -777,6 +786,10 @@ class World:
         if left := [task.get_name() for task in self.home.tasks() if is_ours(task)]:
             self.violated("d", f"stopped, and these tasks are left: {sorted(left)}")
         self.is_stopping = False
+        entry = user.the_entry(self.hass)
+        self.stopped_while_unloading |= (
+            entry is not None and entry.state is ConfigEntryState.UNLOAD_IN_PROGRESS
+        )
         self._lose("stop")
         self.check_left_off("stopped")
         await self._start_again()
@@ -830,11 +843,19 @@ class World:
                     content = json.loads(path.read_text("utf-8"))
                 except ValueError:
                     continue
+                if pending:
+                    self._forget(content["data"].get("port"))
                 if how == "newer":
                     content["version"] = 99
                 elif how == "shape":
                     content["data"] = [1, 2]
                 path.write_text("{" if how == "garbage" else json.dumps(content), "utf-8")
+
+    def _forget(self, port: int) -> None:
+        """Note that no file tells any more what is to be restored at this port."""
+        for device in self.devices:
+            if device.port == port and device is not self.device:
+                self.unreadable_since[device.name] = self.loop.time()
 
     def _lose(self, why: str) -> None:
         for task, wish in list(self._tasks.items()):
@@ -988,8 +1009,8 @@ class World:
             self.violated("c", f"{limit} W were sent, above the maximum of {highest} W")
 
     def may_be_off(self, device: WatchedDevice) -> bool:
-        """Tell whether the owner chose deactivated for a device, or another program did."""
-        if device.taken_off_by is Writer.FOREIGN:
+        """Tell whether the owner chose deactivated for a device, or another program did, or none can know."""
+        if device.taken_off_by is Writer.FOREIGN or self._is_forgotten(device):
             return True
         if self.device is not device:
             return device.name in self.left_off or any(
@@ -1000,6 +1021,13 @@ class World:
                 for wish in self.wishes
             )
         return DEACTIVATED in self.expected().device["mode"]
+
+    def _is_forgotten(self, device: WatchedDevice) -> bool:
+        """Tell whether the file that said that a device is off was damaged, and it is off ever since."""
+        since = self.unreadable_since.get(device.name)
+        return since is not None and all(
+            moment.setting.mode == DEACTIVATED for moment in device.moments if moment.at >= since
+        )
 
     def check_left_off(self, when: str) -> None:
         """Check that a limit that is off without a choice has an issue and a pending restore."""
