@@ -27,6 +27,7 @@ ONLY_BATTERY: Final = {"battery_power": [BATTERY]}
 each_choice: Final = pytest.mark.parametrize(
     "sensors", [BOTH, ONLY_PANELS, ONLY_BATTERY], ids=["both", "panels", "battery"]
 )
+READ_SETTINGS: Final = 0x43
 REFRESH_S: Final = 10
 """Of Home Assistant's integration of the inverters."""
 
@@ -425,6 +426,23 @@ async def test_change_of_a_setting_prevents_reset_for_three_minutes(
     show(hass, 900, 8_000)
     await asyncio.sleep(60)
     assert resets(sim) == done + 1
+
+
+async def test_command_during_the_last_read_prevents_reset(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    """It is called while the limit is read, and carried out after that."""
+    await home.automate(BLUEPRINT, inputs(**BOTH))
+    await collapse(hass, sim, seconds=35)
+    sim.inject("silence", commands=[READ_SETTINGS])
+    await asyncio.sleep(8)
+    assert home.calls == ["get_export_limit"]
+    sim.clear_faults()
+    await hass.services.async_call("goodwe_sec1000", "set_export_limit", {"limit": 10}, blocking=True)
+    await asyncio.sleep(60)
+    assert home.calls == ["get_export_limit", "set_export_limit"]
+    assert get_state(hass, "sensor.sec1000_get_export_limit_feedback").state == "1"
+    assert resets(sim) == 0
 
 
 async def test_both_symptoms_at_once_reset_once(
