@@ -243,7 +243,7 @@ async def test_recovered_error_changes_no_state(
 
 
 async def test_several_devices_work_side_by_side(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
-    async with Simulator(overload=False, limit=3_000) as second:
+    async with Simulator(limit=3_000) as second:
         other = entry_of(second, "Barn")
         other.add_to_hass(hass)
         assert await hass.config_entries.async_setup(other.entry_id)

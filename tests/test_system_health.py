@@ -97,7 +97,7 @@ async def test_health_counts_limit_being_restored(
 async def test_health_counts_devices_and_names_none(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
-    async with Simulator(overload=False) as second:
+    async with Simulator() as second:
         for name, disabled_by in (("Barn", None), ("Shed", ConfigEntryDisabler.USER)):
             other = entry_of(second, name)
             object.__setattr__(other, "disabled_by", disabled_by)

@@ -85,7 +85,7 @@ async def _hours(hours: int, *, still: bool) -> tuple[list[Counter[str]], int, i
     rows: list[Counter[str]] = []
     with _integration_on(clock):
         async with (
-            Simulator(overload=False, clock=clock, house=House(start=0.0), keep_requests=0) as simulator,
+            Simulator(clock=clock, house=House(start=0.0), keep_requests=0) as simulator,
             home() as hass,
         ):
             simulator.hold(simulator.telemetry())

@@ -7,9 +7,7 @@ import shutil
 from homeassistant.core import HomeAssistant
 import pytest
 
-from simulator import Simulator
 from tests.virtual_time.conftest import hass, quick
-from tests.virtual_time.timewarp import TimeWarp
 
 from .home import BLUEPRINTS, Home
 
@@ -21,13 +19,6 @@ def hass_config_dir(tmp_path: Path) -> str:
     """Return a configuration folder with copies of the blueprints."""
     shutil.copytree(BLUEPRINTS, tmp_path / "blueprints")
     return str(tmp_path)
-
-
-@pytest.fixture
-async def sim(warp: TimeWarp) -> AsyncIterator[Simulator]:
-    """Run a device that a flood of requests overloads, as a real one."""
-    async with Simulator() as simulator:
-        yield simulator
 
 
 @pytest.fixture

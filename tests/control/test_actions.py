@@ -465,7 +465,7 @@ async def test_actions_without_device_say_what_is_missing(hass: HomeAssistant) -
 async def test_action_with_two_devices_asks_which(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
-    async with Simulator(overload=False) as second:
+    async with Simulator() as second:
         other = entry_of(second, "Barn")
         other.add_to_hass(hass)
         assert await hass.config_entries.async_setup(other.entry_id)

@@ -39,7 +39,7 @@ async def test_fault_is_recorded(warp: TimeWarp, hass: HomeAssistant, fault: str
     path = REPORTS / f"fault_{fault.replace('-', '_')}.json"
     if path.exists():
         pytest.skip("it is recorded already")
-    async with Simulator(overload=False) as sim:
+    async with Simulator() as sim:
         line = endpoint_for(sim.host, sim.port).transport
         line.exchanges = deque()
         entry = entry_of(sim)

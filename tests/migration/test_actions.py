@@ -24,7 +24,7 @@ ACTIONS = [
 @pytest.fixture
 async def barn() -> AsyncIterator[Simulator]:
     """Run a second device."""
-    async with Simulator(port=0, overload=False) as simulator:
+    async with Simulator() as simulator:
         yield simulator
 
 

@@ -139,7 +139,7 @@ async def test_ack_without_effect_raises_not_applied(client: Sec1000Client, sim:
 async def test_late_write_is_awaited_and_armed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit that is stored after its arming takes effect only when it is armed again."""
     monkeypatch.setattr("simulator.simulator.LATE_EFFECT_S", 3.5)
-    sim = Simulator(overload=False, capacity=30_000, limit=10_000, clock=lambda: len(sim.requests))
+    sim = Simulator(clock=lambda: len(sim.requests))
     async with sim:
         sim.inject("late-effect", count=1, commands=(LIMIT,))
         await Sec1000Client(sim.host, sim.port).apply(SEVEN)

@@ -1,7 +1,6 @@
 """What a user sees of the budget: waits that say so, one read for many, telemetry that gets too old."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from homeassistant.const import CONF_SCAN_INTERVAL
@@ -16,18 +15,9 @@ from simulator import Simulator
 from tests.entries import entry_at
 from tests.states import get_state
 
-from .timewarp import TimeWarp
-
 FEEDBACK: Final = "sensor.sec1000_set_export_limit_feedback"
 POWER: Final = "sensor.sec1000_meter_power"
 REFILL: Final = timing.STANDARD.refill
-
-
-@pytest.fixture
-async def sim(warp: TimeWarp) -> AsyncIterator[Simulator]:
-    """Run a device that a flood of requests overloads, as a real one."""
-    async with Simulator() as simulator:
-        yield simulator
 
 
 def leave(entry: MockConfigEntry, requests: int) -> None:
@@ -115,24 +105,3 @@ async def test_two_entries_of_one_device_share_its_polls(
     polls = [request for request in sim.requests if request.frame and request.frame.command == 0x0B]
     assert len(polls) == pytest.approx(20, abs=2)
     assert get_state(hass, "sensor.other_meter_power").state == get_state(hass, POWER).state
-
-
-@pytest.mark.promise("R-11")
-async def test_restore_at_a_device_that_lies_does_not_exhaust_it(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
-) -> None:
-    await asyncio.sleep(60)
-    before = len(sim.requests)
-    reset = asyncio.create_task(act(hass, "reset_export_watchdog"))
-    await sim.wait_for_requests(before + 4)
-    await asyncio.sleep(1)
-    sim.inject("ack-without-effect")
-    with pytest.raises(HomeAssistantError):
-        await reset
-    await asyncio.sleep(3_600)
-    times = [request.time for request in sim.requests[before:]]
-    assert not sim.overload.exhausted
-    assert len([time for time in times if time < times[0] + 60]) <= 12 + 20 + 60 / REFILL
-    sim.clear_faults()
-    await asyncio.sleep(90)
-    assert sim.device.bound_limit == 10_000

@@ -6,16 +6,8 @@ import pytest
 
 from simulator import Simulator
 from tests.virtual_time.conftest import hass, quick
-from tests.virtual_time.timewarp import TimeWarp
 
 __all__ = ["hass", "quick"]
-
-
-@pytest.fixture
-async def sim(warp: TimeWarp) -> AsyncIterator[Simulator]:
-    """Run a device that a flood of requests overloads, as a real one."""
-    async with Simulator() as simulator:
-        yield simulator
 
 
 @pytest.fixture
