@@ -14,6 +14,7 @@ from .control.drift import DriftCorrection
 from .control.restore import placeholders, restore_removed
 from .coordinator import Sec1000Coordinator
 from .data import Sec1000ConfigEntry, Sec1000Data
+from .device import device_name
 from .issues import Issue
 from .migration.entities import async_migrate_entities
 from .migration.entry import async_migrate_v1_entry
@@ -101,7 +102,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> 
     await store.load()
     if store.corrupt:
         # The file stays as well: it may be read by hand.
-        Issue.PENDING_UNREADABLE.async_raise(hass, entry_id, {"name": entry.title})
+        Issue.PENDING_UNREADABLE.async_raise(hass, entry_id, {"name": device_name(hass, entry)})
         return
     if pending := store.current:
         try:
@@ -114,7 +115,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> 
             Issue.LIMIT_WAS_LEFT_OFF.async_raise(
                 hass,
                 entry_id,
-                {**placeholders(hass, entry.title, pending), "host": pending.host},
+                {**placeholders(hass, device_name(hass, entry), pending), "host": pending.host},
                 data={**pending.as_dict()},
             )
     await store.clear()

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from itertools import chain, count
 from typing import Any, Final, override
 
 from homeassistant.config_entries import (
@@ -15,6 +16,7 @@ from homeassistant.const import CONF_HOST, CONF_NAME, CONF_PORT, CONF_SCAN_INTER
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.util import slugify
 
 from .address import address, address_of, is_same_device
 from .const import (
@@ -36,6 +38,7 @@ from .const import (
 )
 from .control.restore import placeholders
 from .data import Sec1000ConfigEntry
+from .device import device_name, name_at_setup
 from .forms import (
     CONF_GO_BACK,
     CONNECTION_FIELDS,
@@ -63,7 +66,6 @@ from .sec1000.setting_write import TOLERANCE_W, is_about
 from .tracking.pending import PendingRestoreStore
 
 _DEFAULTS: Final = {
-    CONF_NAME: DEFAULT_NAME,
     CONF_HOST: DEFAULT_HOST,
     CONF_PORT: DEFAULT_PORT,
     CONF_SCAN_INTERVAL: DEFAULT_SCAN_INTERVAL,
@@ -228,6 +230,8 @@ class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Let the user enter name and address, and read the device's settings."""
         values, errors = validate(user_input or {})
+        if CONF_NAME in values and CONF_NAME not in errors and self._is_taken(values[CONF_NAME]):
+            errors[CONF_NAME] = "name_taken"
         if user_input is not None and not errors:
             held, errors = await self._ask_device(values)
             if held:
@@ -238,7 +242,7 @@ class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
                 self._wanted[CONF_SCAN_INTERVAL] = values[CONF_SCAN_INTERVAL]
                 self._data = {key: values[key] for key in (CONF_NAME, *CONNECTION_FIELDS)}
                 return await self.async_step_export_limits()
-        return self._show_user(_DEFAULTS | values, errors)
+        return self._show_user({CONF_NAME: self._free_name()} | _DEFAULTS | values, errors)
 
     @callback
     def _show_user(self, values: Mapping[str, Any], errors: dict[str, str] | None = None) -> ConfigFlowResult:
@@ -268,7 +272,7 @@ class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
             step_id="reconfigure",
             data_schema=form(CONNECTION_FIELDS, {**entry.data, **values}),
             errors=errors,
-            description_placeholders={"name": entry.title},
+            description_placeholders={"name": device_name(self.hass, entry)},
         )
 
     async def async_step_pending_restore(self, _input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -282,7 +286,7 @@ class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
             step_id="pending_restore",
             menu_options=["same_device", "another_device"],
             description_placeholders={
-                **placeholders(self.hass, entry.title, pending),
+                **placeholders(self.hass, device_name(self.hass, entry), pending),
                 "host": pending.host,
                 "new_host": self._data[CONF_HOST],
             },
@@ -329,6 +333,18 @@ class Sec1000ConfigFlow(ExportSteps, ConfigFlow, domain=DOMAIN):
         except Exception:  # noqa: BLE001 - on any error the form has to be shown again
             LOGGER.exception("Reading the device failed")
             return None, {"base": "unknown"}
+
+    def _is_taken(self, name: str) -> bool:
+        """Return whether another device has this name, or entity ids that start with it."""
+        return any(
+            slugify(name) == slugify(taken)
+            for entry in self._async_current_entries(include_ignore=False)
+            for taken in (device_name(self.hass, entry), name_at_setup(entry))
+        )
+
+    def _free_name(self) -> str:
+        names = chain([DEFAULT_NAME], (f"{DEFAULT_NAME} {number}" for number in count(2)))
+        return next(name for name in names if not self._is_taken(name))
 
     async def _abort_if_taken(self, values: dict[str, Any]) -> None:
         """Abort the flow where another entry leads to the device at this host and port."""

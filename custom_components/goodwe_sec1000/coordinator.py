@@ -18,6 +18,7 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 
 from .const import LOGGER
+from .device import device_name
 from .issues import Issue
 from .messages import translated_error
 from .options import ExportOptions
@@ -145,6 +146,11 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         entry.async_on_unload(self._stop_dropping)
         entry.async_on_unload(self._stop_holding)
         entry.async_on_unload(self._stop_telemetry_expiry)
+
+    @property
+    def device_name(self) -> str:
+        """The name of the device now; `name`, in the log, is that of the entry when it was set up."""
+        return device_name(self.hass, self.config_entry)
 
     @property
     def options(self) -> ExportOptions:
@@ -435,7 +441,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
                 await self.client.pending.save(self.options.target(limit))
                 return
         LOGGER.error("%s: it is unknown whether the export is limited, and what the target is", self.name)
-        Issue.PENDING_UNREADABLE.async_raise(self.hass, entry.entry_id, {"name": entry.title})
+        Issue.PENDING_UNREADABLE.async_raise(self.hass, entry.entry_id, {"name": self.device_name})
 
     @override
     async def _async_update_data(self) -> Snapshot:

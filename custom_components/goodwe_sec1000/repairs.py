@@ -19,6 +19,7 @@ from .address import address, address_of
 from .const import DOMAIN, LOGGER
 from .control.restore import placeholders, restore_removed
 from .data import Sec1000ConfigEntry
+from .device import device_name
 from .issues import Issue
 from .messages import format_settings, reason
 from .migration.follow_up import MigrationFollowUp
@@ -192,7 +193,9 @@ class LimitIsOffFlow(_PendingRestoreFlow):
         entry, store = self._pending_entry, await self._store()
         # A newer command may have changed what should hold.
         if pending := store.current:
-            self._placeholders_from_issue.update(placeholders(self.hass, entry.title, pending))
+            self._placeholders_from_issue.update(
+                placeholders(self.hass, device_name(self.hass, entry), pending)
+            )
         if user_input is None:
             return self._show("put_back")
 
@@ -375,7 +378,8 @@ class LimitWasLeftOffFlow(RepairFlowBase):
             if address_of(entry) == address({CONF_HOST: self._note.host, CONF_PORT: self._note.port}):
                 raise AbortFlow(
                     "set_up_again",
-                    description_placeholders=self._placeholders_from_issue | {"entry": entry.title},
+                    description_placeholders=self._placeholders_from_issue
+                    | {"entry": device_name(self.hass, entry)},
                 )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID, CONF_NAME, Platform
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, Platform
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.exceptions import ServiceValidationError, TemplateError, Unauthorized, UnknownUser
 from homeassistant.helpers import config_validation as cv, entity_registry as er
@@ -20,6 +20,7 @@ from .const import DOMAIN, LOGGER
 from .control.actions import ExportControl
 from .control.runner import Outcome
 from .data import Sec1000ConfigEntry
+from .device import device_name, name_at_setup
 from .sec1000.model import kilowatts
 
 ATTR_LIMIT: Final = "limit"
@@ -142,8 +143,9 @@ def resolve_entry(hass: HomeAssistant, entry_id: str | None, device: str | None)
             translation_placeholders={
                 "device": device or "",
                 "entry_id": entry_id or "",
-                "devices": ", ".join(_name(entry) for entry in entries) or "-",
-                "entries": ", ".join(f"{entry.title}: {entry.entry_id}" for entry in entries) or "-",
+                "devices": ", ".join(device_name(hass, entry) for entry in entries) or "-",
+                "entries": ", ".join(f"{device_name(hass, entry)}: {entry.entry_id}" for entry in entries)
+                or "-",
             },
         )
 
@@ -153,7 +155,7 @@ def resolve_entry(hass: HomeAssistant, entry_id: str | None, device: str | None)
         if not chosen:
             raise error("entry_not_found")
     if device and entries:
-        by_name = [entry for entry in entries if device.casefold() in _names(entry)]
+        by_name = [entry for entry in entries if device.casefold() in _names(hass, entry)]
         if not by_name:
             raise error("device_not_found")
         chosen = [entry for entry in chosen if entry in by_name]
@@ -168,21 +170,17 @@ def resolve_entry(hass: HomeAssistant, entry_id: str | None, device: str | None)
         raise ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key="entry_not_loaded",
-            translation_placeholders={"name": entry.title},
+            translation_placeholders={"name": device_name(hass, entry)},
         )
     return entry
 
 
-def _name(entry: Sec1000ConfigEntry) -> str:
-    return str(entry.data.get(CONF_NAME, entry.title))
+def _names(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> set[str]:
+    """Return the names by which an automation may call a device.
 
-
-def _names(entry: Sec1000ConfigEntry) -> set[str]:
-    """Return the names by which an automation may call a device: its name, and its form in entity ids.
-
-    The older integration formed entity ids in another way, where the name is long or has letters other
-    than a to z.
+    They are the one it has now, the one entered at setup, and the form of that in entity ids. The older
+    integration formed entity ids in another way, where the name is long or has letters other than a to z.
     """
-    name = _name(entry)
+    name = name_at_setup(entry)
     older = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:_LONGEST_OLDER_SLUG]
-    return {name.casefold(), slugify(name), older or "device"}
+    return {device_name(hass, entry).casefold(), name.casefold(), slugify(name), older or "device"}

@@ -61,7 +61,7 @@ class DriftCorrection:
                 hass,
                 entry.entry_id,
                 {
-                    "name": coordinator.name,
+                    "name": coordinator.device_name,
                     "mode": mode_name(hass, options.control_mode),
                     "limit": format_kw(limit),
                 },

@@ -89,7 +89,7 @@ class Restorer:
         Issue.LIMIT_IS_OFF.async_raise(
             coordinator.hass,
             coordinator.config_entry.entry_id,
-            placeholders(coordinator.hass, coordinator.name, pending),
+            placeholders(coordinator.hass, coordinator.device_name, pending),
         )
 
     async def _run(self) -> None:

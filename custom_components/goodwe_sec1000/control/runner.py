@@ -115,7 +115,7 @@ class ActionRunner:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
                 translation_key=key,
-                translation_placeholders={"action": action, "name": self._coordinator.name},
+                translation_placeholders={"action": action, "name": self._coordinator.device_name},
             )
 
     async def run(
@@ -220,7 +220,7 @@ class ActionRunner:
             error,
             action=action,
             feedback=str(int(feedback)),
-            name=self._coordinator.name,
+            name=self._coordinator.device_name,
         )
 
 

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final, TypedDict
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_NAME, Platform
+from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.recorder import DATA_INSTANCE
@@ -12,6 +12,7 @@ from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.storage import Store
 
 from ..const import DOMAIN
+from ..device import device_name
 from ..issues import Issue
 from ..tracking.storage import async_load_lenient
 from .entities import FEEDBACK_SENSORS
@@ -53,7 +54,7 @@ class MigrationFollowUp:
             Issue.MOVED_IN.async_raise(
                 self._hass,
                 self._entry.entry_id,
-                {"name": self._entry.data[CONF_NAME], "corrections": corrections},
+                {"name": device_name(self._hass, self._entry), "corrections": corrections},
             )
 
     @callback

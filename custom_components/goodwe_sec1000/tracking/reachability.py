@@ -10,6 +10,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
+from ..device import device_name
 from ..issues import Issue
 from ..sec1000.errors import AnswerTimeoutError, ChecksumError, Sec1000Error, UnexpectedAnswerError
 
@@ -81,7 +82,9 @@ class Reachability:
             return
         self._issue_raised = True
         Issue.DEVICE_SILENT.async_raise(
-            self._hass, self._entry.entry_id, {"name": self._entry.title, "interval": str(interval)}
+            self._hass,
+            self._entry.entry_id,
+            {"name": device_name(self._hass, self._entry), "interval": str(interval)},
         )
 
     @callback
