@@ -300,7 +300,7 @@ async def test_last_command_is_shown_in_words(
     await press(hass, "enable_export")
     words = in_words(hass)
     assert 'alert-type="success" title="Enable export: done"' in words
-    assert "limit 10.00 kW" in words
+    assert "up to 10.00 kW" in words
     assert re.search(r"^\d\d:\d\d Disable export: done \(1\)$", words, re.MULTILINE)
     sim.inject("refused")
     with pytest.raises(HomeAssistantError):

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 import socket
-from typing import Any
+from typing import Any, Final
 from unittest.mock import patch
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.helpers.translation import async_get_translations
+from homeassistant.helpers.translation import async_get_exception_message, async_get_translations
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -17,7 +17,9 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.messages import reason
 from simulator import Simulator
 
+from .calls import load, outcomes, suspend_limit
 from .entries import entry_of
+from .states import get_state
 
 FAULTS = {
     "silence": "the device did not respond completely in time",
@@ -27,6 +29,8 @@ FAULTS = {
     "http": "the device sent an unexpected response",
     "unknown-mode": "the device sent an invalid response",
 }
+SET_LIMIT: Final = "sensor.sec1000_set_export_limit_feedback"
+RESET: Final = "sensor.sec1000_reset_export_watchdog_feedback"
 
 
 async def failing(hass: HomeAssistant, action: str, **data: object) -> HomeAssistantError:
@@ -140,3 +144,116 @@ async def test_error_of_home_assistant_is_shown_unchanged(
     hass: HomeAssistant, loaded: MockConfigEntry
 ) -> None:
     assert reason(hass, HomeAssistantError("Out of order.")) == "Out of order"
+
+
+def message(hass: HomeAssistant, entity_id: str) -> str:
+    """Return what a feedback sensor says."""
+    return str(get_state(hass, entity_id).attributes["message"])
+
+
+@pytest.fixture
+async def cut_off(hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator) -> HomeAssistantError:
+    """Return the error of a watchdog reset that was cut off by an outage."""
+    reset = await suspend_limit(hass, sim)
+    sim.inject("refused")
+    [error] = await outcomes(reset)
+    assert isinstance(error, HomeAssistantError)
+    return error
+
+
+@pytest.mark.usefixtures("warp")
+async def test_message_of_failure_is_the_error_that_is_shown(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.inject("refused")
+    error = await failing(hass, "set_export_limit", limit=3)
+    shown = async_get_exception_message(DOMAIN, str(error.translation_key), error.translation_placeholders)
+    expected = (
+        "“Set export limit” failed: could not connect to the device. Export is on, up to 10.00 kW. "
+        "Check the device's power supply, network connection and address. If it stays unresponsive, "
+        "power-cycle it."
+    )
+    assert message(hass, SET_LIMIT) == expected == shown
+    assert get_state(hass, SET_LIMIT).attributes["detail"] == "read export limit: Connection refused"
+    assert get_state(hass, SET_LIMIT).state == "64"
+
+
+@pytest.mark.usefixtures("warp")
+@pytest.mark.parametrize("fault", ["refused", "silence"])
+async def test_message_is_over_once_the_device_answers(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, fault: str
+) -> None:
+    await asyncio.sleep(5)
+    sim.inject(fault)
+    await failing(hass, "get_export_limit")
+    await failing(hass, "set_export_limit", limit=3)
+    await asyncio.sleep(300)
+    read_limit = "sensor.sec1000_get_export_limit_feedback"
+    for sensor in (read_limit, SET_LIMIT):
+        assert "Check the device's power supply" in message(hass, sensor)
+    states = [get_state(hass, sensor).state for sensor in (read_limit, SET_LIMIT)]
+    sim.clear_faults()
+    sim.device.limit = 0
+    await asyncio.sleep(310)
+    assert message(hass, SET_LIMIT) == (
+        "“Set export limit” was interrupted because the device did not respond correctly. It is responding "
+        "again. Export is off: the limit is 0.00 kW. Repeat the action if this is not what you want."
+    )
+    assert message(hass, read_limit).startswith("“Get export limit” was interrupted")
+    assert [get_state(hass, sensor).state for sensor in (read_limit, SET_LIMIT)] == states
+
+
+@pytest.mark.promise("R-18")
+@pytest.mark.usefixtures("warp")
+async def test_error_says_that_the_limit_is_suspended_until_restored(
+    hass: HomeAssistant, sim: Simulator, cut_off: HomeAssistantError
+) -> None:
+    suspended = "The limit is suspended and being restored: the export may not be limited."
+    assert suspended in str(cut_off)
+    assert cut_off.translation_placeholders
+    assert suspended in cut_off.translation_placeholders["export"]
+    assert suspended in message(hass, RESET)
+    error = await failing(hass, "get_export_limit")
+    assert suspended in str(error)
+    await asyncio.sleep(600)
+    assert suspended in message(hass, RESET)
+    sim.clear_faults()
+    await asyncio.sleep(90)
+    assert suspended not in message(hass, RESET)
+    assert "Export is on, up to 10.00 kW." in message(hass, RESET)
+
+
+@pytest.mark.usefixtures("warp")
+@pytest.mark.parametrize(
+    ("language", "what", "export"),
+    [
+        (
+            "de",
+            "„Einspeisegrenze einstellen“ ist fehlgeschlagen: Es konnte keine Verbindung hergestellt werden",
+            "Die Einspeisung ist bis 10.00 kW freigegeben.",
+        ),
+        (
+            "sk",
+            "Akcia „Nastaviť limit exportu“ sa nepodarila: spojenie sa nepodarilo nadviazať",
+            "Export je povolený do 10.00 kW.",
+        ),
+    ],
+)
+async def test_message_is_in_language_of_the_home(
+    hass: HomeAssistant, sim: Simulator, entry: MockConfigEntry, language: str, what: str, export: str
+) -> None:
+    await hass.config.async_update(language=language)
+    await load(hass, entry)
+    sim.inject("refused")
+    error = await failing(hass, "set_export_limit", limit=3)
+    assert message(hass, SET_LIMIT).startswith(f"{what}. {export} ")
+    assert str(error).startswith("“Set export limit” failed: read export limit: Connection refused.")
+    await asyncio.sleep(60)
+    poll = message(hass, "sensor.sec1000_get_telemetry_data_feedback")
+    texts = await async_get_translations(hass, language, "common", {DOMAIN})
+    assert poll.endswith(texts[f"component.{DOMAIN}.common.advice_no_answer"])
+    sim.clear_faults()
+    await hass.services.async_call(DOMAIN, "export_disable", blocking=True)
+    assert message(hass, "sensor.sec1000_export_disable_feedback").startswith(
+        texts[f"component.{DOMAIN}.common.confirmed"]
+    )

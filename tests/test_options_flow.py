@@ -237,11 +237,17 @@ async def test_options_that_device_refuses_are_not_saved(
 @pytest.mark.promise("R-09")
 @pytest.mark.usefixtures("warp")
 @pytest.mark.parametrize(
-    ("fault", "feedback"),
-    [("silence", "8"), ("refused", "64"), ("wrong-checksum", "32"), ("http", "16"), ("unknown-mode", "2")],
+    ("fault", "reason"),
+    [
+        ("silence", "did not respond completely in time"),
+        ("refused", "could not connect to the device"),
+        ("wrong-checksum", "has an invalid checksum"),
+        ("http", "an unexpected response"),
+        ("unknown-mode", "an invalid response"),
+    ],
 )
 async def test_unreachable_device_keeps_old_options(
-    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry, fault: str, feedback: str
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry, fault: str, reason: str
 ) -> None:
     before = dict(loaded.options)
     walk = await changing(hass, loaded)
@@ -250,7 +256,7 @@ async def test_unreachable_device_keeps_old_options(
     await walk.submit()
     assert walk.step == "control"
     assert walk.errors == {"base": "not_applied"}
-    assert f"(feedback {feedback})" in walk.error_text
+    assert f"{reason}. Export is on, up to 10.00 kW. " in walk.error_text
     assert loaded.options == before
     assert written(sim) == []
 

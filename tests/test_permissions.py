@@ -11,7 +11,7 @@ from homeassistant.auth.models import User
 from homeassistant.auth.permissions import PolicyPermissions
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.exceptions import Unauthorized, UnknownUser
+from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUser
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
@@ -84,6 +84,21 @@ async def test_diagnostics_redact_host_and_name_only(
     assert diagnostics["exchanges"][0]["request"] == "00050101430045"
     assert diagnostics["report"]["verdict"] == "as_documented"
     assert "Settings (0x43): 1 of 1" in diagnostics["report"]["facts"][0]
+
+
+async def test_diagnostics_have_details_of_failed_action(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    await sim.stop()
+    with pytest.raises(HomeAssistantError):
+        await hass.services.async_call(DOMAIN, "set_datetime", {}, blocking=True)
+    diagnostics = await async_get_config_entry_diagnostics(hass, loaded)
+    assert diagnostics["snapshot"]["feedback"]["set_datetime"] == {
+        "feedback": 64,
+        "attempts": 3,
+        "detail": "set the clock: Connection refused",
+    }
+    assert sim.host not in json.dumps(diagnostics)
 
 
 async def test_diagnostics_say_who_asked_and_for_how_long(

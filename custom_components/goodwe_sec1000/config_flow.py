@@ -50,7 +50,7 @@ from .forms import (
     form_after_another,
     validate,
 )
-from .messages import async_load_texts, format_kw, format_settings, mode_name, reason, text
+from .messages import async_load_texts, format_kw, format_settings, mode_name, reason, sentences, text
 from .sec1000.asker import asked_by
 from .sec1000.client import Sec1000Client
 from .sec1000.errors import (
@@ -426,7 +426,7 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
             try:
                 await entry.runtime_data.export.apply_options(export)
             except HomeAssistantError as error:
-                raise StepFailedError("not_applied", reason(self.hass, error)) from error
+                raise StepFailedError("not_applied", sentences(self.hass, error)) from error
         # The options are saved already; the flow saves the same once more.
         return self.async_create_entry(data={**entry.options})
 

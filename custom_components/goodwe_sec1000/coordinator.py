@@ -20,7 +20,7 @@ from homeassistant.util import dt as dt_util
 from .const import LOGGER
 from .device import device_name
 from .issues import Issue
-from .messages import translated_error
+from .messages import format_export, sentences, technical_detail, text, translated_error
 from .options import ExportOptions
 from .sec1000.asker import asked_by
 from .sec1000.client import TRIES, Sec1000Client
@@ -55,7 +55,6 @@ POLL_JITTER_S: Final = 3.0
 """How much later than its interval a poll may end."""
 ANSWERED_BESIDE_S: Final = 10.0
 """How long after a good read of the settings a poll that fails does not ask for them."""
-_REFUSED: Final = "the device responds with its settings but closes requests for telemetry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +175,13 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
     def serves_telemetry(self) -> bool:
         """Whether the firmware has telemetry to give, as far as is known."""
         return self._telemetry_service.is_served
+
+    @callback
+    def format_export(self, language: str) -> str:
+        """Return whether export is on, off or unknown now, as a sentence in this language."""
+        if self.data.pending_restore:
+            return text(self.hass, "common", "export_suspended", language=language)
+        return format_export(self.hass, self.data.settings, self.options, language)
 
     @callback
     def apply_scan_interval(self) -> None:
@@ -461,7 +467,12 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             return await self._without_telemetry(error, stats, setting_up=setting_up)
         except Exception as error:
             # What raises, returns no snapshot.
-            self._publish(self._with_poll(Feedback.from_error(error), str(error), stats, telemetry=None))
+            detail = technical_detail(error)
+            failed = translated_error(self.hass, UpdateFailed, "telemetry_failed", error)
+            message = sentences(self.hass, failed)
+            self._publish(
+                self._with_poll(Feedback.from_error(error), message, stats, detail=detail, telemetry=None)
+            )
             raise
         return self._with_telemetry(telemetry, stats)
 
@@ -471,27 +482,35 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         """Return the snapshot after a poll that failed; raises UpdateFailed where that is an outage."""
         service = self._telemetry_service
         settings_error = self._settings_error if setting_up else await self._settings_beside(error, stats)
-        message = str(error)
         if is_refused := isinstance(error, ConnectionClosedError) and settings_error is None:
-            message = _REFUSED
             was_served = service.is_served
             service.record_refused(monotonic())
             if was_served and not service.is_served:
-                LOGGER.warning("%s: %s; retrying every hour", self.name, message)
+                LOGGER.warning(
+                    "%s: the device responds with its settings but closes requests for telemetry; retrying "
+                    "every hour",
+                    self.name,
+                )
         else:
             service.record_failed()
         interval = self.options.scan_interval
         self._reachability.check_outage(interval)
-        snapshot = self._with_poll(Feedback.from_error(error), message, stats, telemetry=None)
-        if (setting_up and self.data.settings) or (is_refused and not service.is_missed):
-            return snapshot
-        # What raises, returns no snapshot.
-        self._publish(snapshot)
         failed = partial(
             UpdateFailed,
             retry_after=self._reachability.back_off(settings_error, interval) if settings_error else None,
         )
-        raise translated_error(self.hass, failed, "telemetry_failed", error) from error
+        shown = translated_error(self.hass, failed, "telemetry_failed", error)
+        message = (
+            text(self.hass, "common", "telemetry_refused") if is_refused else sentences(self.hass, shown)
+        )
+        snapshot = self._with_poll(
+            Feedback.from_error(error), message, stats, detail=technical_detail(error), telemetry=None
+        )
+        if (setting_up and self.data.settings) or (is_refused and not service.is_missed):
+            return snapshot
+        # What raises, returns no snapshot.
+        self._publish(snapshot)
+        raise shown from error
 
     async def _settings_beside(self, error: Sec1000Error, stats: RequestStats) -> Sec1000Error | None:
         """Return why the settings are not answered for beside a poll that failed; None where they are.
@@ -530,10 +549,11 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._show_zero_in_time(telemetry, shown)
         energy = self._energy_meter.add(shown, monotonic(), self.options.scan_interval)
         self.energy_totals.keep(energy)
-        message = "Telemetry was read."
+        message = text(self.hass, "common", "telemetry_read")
         if telemetry.impossible:
-            names = ", ".join(value.name for value in telemetry.impossible)
-            message = f"Telemetry was read, without impossible values: {names}."
+            keys = (f"sensor.{value.name}.name" for value in telemetry.impossible)
+            names = ", ".join(text(self.hass, "entity", key) for key in keys)
+            message = text(self.hass, "common", "telemetry_read_without", names=names)
         return self._with_poll(
             Feedback.OK,
             message,
@@ -583,14 +603,22 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         )
 
     @callback
-    def _with_poll(self, feedback: Feedback, message: str, stats: RequestStats, **changes: Any) -> Snapshot:
+    def _with_poll(
+        self,
+        feedback: Feedback,
+        message: str,
+        stats: RequestStats,
+        *,
+        detail: str | None = None,
+        **changes: Any,
+    ) -> Snapshot:
         """Return the snapshot with these changes, and with the outcome of a poll.
 
         The record stays as it is while the outcome is the same: polling writes no states.
         """
         shown = self.data.feedback[Action.GET_TELEMETRY_DATA]
         if shown.feedback != feedback or (feedback is Feedback.OK and shown.message != message):
-            record = FeedbackRecord.ended(feedback, message, stats)
+            record = FeedbackRecord.ended(feedback, message, stats, detail)
             changes["feedback"] = self._with_record(Action.GET_TELEMETRY_DATA, record)
         exceeded = self._meter_watch.is_exceeded(monotonic())
         return replace(self.data, limit_exceeded=exceeded, **changes)

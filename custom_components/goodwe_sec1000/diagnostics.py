@@ -58,7 +58,11 @@ def _shown(coordinator: Sec1000Coordinator) -> dict[str, Any]:
             "energy": asdict(snapshot.energy) if snapshot.energy else None,
             "limit_exceeded": snapshot.limit_exceeded,
             "feedback": {
-                str(action): {"feedback": int(record.feedback), "attempts": record.attempts}
+                str(action): {
+                    "feedback": int(record.feedback),
+                    "attempts": record.attempts,
+                    "detail": record.detail,
+                }
                 for action, record in snapshot.feedback.items()
             },
         },

@@ -37,14 +37,19 @@ class OutOfRangeError(InvalidValueError):
             f"{kilowatts(lowest):.2f} to {kilowatts(highest):.2f} kW"
         )
 
+    @property
+    def nearest(self) -> int:
+        """The limit within the bounds that is nearest to the one that was asked for (W)."""
+        return min(max(self.limit, self.lowest), self.highest)
+
 
 @dataclass(frozen=True, slots=True)
 class WantedLimit:
     """A limit in W that may be sent."""
 
     limit: int
-    correction: str | None = None
-    """How the value was corrected, in words; None where it was not."""
+    adjusted: OutOfRangeError | None = None
+    """Why it is another limit than the one that was asked for; None where it is that one."""
 
 
 def wanted_limit(value: object, options: ExportOptions) -> WantedLimit:
@@ -54,14 +59,11 @@ def wanted_limit(value: object, options: ExportOptions) -> WantedLimit:
     else: booleans, other text, None, NaN and infinity.
     """
     asked = watts(_number(value))
-    limit = min(max(asked, options.min_export_limit), options.max_export_limit)
-    if limit == asked:
-        return WantedLimit(limit)
-    return WantedLimit(
-        limit,
-        f"{kilowatts(asked):.2f} kW is outside the range {kilowatts(options.min_export_limit):.2f} to "
-        f"{kilowatts(options.max_export_limit):.2f} kW and was adjusted to {kilowatts(limit):.2f} kW",
-    )
+    lowest, highest = options.min_export_limit, options.max_export_limit
+    if lowest <= asked <= highest:
+        return WantedLimit(asked)
+    adjusted = OutOfRangeError(asked, lowest, highest)
+    return WantedLimit(adjusted.nearest, adjusted)
 
 
 def bound(value: object, lowest: int, highest: int) -> float:

@@ -285,6 +285,7 @@ class FeedbackSensor(Sec1000Sensor):
         return {
             "flags": record.feedback.flags,
             "message": record.message,
+            "detail": record.detail,
             "attempts": record.attempts,
             "overcome": list(record.recovered_errors),
         }

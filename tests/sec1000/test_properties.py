@@ -662,6 +662,6 @@ def test_limit_in_range_is_kept_to_the_watt(examples: int) -> None:
     @given(st.integers(0, 10_000), st.sampled_from((float, str, "{:.3f}".format, " {:.3e} ".format)))
     def check(watts: int, written: Callable[[float], object]) -> None:
         wanted = wanted_limit(written(watts / 1000), OPTIONS)
-        assert (wanted.limit, wanted.correction) == (watts, None)
+        assert (wanted.limit, wanted.adjusted) == (watts, None)
 
     check()

@@ -381,7 +381,7 @@ def _seen(hass: HomeAssistant, entry: MockConfigEntry) -> Seen:
     present = [value for value in values if value is not None]
     assert len(present) in (0, len(values)), "one half of a measurement is shown"
     limit = number("export_limit")
-    settings = entry.runtime_data.coordinator.data.settings
+    settings = entry.runtime_data.coordinator.data.held
     return Seen(
         telemetry=Telemetry(
             voltage=Phases(*present[:3]),

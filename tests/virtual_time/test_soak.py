@@ -169,28 +169,32 @@ class Witness:
             "0",
             STATE_UNAVAILABLE,
         }:
-            self._judge(Feedback(int(state.state)), state.attributes["message"])
+            old = event.data["old_state"]
+            if old is None or old.state != state.state:
+                # Else only its message has changed, since the device answers again.
+                told = f"{state.attributes['message']} {state.attributes['detail']}"
+                self._judge(Feedback(int(state.state)), told)
 
-    def _judge(self, feedback: Feedback, message: str) -> None:
+    def _judge(self, feedback: Feedback, told: str) -> None:
         assert self._command
         device, command = self.sim.device, self._command
         stored = device.mode is ControlMode.VALUE and abs(device.limit - command.watts) < TOLERANCE_W
         match feedback & ~Feedback.INVALID_INPUT:
             case Feedback.OK:
                 claim, true = "applied", stored and device.bound_limit == device.limit
-                if "did not acknowledge" in message:
+                if "did not acknowledge" in told:
                     claim, true = "stored", stored
                 true = true and (Feedback.INVALID_INPUT in feedback) is command.corrected
                 true = true and float(get_state(self._hass, "sensor.sec1000_export_limit").state) == (
                     device.limit / 1000
                 )
             case Feedback.GENERAL_ERROR:
-                claim, true = "not applied", not stored and "instead of" in message
+                claim, true = "not applied", not stored and "instead of" in told
             case _:
-                claim, true = "unknown", "No read-back succeeded" in message
+                claim, true = "unknown", "no read-back succeeded" in told
         self.claims[claim] += 1
         if not true:
-            self._add_wrong(f"{claim} ({message}); asked {command.watts} W")
+            self._add_wrong(f"{claim} ({told}); asked {command.watts} W")
 
     def _add_wrong(self, claim: str) -> None:
         self.wrong.append("\n    ".join([claim, *self._exchanges]))

@@ -21,6 +21,7 @@ from ..const import (
 )
 from ..coordinator import Sec1000Coordinator, export_is_on
 from ..limit import bound, wanted_limit
+from ..messages import format_export, format_kw, mode_name, text
 from ..options import ExportOptions
 from ..sec1000.errors import ModeChangeRefusedError, OutcomeUnknownError
 from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, watts
@@ -32,7 +33,11 @@ from .limit_queue import LimitQueue, describe
 from .restore import Restorer
 from .runner import ActionRunner, DeactivatingNotAllowedError, Outcome, SettingNotAcceptableError
 
-_ADOPTED_NAMES: Final = {CONF_CONTROL_MODE: "control mode", CONF_TOTAL_CAPACITY: "total capacity"}
+_ADOPTED_FIELDS: Final = {
+    CONF_CONTROL_MODE: f"step.control.data.{CONF_CONTROL_MODE}",
+    CONF_TOTAL_CAPACITY: f"step.export_limits.data.{CONF_TOTAL_CAPACITY}",
+}
+"""Where the translations have the name of an option that is taken over from the device."""
 
 STOP_TIMEOUT_S: Final = 15.0
 """How long a stop waits for actions that run and for a limit to be restored; Home Assistant gives 20 s."""
@@ -116,7 +121,7 @@ class ExportControl:
 
         off = export_is_on(self._coordinator.data, self._coordinator.options) is False
         action = Action.EXPORT_ENABLE if off else Action.EXPORT_DISABLE
-        return await self._runner.run(action, body)
+        return await self._runner.run(action, body, called="export_toggle")
 
     async def set_limit(self, limit: object) -> Outcome:
         """Set this limit (kW), brought into the range of the options; feedback 129 where it had to be.
@@ -129,7 +134,7 @@ class ExportControl:
             async def plan(plan: Plan) -> None:
                 wanted = wanted_limit(await _known(limit), plan.options)
                 plan.limit = wanted.limit
-                stats.correction = wanted.correction
+                stats.adjusted = wanted.adjusted
 
             return await self._carry_out(LimitCommand(plan=plan, decides_limit=True, sets_limit=True), stats)
 
@@ -145,7 +150,9 @@ class ExportControl:
             lowest = watts(MIN_LIMIT_KW)
             return {CONF_MIN_EXPORT_LIMIT: bound(await _known(limit), lowest, options.max_export_limit)}
 
-        return await self._change_options({CONF_MIN_EXPORT_LIMIT}, changed, keeps_limit=keeps_limit)
+        return await self._change_options(
+            "set_min_export_limit", {CONF_MIN_EXPORT_LIMIT}, changed, keeps_limit=keeps_limit
+        )
 
     async def set_maximum(self, limit: object, *, keeps_limit: bool = False) -> Outcome:
         """Make this the maximum export limit (kW), from the minimum to the capacity; else refused (128).
@@ -157,7 +164,9 @@ class ExportControl:
             lowest, highest = options.min_export_limit, options.total_capacity
             return {CONF_MAX_EXPORT_LIMIT: bound(await _known(limit), lowest, highest)}
 
-        return await self._change_options({CONF_MAX_EXPORT_LIMIT}, changed, keeps_limit=keeps_limit)
+        return await self._change_options(
+            "set_max_export_limit", {CONF_MAX_EXPORT_LIMIT}, changed, keeps_limit=keeps_limit
+        )
 
     async def choose_mode(self, mode: ControlMode) -> Outcome:
         """Let this mode decide on the export; deactivated only where the options allow it (else 128)."""
@@ -168,7 +177,7 @@ class ExportControl:
                 raise DeactivatingNotAllowedError("deactivating is not allowed in the options")
             return {CONF_CONTROL_MODE: mode.key}
 
-        return await self._change_options({CONF_CONTROL_MODE}, changed, takes_mode_off=True)
+        return await self._change_options("choose_mode", {CONF_CONTROL_MODE}, changed, takes_mode_off=True)
 
     async def apply_options(self, changed: Mapping[str, Any]) -> Outcome:
         """Make the device hold what these options say, and save them once it has proven to.
@@ -182,7 +191,9 @@ class ExportControl:
 
         mode = changed.get(CONF_CONTROL_MODE)
         takes_mode_off = mode not in (None, self._coordinator.options.control_mode.key)
-        return await self._change_options(changed.keys(), all_of_them, takes_mode_off=takes_mode_off)
+        return await self._change_options(
+            "apply_options", changed.keys(), all_of_them, takes_mode_off=takes_mode_off
+        )
 
     async def restore_baseline(self, limit: int) -> Outcome:
         """Make the device hold this limit (W), which was proven before, under the options."""
@@ -194,6 +205,7 @@ class ExportControl:
             Action.SET_EXPORT_LIMIT,
             LimitCommand(plan=plan, decides_limit=True, sets_limit=True),
             asked="put_back",
+            called="put_back",
         )
 
     async def accept_device_setting(self) -> Outcome:
@@ -211,7 +223,9 @@ class ExportControl:
             plan.limit = min(max(held.limit, options.min_export_limit), options.max_export_limit)
             plan.changed |= adoptable_options(held, plan.options)
 
-        return await self._change(Action.SET_EXPORT_LIMIT, LimitCommand(plan=plan, decides_limit=True))
+        return await self._change(
+            Action.SET_EXPORT_LIMIT, LimitCommand(plan=plan, decides_limit=True), called="keep"
+        )
 
     async def read_limit(self) -> Outcome:
         """Read export limit and control mode now.
@@ -229,10 +243,13 @@ class ExportControl:
                 adopted = adoptable_options(settings, self._coordinator.options)
             self._queue.save(adopted)
             self._coordinator.show_settings(settings)
-            message = f"The device reports {describe(settings)}."
+            message = f"{self._text('read')} {self._format_export(settings)}"
             if adopted:
-                names = [name for key, name in _ADOPTED_NAMES.items() if key in adopted]
-                message += f" Saved in the options: {', '.join(names)}."
+                hass = self._coordinator.hass
+                names = [
+                    text(hass, "config", field) for key, field in _ADOPTED_FIELDS.items() if key in adopted
+                ]
+                message += f" {self._text('saved', names=', '.join(names))}"
             return message
 
         return await self._runner.run(Action.GET_EXPORT_LIMIT, body)
@@ -242,7 +259,7 @@ class ExportControl:
 
         async def body(stats: ActionStats) -> str:
             time = await self._client.set_clock(dt_util.now, stats=stats)
-            return f"The device acknowledged the time {time:%Y-%m-%d %H:%M:%S}; it cannot be read back."
+            return self._text("clock_acknowledged", time=f"{time:%Y-%m-%d %H:%M:%S}")
 
         return await self._runner.run(Action.SET_DATETIME, body)
 
@@ -276,13 +293,16 @@ class ExportControl:
             finally:
                 self._resume_restore()
             coordinator.show_settings(settings)
-            message = f"The limit was suspended for 5 s and is restored: {describe(settings)}."
+            message = f"{self._text('reset')} {self._format_export(settings)}"
             if before.limit is None or (
                 settings.limit is not None and before.limit - settings.limit >= TOLERANCE_W
             ):
-                message += (
-                    f" Before, the device reported {describe(before)}; the target was restored instead."
-                )
+                held = {
+                    "limit": format_kw(before.limit),
+                    "capacity": format_kw(before.capacity),
+                    "mode": mode_name(coordinator.hass, before.mode),
+                }
+                message += f" {self._text('reset_to_target', **held)}"
             return message
 
         return await self._runner.run(action, body, takes_mode_off=True)
@@ -339,6 +359,13 @@ class ExportControl:
         self._restorer.stop()
         self._restorer.report_unrestored(is_ending=True)
 
+    def _text(self, key: str, **placeholders: str) -> str:
+        return text(self._coordinator.hass, "common", key, **placeholders)
+
+    def _format_export(self, settings: ExportSettings) -> str:
+        hass = self._coordinator.hass
+        return format_export(hass, settings, self._coordinator.options, hass.config.language)
+
     def _tasks(self) -> set[asyncio.Task[Any]]:
         tasks: set[asyncio.Task[Any]] = {*self._runner.tasks}
         if self._queue.task:
@@ -362,6 +389,7 @@ class ExportControl:
 
     async def _change_options(
         self,
+        called: str,
         keys: set[str] | Any,
         change: Callable[[ExportOptions], Awaitable[Mapping[str, Any]]],
         *,
@@ -372,7 +400,9 @@ class ExportControl:
             await plan.change_options(await change(plan.options), keeps_limit=keeps_limit)
 
         command = LimitCommand(plan=plan, options=frozenset(keys))
-        return await self._change(Action.SET_EXPORT_LIMIT, command, takes_mode_off=takes_mode_off)
+        return await self._change(
+            Action.SET_EXPORT_LIMIT, command, takes_mode_off=takes_mode_off, called=called
+        )
 
     async def _change(
         self,
@@ -381,11 +411,12 @@ class ExportControl:
         *,
         takes_mode_off: bool = False,
         asked: str | None = None,
+        called: str | None = None,
     ) -> Outcome:
         async def body(stats: ActionStats) -> str:
             return await self._carry_out(command, stats)
 
-        return await self._runner.run(action, body, takes_mode_off=takes_mode_off, asked=asked)
+        return await self._runner.run(action, body, takes_mode_off=takes_mode_off, asked=asked, called=called)
 
     async def _carry_out(self, command: LimitCommand, stats: ActionStats) -> str:
         try:
@@ -394,8 +425,13 @@ class ExportControl:
             self._restorer.report_unrestored()
             raise
         finally:
-            if stats.correction:
-                LOGGER.warning("%s: %s", self._coordinator.name, stats.correction)
+            if adjusted := stats.adjusted:
+                LOGGER.warning(
+                    "%s: %s and was adjusted to %s kW",
+                    self._coordinator.name,
+                    adjusted,
+                    format_kw(adjusted.nearest),
+                )
             self._resume_restore()
 
     @callback

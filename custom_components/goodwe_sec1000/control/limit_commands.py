@@ -20,9 +20,10 @@ class ModeDeactivatedError(InvalidValueError):
 
 @dataclass(slots=True)
 class ActionStats(RequestStats):
-    """What an action cost, and what of its input had to be corrected."""
+    """What an action cost, and what of its input had to be adjusted."""
 
-    correction: str | None = None
+    adjusted: OutOfRangeError | None = None
+    """Why a limit was set that is not the one that was asked for."""
     action: Action | None = None
     """The action that reports the outcome, where that is another one than the one that was begun."""
     settings: ExportSettings | None = None

@@ -11,6 +11,7 @@ from ..const import CONF_CONTROL_MODE, LOGGER
 from ..coordinator import Sec1000Coordinator
 from ..issues import Issue
 from ..limit import NotANumberError
+from ..messages import ENGLISH, format_export, text
 from ..sec1000.asker import asked_by, asker
 from ..sec1000.client import LimitTransaction
 from ..sec1000.errors import (
@@ -335,16 +336,23 @@ class LimitQueue:
             )
 
     def _describe(self, settings: ExportSettings, stats: RequestStats, *, is_first_below_zero: bool) -> str:
-        message = f"Read back: {describe(settings)}."
-        if is_first_below_zero:
-            message += " A limit below 0 is not proven on any device known to this project: check the meter."
-        if stats.arming_unacknowledged:
-            message += " The device did not acknowledge the arming: check the meter."
-        if settings.mode is not ControlMode.VALUE:
-            message += f" {_limit_not_binding(settings.mode)}"
+        coordinator = self._coordinator
+        hass, options = coordinator.hass, coordinator.options
+
+        def describe_in(language: str) -> str:
+            sentences = [
+                text(hass, "common", "confirmed", language=language),
+                format_export(hass, settings, options, language),
+            ]
+            if is_first_below_zero:
+                sentences.append(text(hass, "common", "below_zero_unproven", language=language))
+            if stats.arming_unacknowledged:
+                sentences.append(text(hass, "common", "arming_unacknowledged", language=language))
+            return " ".join(sentences)
+
         if stats.arming_unacknowledged or settings.mode is not ControlMode.VALUE:
-            LOGGER.warning("%s: %s", self._coordinator.name, message)
-        return message
+            LOGGER.warning("%s: %s", coordinator.name, describe_in(ENGLISH))
+        return describe_in(hass.config.language)
 
 
 def describe(settings: ExportSettings) -> str:
@@ -367,10 +375,3 @@ def _not_superseded(commands: list[_Waiting]) -> list[_Waiting]:
 def _fail(waiting: _Waiting, error: Exception) -> None:
     if not waiting.done.done():
         waiting.done.set_exception(error)
-
-
-def _limit_not_binding(mode: ControlMode) -> str:
-    """Return what decides on the export where the limit does not."""
-    if mode is ControlMode.DEACTIVATED:
-        return "The control mode is deactivated: nothing limits the export, so this limit has no effect."
-    return f"The control mode is {mode.name}: its receiver decides, so this limit may have no effect."

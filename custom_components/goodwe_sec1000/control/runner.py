@@ -4,7 +4,7 @@ import asyncio
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Final
 
@@ -13,7 +13,16 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from ..const import DOMAIN, LOGGER
 from ..coordinator import Sec1000Coordinator
-from ..messages import translated_error
+from ..limit import OutOfRangeError
+from ..messages import (
+    action_name,
+    format_kw,
+    is_ended_by_an_answer,
+    sentences,
+    technical_detail,
+    text,
+    translated_error,
+)
 from ..sec1000.asker import asked_by
 from ..sec1000.errors import (
     InvalidValueError,
@@ -78,8 +87,12 @@ class _Run:
 
     number: int
     """Its place in the order of the calls."""
-    record: FeedbackRecord = field(default_factory=FeedbackRecord.begun)
+    called: str
+    """What was called: an action, or what else has a name in the translations."""
+    record: FeedbackRecord
     has_ended: bool = False
+    is_over_with_an_answer: bool = False
+    """Whether what its message says is over once the device answers, and its limit is restored."""
 
 
 class ActionRunner:
@@ -95,6 +108,9 @@ class ActionRunner:
         self._runs: defaultdict[Action, list[_Run]] = defaultdict(list)
         """The runs that may have the feedback of an action, in the order of their calls."""
         self._numbers = count()
+        coordinator.config_entry.async_on_unload(
+            coordinator.async_add_settings_listener(self._drop_what_is_over)
+        )
 
     @property
     def tasks(self) -> set[asyncio.Task[Outcome | HomeAssistantError]]:
@@ -106,7 +122,9 @@ class ActionRunner:
         return action in self._running.values()
 
     @callback
-    def check_accepts(self, action: Action, *, takes_mode_off: bool = False) -> None:
+    def check_accepts(
+        self, action: Action, *, takes_mode_off: bool = False, called: str | None = None
+    ) -> None:
         """Raise a translated error where an action may not begin any more."""
         # An entry that is set up while Home Assistant stops is not told of the stop.
         is_closed = self.closed or self._coordinator.hass.is_stopping
@@ -115,7 +133,10 @@ class ActionRunner:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
                 translation_key=key,
-                translation_placeholders={"action": action, "name": self._coordinator.device_name},
+                translation_placeholders={
+                    "action": self._name(called or action),
+                    "name": self._coordinator.device_name,
+                },
             )
 
     async def run(
@@ -125,15 +146,17 @@ class ActionRunner:
         *,
         takes_mode_off: bool = False,
         asked: str | None = None,
+        called: str | None = None,
     ) -> Outcome:
         """Run the body in a task of its own, and wait for it through a shield.
 
-        Its requests carry the name `asked`, or else that of the action.
+        Its requests carry the name `asked`, and texts that of what was `called`, or else that of the action.
         Raises ServiceValidationError where the request itself is at fault (feedback 128), else
         HomeAssistantError, both translated.
         """
-        self.check_accepts(action, takes_mode_off=takes_mode_off)
-        run = _Run(next(self._numbers))
+        self.check_accepts(action, takes_mode_off=takes_mode_off, called=called)
+        begun = FeedbackRecord(message=self._text("in_progress"))
+        run = _Run(next(self._numbers), called or action, begun)
         self._runs[action].append(run)
         self._show(action)
         coordinator = self._coordinator
@@ -154,7 +177,7 @@ class ActionRunner:
                 raise HomeAssistantError(
                     translation_domain=DOMAIN,
                     translation_key="ended_with_the_integration",
-                    translation_placeholders={"action": action},
+                    translation_placeholders={"action": self._name(run.called)},
                 ) from None
             raise
         if isinstance(ended, HomeAssistantError):
@@ -166,13 +189,14 @@ class ActionRunner:
     ) -> Outcome | HomeAssistantError:
         """Do the work; an error is returned, since the caller may be gone."""
         stats = ActionStats()
-        failure: Exception | None = None
+        failure: HomeAssistantError | None = None
+        detail: str | None = None
         feedback = Feedback.OK
 
         @callback
         def show_waiting() -> None:
             if not stats.is_under_way:
-                run.record = FeedbackRecord.waiting()
+                run.record = FeedbackRecord(message=self._text("waiting"))
                 self._show(action)
 
         waiting = self._coordinator.hass.loop.call_later(WAIT_SHOWN_AFTER_S, show_waiting)
@@ -182,15 +206,17 @@ class ActionRunner:
         except Exception as error:  # noqa: BLE001 - whatever it is, the feedback has to say
             if not isinstance(error, Sec1000Error):
                 LOGGER.exception("%s: %s failed", self._coordinator.name, action)
-            failure = error
             feedback = Feedback.from_error(error)
-            message = _sentence(str(error))
+            detail = technical_detail(error)
+            failure = self._translated(run, error)
+            message = sentences(self._coordinator.hass, failure)
+            run.is_over_with_an_answer = is_ended_by_an_answer(error) or self._coordinator.data.limit_is_off
         finally:
             waiting.cancel()
-        if stats.correction:
+        if adjusted := stats.adjusted:
             feedback |= Feedback.INVALID_INPUT
-            message = f"{_sentence(stats.correction)} {message}"
-        run.record = FeedbackRecord.ended(feedback, message, stats)
+            message = f"{self._text('adjusted', **_bounds(adjusted))} {message}"
+        run.record = FeedbackRecord.ended(feedback, message, stats, detail)
         run.has_ended = True
         if stats.action and stats.action is not action:
             # It turned out to be another one.
@@ -201,7 +227,8 @@ class ActionRunner:
             insort(self._runs[action], run, key=lambda run: run.number)
         self._show(action)
         if failure:
-            return self._translated(action, failure, feedback)
+            return failure
+        self._drop_what_is_over()
         return Outcome(feedback, message, stats.settings or self._coordinator.data.settings)
 
     @callback
@@ -212,18 +239,53 @@ class ActionRunner:
             del runs[:-1]
         self._coordinator.show_feedback(action, runs[-1].record if runs else FeedbackRecord())
 
-    def _translated(self, action: Action, error: Exception, feedback: Feedback) -> HomeAssistantError:
+    @callback
+    def _drop_what_is_over(self) -> None:
+        """Let no message go on saying that the device does not answer, or that its limit is off."""
+        coordinator = self._coordinator
+        if coordinator.data.held is None or coordinator.data.pending_restore:
+            return
+        for action, runs in self._runs.items():
+            if not runs or not (run := runs[-1]).is_over_with_an_answer:
+                continue
+            run.is_over_with_an_answer = False
+            language = coordinator.hass.config.language
+            message = self._text(
+                "answers_again", action=self._name(run.called), export=coordinator.format_export(language)
+            )
+            run.record = replace(run.record, message=message)
+            self._show(action)
+
+    def _translated(self, run: _Run, error: Exception) -> HomeAssistantError:
+        coordinator = self._coordinator
+
+        def placeholders_in(language: str) -> dict[str, str]:
+            return {
+                "action": action_name(coordinator.hass, run.called, language),
+                "export": coordinator.format_export(language),
+                "name": coordinator.device_name,
+            }
+
         return translated_error(
-            self._coordinator.hass,
+            coordinator.hass,
             ServiceValidationError if isinstance(error, InvalidValueError) else HomeAssistantError,
             next((key for kind, key in _ERROR_KEYS if isinstance(error, kind)), "unknown_error"),
             error,
-            action=action,
-            feedback=str(int(feedback)),
-            name=self._coordinator.device_name,
+            placeholders_in,
         )
 
+    def _name(self, called: str) -> str:
+        hass = self._coordinator.hass
+        return action_name(hass, called, hass.config.language)
 
-def _sentence(text: str) -> str:
-    """Return what an error says as a sentence of its own."""
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    def _text(self, key: str, **placeholders: str) -> str:
+        return text(self._coordinator.hass, "common", key, **placeholders)
+
+
+def _bounds(adjusted: OutOfRangeError) -> dict[str, str]:
+    return {
+        "limit": format_kw(adjusted.limit),
+        "lowest": format_kw(adjusted.lowest),
+        "highest": format_kw(adjusted.highest),
+        "adjusted": format_kw(adjusted.nearest),
+    }

@@ -199,7 +199,8 @@ class Endpoint:
             )
             is_connected = True
         except (socket.gaierror, ValueError, OverflowError) as error:
-            raise HostNotFoundError(f"the host name {self.host!r} could not be resolved") from error
+            # Diagnostics show this.
+            raise HostNotFoundError("the host name could not be resolved") from error
         finally:
             if not is_connected:
                 self._answered = None

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 import logging
+import os
 from typing import Any, Final, Protocol, cast
 
 from .asker import asker
@@ -197,7 +198,9 @@ class Transport:
         except OSError as error:
             # After the connection was made, the request may have arrived.
             kind = ConnectionClosedError if connected else ConnectionFailedError
-            raise kind(f"{command.name}: {error.strerror or error}") from error
+            # The text of asyncio's own errors names the address.
+            why = os.strerror(error.errno) if error.errno else "no address accepts a connection"
+            raise kind(f"{command.name}: {why}") from error
 
     async def _receive(
         self, command: Command[object], reader: asyncio.StreamReader, answer: bytearray

@@ -78,22 +78,18 @@ class FeedbackRecord:
 
     feedback: Feedback = Feedback.WAITING
     message: str | None = None
+    """The outcome in whole sentences, in Home Assistant's language; None where the action never ran."""
+    detail: str | None = None
+    """What the log says of a failure, in English."""
     attempts: int = 0
     """Requests that were sent."""
     recovered_errors: tuple[str, ...] = ()
     """Errors that a retry recovered from, in their order."""
 
     @classmethod
-    def begun(cls) -> FeedbackRecord:
-        """Return the record of a running action; its message differs from that of one that never ran."""
-        return cls(message="In progress.")
-
-    @classmethod
-    def waiting(cls) -> FeedbackRecord:
-        """Return the record of an action whose turn has not come for a while."""
-        return cls(message="Waiting for its turn: the device gets no more requests than it is known to bear.")
-
-    @classmethod
-    def ended(cls, feedback: Feedback, message: str, stats: RequestStats) -> FeedbackRecord:
+    def ended(
+        cls, feedback: Feedback, message: str, stats: RequestStats, detail: str | None = None
+    ) -> FeedbackRecord:
         """Return the record of an action that has ended, with its requests."""
-        return cls(feedback, message, stats.requests, tuple(str(fault) for fault in stats.recovered_errors))
+        recovered = tuple(str(fault) for fault in stats.recovered_errors)
+        return cls(feedback, message, detail, stats.requests, recovered)

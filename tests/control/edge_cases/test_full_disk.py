@@ -123,7 +123,7 @@ async def test_restore_saved_late_is_not_shown_over_a_newer_limit(
         await asyncio.sleep(0.7)
         answer = await act(hass, "export_disable")
         assert answer["export_limit"] == 0
-        assert "limit 0.00 kW" in answer["message"]
+        assert "the limit is 0.00 kW" in answer["message"]
         for _ in range(100):
             await asyncio.sleep(0.1)
             assert get_state(hass, "sensor.sec1000_export_limit").state == "0.0"
