@@ -8,12 +8,22 @@ from typing import Any, Final
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv, entity_registry as er
+from homeassistant.helpers.template import Template
 from homeassistant.util.yaml import load_yaml_dict
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
-from custom_components.goodwe_sec1000.sensor import LEGACY_SENSORS
+from custom_components.goodwe_sec1000.sensor import (
+    FEEDBACK_SENSORS,
+    LEGACY_SENSORS,
+    FeedbackSensorDescription,
+)
+from custom_components.goodwe_sec1000.tracking.feedback import Action, Feedback
+from simulator import Simulator
+
+from .calls import load
+from .states import get_state
 
 FOLDER: Final = Path(__file__).parent.parent / "custom_components" / DOMAIN
 
@@ -90,6 +100,30 @@ async def test_every_entity_has_a_translated_name_and_an_icon(
     assert named == met
     for platform, icons in ICONS["entity"].items():
         assert icons.keys() <= met[platform]
+
+
+@pytest.mark.parametrize("sensor", FEEDBACK_SENSORS, ids=lambda sensor: sensor.key)
+def test_every_feedback_of_an_action_has_a_word(sensor: FeedbackSensorDescription) -> None:
+    outcomes = {feedback for feedback in Feedback if feedback is not Feedback.INVALID_INPUT} | {Feedback(0)}
+    if sensor.action in {Action.EXPORT_DISABLE, Action.RESET_EXPORT_WATCHDOG, Action.SET_EXPORT_LIMIT}:
+        outcomes.add(Feedback.INVALID_INPUT)
+    if sensor.action is Action.SET_EXPORT_LIMIT:
+        # What was out of range is adjusted, and then carried out or not.
+        outcomes |= {Feedback.INVALID_INPUT | outcome for outcome in outcomes}
+    words = ENGLISH["entity"]["sensor"][sensor.key]["state"]
+    assert set(words) == {str(int(outcome)) for outcome in outcomes}
+
+
+async def test_feedback_is_a_number_and_shown_as_a_word(
+    hass: HomeAssistant, sim: Simulator, entry: MockConfigEntry
+) -> None:
+    await hass.config.async_update(language="sk")
+    await load(hass, entry)
+    await hass.services.async_call(DOMAIN, "set_export_limit", {"limit": 50}, blocking=True)
+    sensor = "sensor.sec1000_set_export_limit_feedback"
+    assert get_state(hass, sensor).state == "129"
+    word = Template(f"{{{{ state_translated('{sensor}') }}}}", hass).async_render()
+    assert word == "OK, upravené"
 
 
 def test_icon_of_a_state_differs_from_the_default() -> None:
