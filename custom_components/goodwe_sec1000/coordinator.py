@@ -541,12 +541,12 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._reachability.reset_backoff()
         self._reachability.record_answer()
         self.impossible_values.record((*impossible_in(*stats.recovered_errors), *telemetry.impossible))
-        self._meter_watch.judge(telemetry, self.data.settings, self.options, monotonic())
-        exceeded = self._meter_watch.exceeded
-        if exceeded is not None and telemetry.meter_power is not None and not self.data.limit_exceeded:
-            self._report_exceeded(telemetry.meter_power, exceeded)
         shown = self._zero_glitch.filter(telemetry, monotonic())
         self._show_zero_in_time(telemetry, shown)
+        self._meter_watch.judge(shown, self.data.settings, self.options, monotonic())
+        exceeded = self._meter_watch.exceeded
+        if exceeded is not None and shown.meter_power is not None and not self.data.limit_exceeded:
+            self._report_exceeded(shown.meter_power, exceeded)
         energy = self._energy_meter.add(shown, monotonic(), self.options.scan_interval)
         self.energy_totals.keep(energy)
         message = text(self.hass, "common", "telemetry_read")

@@ -31,6 +31,7 @@ def exceeded(
     interval: int = 30,
     capacity: int = 30_000,
     own_capacity: int | None = 30_000,
+    inverters: int | None = 3_386,
 ) -> list[bool | None]:
     """Return what is judged at these polls of time (s), limit read before, and meter (W)."""
     watch = MeterWatch()
@@ -38,7 +39,8 @@ def exceeded(
     judged = []
     for at, limit, meter in polls:
         settings = ExportSettings(ControlMode.VALUE, own_capacity, 200, limit)
-        watch.judge(replace(CAPTURED, meter_power=meter), settings, options, at)
+        telemetry = replace(CAPTURED, meter_power=meter, inverter_power=inverters)
+        watch.judge(telemetry, settings, options, at)
         judged.append(watch.is_exceeded(at))
     return judged
 
@@ -149,6 +151,35 @@ def test_margin_is_of_smaller_capacity(
     for above, expected in ((margin, False), (margin + 1, True)):
         polls = ((30.0 * step, limit, limit + above) for step in range(3))
         assert exceeded(*polls, capacity=capacity, own_capacity=own_capacity)[-1] is expected
+
+
+@pytest.mark.parametrize(("inverters", "expected"), [(0, False), (600, False), (601, True), (None, True)])
+def test_idle_inverters_do_not_exceed_a_limit_below_zero(inverters: int | None, expected: bool) -> None:
+    """The house uses 900 W, and is to import 2 kW."""
+    polls = ((30.0 * step, -2_000, -900) for step in range(3))
+    assert exceeded(*polls, inverters=inverters)[-1] is expected
+
+
+def test_export_above_zero_needs_no_inverter_power() -> None:
+    """The device tells it late, and a false zero for one reading."""
+    polls = ((30.0 * step, 3_000, 9_000) for step in range(3))
+    assert exceeded(*polls, inverters=0)[-1]
+
+
+@pytest.mark.usefixtures("warp")
+async def test_night_below_zero_is_no_problem_and_export_is(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    hass.config_entries.async_update_entry(loaded, options={**loaded.options, "min_export_limit": -2.0})
+    await hass.services.async_call(DOMAIN, "export_disable", {}, blocking=True)
+    sim.hold(replace(CAPTURED, meter_power=-400, inverter_power=0))
+    await asyncio.sleep(300)
+    assert get_state(hass, EXCEEDED).state == "off"
+    sim.hold(replace(CAPTURED, meter_power=2_600, inverter_power=3_000))
+    await asyncio.sleep(60)
+    sim.inject("zero-inverters", count=1)
+    await asyncio.sleep(65)
+    assert get_state(hass, EXCEEDED).state == "on"
 
 
 @pytest.mark.parametrize("interval", [5, 30, 59, 61, 300, 3_600])

@@ -27,8 +27,8 @@ class MeterWatch:
     def __init__(self) -> None:
         self._limits: deque[tuple[float, float]] = deque()
         """What held from when on (W) in the grace period; infinity where it cannot be judged."""
-        self._readings: deque[tuple[float, int]] = deque()
-        """The meter, W: the last reading that is older than the grace period, and those after it."""
+        self._readings: deque[tuple[float, int, float]] = deque()
+        """Meter and inverter power, W: the last reading older than the grace period, and those after it."""
         self._judged_at: float | None = None
         self.exceeded: int | None = None
         """The limit (W) that the meter was above for too long, as last judged."""
@@ -62,17 +62,26 @@ class MeterWatch:
         if self._readings and at - self._readings[-1][0] > max(UNKNOWN_AFTER_S, 2 * options.scan_interval):
             self._readings.clear()
         self._judged_at = at
-        self._readings.append((at, telemetry.meter_power))
+        inverters = math.inf if telemetry.inverter_power is None else telemetry.inverter_power
+        self._readings.append((at, telemetry.meter_power, inverters))
         begin = at - GRACE_PERIOD_S
         while len(self._readings) > 1 and self._readings[1][0] <= begin:
             self._readings.popleft()
         highest = max(limit for _, limit in self._limits)
-        lowest_reading = min(power for _, power in self._readings)
+        excess = min(_excess(meter, inverters, highest) for _, meter, inverters in self._readings)
         is_long_enough = self._readings[0][0] <= begin
-        if is_long_enough and lowest_reading > highest + _margin(highest, settings, options):
+        if is_long_enough and excess > _margin(highest, settings, options):
             self.exceeded = round(highest)
         else:
             self.exceeded = None
+
+
+def _excess(meter: float, inverters: float, limit: float) -> float:
+    """Return by how much (W) the meter is above the limit; below zero at most what the inverters give.
+
+    A house that uses less than it is to import cannot do more than switch them off.
+    """
+    return meter - limit if limit >= 0 else min(meter - limit, inverters)
 
 
 def _margin(limit: float, settings: ExportSettings, options: ExportOptions) -> float:
