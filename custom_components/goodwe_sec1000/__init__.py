@@ -16,6 +16,7 @@ from .coordinator import Sec1000Coordinator
 from .data import Sec1000ConfigEntry, Sec1000Data
 from .device import device_name
 from .issues import Issue
+from .messages import format_kw
 from .migration.entities import async_migrate_entities
 from .migration.entry import async_migrate_v1_entry
 from .migration.follow_up import MigrationFollowUp
@@ -60,8 +61,9 @@ async def async_migrate_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) ->
 async def async_setup_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> bool:
     """Read the device once and set up what shows it; nothing is written to it.
 
-    The one exception is a limit that was off when Home Assistant was ended: what should hold again
-    is on disk, and restoring it goes before everything else.
+    The two exceptions are a limit that was off when Home Assistant was ended: what should hold again
+    is on disk, and restoring it goes before everything else; and a temporary limit whose end passed
+    meanwhile.
     """
     async_migrate_entities(hass, entry)
     migration = MigrationFollowUp(hass, entry)
@@ -90,10 +92,18 @@ async def async_unload_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> 
 async def async_remove_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> None:
     """Restore a limit that is off, or leave a repair issue that stays; leave nothing else behind."""
     entry_id = entry.entry_id
-    for issue in (Issue.LIMIT_KEEPS_DRIFTING, Issue.MOVED_IN):
+    for issue in (Issue.LIMIT_KEEPS_DRIFTING, Issue.TEMPORARY_LIMIT_NOT_ENDED, Issue.MOVED_IN):
         issue.async_clear(hass, entry_id)
     async_forget_entry(hass, entry_id)
-    await Baseline(hass, entry_id).remove()
+    baseline = Baseline(hass, entry_id)
+    await baseline.load()
+    if temporary := baseline.temporary:
+        LOGGER.warning(
+            "%s: the temporary limit of %s kW stays in the device, as nothing ends it any more",
+            entry.title,
+            format_kw(temporary.limit),
+        )
+    await baseline.remove()
     await EnergyTotals(hass, entry_id).remove()
     await MigrationFollowUp(hass, entry).remove()
     if not hass.config_entries.async_entries(DOMAIN):

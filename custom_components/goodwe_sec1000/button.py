@@ -28,6 +28,7 @@ class Sec1000ButtonDescription(ButtonEntityDescription):
 BUTTONS: Final = (
     Sec1000ButtonDescription(key="enable_export", press=ExportControl.enable),
     Sec1000ButtonDescription(key="disable_export", press=ExportControl.disable),
+    Sec1000ButtonDescription(key="end_temporary_limit", press=ExportControl.end_temporary_limit),
     Sec1000ButtonDescription(
         key="read_export_limit", entity_category=EntityCategory.DIAGNOSTIC, press=ExportControl.read_limit
     ),

@@ -43,6 +43,7 @@ from .tracking.meter_watch import MeterWatch
 from .tracking.pending import PendingRestoreStore
 from .tracking.reachability import Reachability
 from .tracking.telemetry_service import TelemetryService
+from .tracking.temporary import TemporaryLimit
 
 SETTINGS_INTERVAL: Final = timedelta(seconds=60)
 SETTINGS_LIFETIME_S: Final = 180.0
@@ -71,6 +72,8 @@ class Snapshot:
     """Whether the device answered at least once since setup."""
     proven_limit: int | None = None
     """The limit last proven here, at first the one first read, in W."""
+    temporary: TemporaryLimit | None = None
+    """The end of the limit that should hold; None where it stands."""
     pending_restore: ExportTarget | None = None
     """What should hold while the limit may be off; None where nothing is to be restored."""
     limit_is_off: bool = False
@@ -128,6 +131,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self.baseline = Baseline(hass, entry.entry_id)
         self.client = Sec1000Client(host, port, pending=self.pending.at(host, port))
         self._settings_listeners: list[Callable[[], None]] = []
+        self._snapshot_listeners: list[Callable[[], None]] = []
         self._settings_read: asyncio.Task[None] | None = None
         self.impossible_values = ImpossibleValues(entry.title)
         self._meter_watch = MeterWatch()
@@ -201,6 +205,15 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         return partial(self._settings_listeners.remove, listener)
 
     @callback
+    def async_add_snapshot_listener(self, listener: Callable[[], None]) -> CALLBACK_TYPE:
+        """Call this after each change of the snapshot; return what ends that.
+
+        Unlike the listeners of the base class, which are the entities, it does not keep the polls going.
+        """
+        self._snapshot_listeners.append(listener)
+        return partial(self._snapshot_listeners.remove, listener)
+
+    @callback
     def start_reading_settings(self) -> None:
         """Read the export settings every minute until the entry is unloaded.
 
@@ -227,9 +240,10 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             )
         )
 
-    async def async_request_settings(self) -> None:
-        """Read the export settings for those who ask."""
+    async def async_request_settings(self) -> bool:
+        """Read the export settings for those who ask; return whether that was answered."""
         await asyncio.wait({self._begin_reading_settings()})
+        return self._settings_error is None
 
     @callback
     def _begin_reading_settings(self) -> asyncio.Task[None]:
@@ -288,13 +302,32 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             return None
         return min(settings.limit, self.options.max_export_limit)
 
-    async def set_verified(self, settings: ExportSettings, limit: int) -> None:
+    async def set_verified(
+        self, settings: ExportSettings, limit: int, temporary: TemporaryLimit | None
+    ) -> None:
         """Take over what the device was just proven to hold, and keep the limit (W) as what should hold.
 
-        Both at once: compared with what should have held before, the device would seem to differ.
+        All at once: compared with what should have held before, the device would seem to differ. `temporary`
+        is the end of that limit, if it has one.
         """
+        self.baseline.temporary = temporary
         self.show_settings(settings, proven_limit=limit)
         await self.baseline.keep(limit)
+
+    async def keep_end(self, temporary: TemporaryLimit) -> None:
+        """Have the end of a limit on disk before the limit is written; raises EndNotStoredError."""
+        await self.baseline.keep_end(temporary)
+        self._publish(self.data)
+
+    async def drop_end(self) -> None:
+        """Let the limit stand that should hold now."""
+        self.baseline.temporary = None
+        self._publish(self.data)
+        await self.baseline.drop_end()
+
+    def settings_read_within(self, seconds: float) -> ExportSettings | None:
+        """Return what the device was read to hold at most so long ago, polling enabled or not."""
+        return self.data.settings if monotonic() - self._settings_read_at < seconds else None
 
     @callback
     def _publish_pending(self) -> None:
@@ -408,10 +441,14 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
     def _publish(self, snapshot: Snapshot) -> None:
         target = self.client.pending.target
         is_off = target is not None and self.pending.is_reported
-        snapshot = replace(snapshot, pending_restore=target, limit_is_off=is_off)
+        snapshot = replace(
+            snapshot, pending_restore=target, limit_is_off=is_off, temporary=self.baseline.temporary
+        )
         if snapshot != self.data:
             self.data = snapshot
             self.async_update_listeners()
+            for listener in tuple(self._snapshot_listeners):
+                listener()
 
     @override
     async def _async_setup(self) -> None:

@@ -54,6 +54,7 @@ def _shown(coordinator: Sec1000Coordinator) -> dict[str, Any]:
             "telemetry": asdict(snapshot.telemetry) if snapshot.telemetry else None,
             "settings": asdict(snapshot.settings) if snapshot.settings else None,
             "proven_limit": snapshot.proven_limit,
+            "temporary": snapshot.temporary.as_dict() if snapshot.temporary else None,
             "pending_restore": asdict(snapshot.pending_restore) if snapshot.pending_restore else None,
             "energy": asdict(snapshot.energy) if snapshot.energy else None,
             "limit_exceeded": snapshot.limit_exceeded,

@@ -33,6 +33,7 @@ class Issue(StrEnum):
     LIMIT_KEEPS_DRIFTING = "limit_keeps_drifting", ir.IssueSeverity.ERROR
     LIMIT_WAS_LEFT_OFF = "limit_was_left_off", ir.IssueSeverity.CRITICAL, True
     PENDING_UNREADABLE = "pending_unreadable", ir.IssueSeverity.CRITICAL, True
+    TEMPORARY_LIMIT_NOT_ENDED = "temporary_limit_not_ended", ir.IssueSeverity.ERROR
     MOVED_IN = "moved_in", ir.IssueSeverity.WARNING, True
 
     def issue_id(self, entry_id: str) -> str:

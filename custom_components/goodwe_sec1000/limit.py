@@ -1,15 +1,21 @@
-"""The limit of a call: what counts as a number of kW, and how it is brought into range."""
+"""The limit of a call: what counts as a number of kW, how it is brought into range, and how long it holds."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 import math
 import re
 import reprlib
 from typing import Final
 
+from homeassistant.helpers import config_validation as cv
+import voluptuous as vol
+
 from .options import ExportOptions
 from .sec1000.errors import InvalidValueError
 from .sec1000.model import kilowatts, watts
 
+SHORTEST: Final = timedelta(minutes=1)
+LONGEST: Final = timedelta(hours=24)
 LARGEST_KW: Final = 1e9
 """A larger number, infinity and NaN included, was not meant as a limit."""
 _NUMBER: Final = re.compile(r"[+-]?(\d++\.?\d*+|\.\d++)([eE][+-]?\d++)?", re.ASCII)
@@ -43,6 +49,29 @@ class OutOfRangeError(InvalidValueError):
         return min(max(self.limit, self.lowest), self.highest)
 
 
+class InvalidDurationError(InvalidValueError):
+    """The value given for how long a limit is to hold is no duration, or out of range."""
+
+    def __init__(self, value: object) -> None:
+        self.value: Final = reprlib.repr(value)
+        """The value given, shortened."""
+        super().__init__(f"{self.value} is not a duration of 1 minute to 24 hours")
+
+
+class DurationMissingError(InvalidValueError):
+    """It is said what is to hold then, but not when."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitEnd:
+    """When a limit is to end by itself and what is to hold then, as an action was given it."""
+
+    duration: object
+    """None where it was not given."""
+    then: object = None
+    """In kW; None where it was not given. A future is waited for."""
+
+
 @dataclass(frozen=True, slots=True)
 class WantedLimit:
     """A limit in W that may be sent."""
@@ -64,6 +93,23 @@ def wanted_limit(value: object, options: ExportOptions) -> WantedLimit:
         return WantedLimit(asked)
     adjusted = OutOfRangeError(asked, lowest, highest)
     return WantedLimit(adjusted.nearest, adjusted)
+
+
+def wanted_duration(value: object) -> timedelta:
+    """Return how long a limit is to hold for the value of an action.
+
+    Taken is what Home Assistant takes for a duration: seconds, "HH:MM:SS", hours and minutes by name. Raises
+    DurationMissingError for None, else InvalidDurationError; no value means that there is no end.
+    """
+    if value is None:
+        raise DurationMissingError("a limit that is to hold then needs a duration")
+    try:
+        duration: timedelta = cv.time_period(value)
+    except vol.Invalid, OverflowError:
+        raise InvalidDurationError(value) from None
+    if isinstance(value, bool) or not SHORTEST <= duration <= LONGEST:
+        raise InvalidDurationError(value)
+    return duration
 
 
 def bound(value: object, lowest: int, highest: int) -> float:

@@ -12,7 +12,7 @@ from homeassistant.helpers.translation import (
 )
 
 from .const import DOMAIN
-from .limit import NotANumberError, OutOfRangeError
+from .limit import InvalidDurationError, NotANumberError, OutOfRangeError
 from .options import ExportOptions
 from .sec1000.errors import (
     AnswerTimeoutError,
@@ -46,6 +46,7 @@ _KEYS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (NotLimitedError, "not_limited"),
     (NotStoredError, "not_stored"),
     (NotANumberError, "no_number"),
+    (InvalidDurationError, "no_duration"),
     (OutOfRangeError, "out_of_range"),
 )
 _ADVICE_KEYS: Final[tuple[tuple[type[Exception], str], ...]] = (
@@ -215,7 +216,7 @@ def _settings_placeholders(hass: HomeAssistant, settings: ExportSettings) -> dic
 def _placeholders(hass: HomeAssistant, error: Exception) -> dict[str, str]:
     if isinstance(error, NotAppliedError):
         return _settings_placeholders(hass, error.held)
-    if isinstance(error, NotANumberError):
+    if isinstance(error, NotANumberError | InvalidDurationError):
         return {"value": error.value}
     if isinstance(error, OutOfRangeError):
         return {

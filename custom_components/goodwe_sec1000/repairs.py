@@ -316,6 +316,49 @@ class LimitKeepsDriftingFlow(EntryRepairFlow):
         return await self._run_fix("keep", keep)
 
 
+class TemporaryLimitNotEndedFlow(EntryRepairFlow):
+    """Ends a temporary limit whose end is not proven, or lets it stand."""
+
+    async def async_step_init(self, _input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
+        """Let the user choose."""
+        self._abort_if_ended()
+        return self.async_show_menu(
+            step_id="init", menu_options=["end_now", "keep"], description_placeholders=self._placeholders
+        )
+
+    async def async_step_end_now(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
+        """Show the limit that should hold by now, and write it."""
+        self._abort_if_ended()
+        if user_input is None:
+            return self._show("end_now")
+
+        async def end_now() -> RepairsFlowResult:
+            data = self._loaded_entry.runtime_data
+            try:
+                await data.export.end_temporary_limit()
+            except HomeAssistantError:
+                # One of the tries in the background may have proven it just before.
+                if data.coordinator.data.temporary:
+                    raise
+            return self._finish_fixed()
+
+        return await self._run_fix("end_now", end_now)
+
+    async def async_step_keep(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
+        """Let the limit stand that holds now; nothing is sent."""
+        self._abort_if_ended()
+        if user_input is None:
+            return self._show("keep")
+        await self._loaded_entry.runtime_data.coordinator.drop_end()
+        return self._finish_fixed(description="kept")
+
+    def _abort_if_ended(self) -> None:
+        """Abort the flow where a newer limit holds, or the end was proven meanwhile; raises AbortFlow."""
+        if self._loaded_entry.runtime_data.coordinator.data.temporary is None:
+            ir.async_delete_issue(self.hass, DOMAIN, self.issue_id)
+        self._abort_if_solved()
+
+
 class LimitWasLeftOffFlow(RepairFlowBase):
     """Restores the limit that a removed entry left off, or takes the user's word that it is set."""
 
@@ -403,6 +446,7 @@ _FLOWS: Final[Mapping[str | None, Callable[[ir.IssueEntry], RepairsFlow]]] = {
     Issue.DEVICE_SILENT: DeviceSilentFlow,
     Issue.LIMIT_KEEPS_DRIFTING: LimitKeepsDriftingFlow,
     Issue.LIMIT_WAS_LEFT_OFF: LimitWasLeftOffFlow,
+    Issue.TEMPORARY_LIMIT_NOT_ENDED: TemporaryLimitNotEndedFlow,
     Issue.MOVED_IN: MovedInFlow,
     Issue.PENDING_UNREADABLE: PendingUnreadableFlow,
 }

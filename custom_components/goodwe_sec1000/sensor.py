@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, override
 
@@ -120,6 +121,10 @@ SETTINGS_SENSORS: Final = (
     ),
 )
 
+TEMPORARY_LIMIT_ENDS: Final = SensorEntityDescription(
+    key="temporary_limit_ends", device_class=SensorDeviceClass.TIMESTAMP
+)
+
 FEEDBACK_SENSORS: Final = tuple(
     FeedbackSensorDescription(
         key=f"{'set_date_and_time' if action is Action.SET_DATETIME else action}_feedback",
@@ -153,6 +158,7 @@ async def async_setup_entry(
             *(TelemetrySensor(data, description) for description in TELEMETRY_SENSORS),
             *(EnergySensor(data, description) for description in ENERGY_SENSORS),
             *(SettingsSensor(data, description) for description in SETTINGS_SENSORS),
+            TemporaryLimitEndsSensor(data, TEMPORARY_LIMIT_ENDS),
             *(FeedbackSensor(data, description) for description in FEEDBACK_SENSORS),
             *legacy_sensors(hass, data),
         ]
@@ -261,6 +267,32 @@ class SettingsSensor(Sec1000Sensor):
     def extra_state_attributes(self) -> dict[str, Any] | None:
         read_at = self.coordinator.data.settings_read_at
         return {"read_at": read_at} if read_at else None
+
+
+class TemporaryLimitEndsSensor(Sec1000Sensor):
+    """When the limit ends by itself; unknown where it stands, known whether or not the device is."""
+
+    _source = Source.SETTINGS
+
+    @property
+    @override
+    def available(self) -> bool:
+        return True
+
+    @property
+    @override
+    def native_value(self) -> datetime | None:
+        temporary = self.coordinator.data.temporary
+        return temporary.ends if temporary else None
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        temporary = self.coordinator.data.temporary
+        return {
+            "limit": kilowatts(temporary.limit) if temporary else None,
+            "then": kilowatts(temporary.then) if temporary else None,
+        }
 
 
 class FeedbackSensor(Sec1000Sensor):

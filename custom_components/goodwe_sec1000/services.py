@@ -21,9 +21,12 @@ from .control.actions import ExportControl
 from .control.runner import Outcome
 from .data import Sec1000ConfigEntry
 from .device import device_name, name_at_setup
+from .limit import LimitEnd
 from .sec1000.model import kilowatts
 
 ATTR_LIMIT: Final = "limit"
+ATTR_DURATION: Final = "duration"
+ATTR_THEN: Final = "then"
 ATTR_DEVICE: Final = "device"
 """The name of a device, as automations made for the older integration give it."""
 
@@ -34,39 +37,45 @@ _LONGEST_OLDER_SLUG: Final = 20
 _SCHEMA: Final = vol.Schema(
     {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string, vol.Optional(ATTR_DEVICE): cv.string}
 )
-# Any limit passes here: one that is no number shows in the feedback as well.
+# Any limit and duration passes here: one that is none shows in the feedback as well.
 _LIMIT_SCHEMA: Final = _SCHEMA.extend({vol.Optional(ATTR_LIMIT): object})
+_END: Final = {vol.Optional(ATTR_DURATION): object, vol.Optional(ATTR_THEN): object}
 
 type _Handler = Callable[[ExportControl, ServiceCall], Awaitable[Outcome]]
 
-_HANDLERS: Final[dict[str, _Handler]] = {
-    "export_disable": lambda export, _call: export.disable(),
-    "export_enable": lambda export, _call: export.enable(),
-    "export_toggle": lambda export, _call: export.toggle(),
-    "get_export_limit": lambda export, _call: export.read_limit(),
-    "set_datetime": lambda export, _call: export.set_clock(),
-    "reset_export_watchdog": lambda export, _call: export.reset_watchdog(),
-}
-_LIMIT_METHODS: Final[dict[str, Callable[[ExportControl, object], Awaitable[Outcome]]]] = {
-    "set_export_limit": ExportControl.set_limit,
-    "set_min_export_limit": ExportControl.set_minimum,
-    "set_max_export_limit": ExportControl.set_maximum,
+_HANDLERS: Final[dict[str, tuple[_Handler, vol.Schema]]] = {
+    "export_disable": (lambda export, call: export.disable(_end(call)), _SCHEMA.extend(_END)),
+    "export_enable": (lambda export, call: export.enable(_end(call)), _SCHEMA.extend(_END)),
+    "export_toggle": (lambda export, _call: export.toggle(), _SCHEMA),
+    "set_export_limit": (
+        lambda export, call: export.set_limit(_kilowatts(call, ATTR_LIMIT), _end(call)),
+        _LIMIT_SCHEMA.extend(_END),
+    ),
+    "get_export_limit": (lambda export, _call: export.read_limit(), _SCHEMA),
+    "set_datetime": (lambda export, _call: export.set_clock(), _SCHEMA),
+    "reset_export_watchdog": (lambda export, _call: export.reset_watchdog(), _SCHEMA),
+    "set_min_export_limit": (
+        lambda export, call: export.set_minimum(_kilowatts(call, ATTR_LIMIT)),
+        _LIMIT_SCHEMA,
+    ),
+    "set_max_export_limit": (
+        lambda export, call: export.set_maximum(_kilowatts(call, ATTR_LIMIT)),
+        _LIMIT_SCHEMA,
+    ),
 }
 
 
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions, whether or not a device is set up."""
-    limit_handlers = {action: partial(_set_limit, method) for action, method in _LIMIT_METHODS.items()}
-    for handlers, schema in ((_HANDLERS, _SCHEMA), (limit_handlers, _LIMIT_SCHEMA)):
-        for action, handler in handlers.items():
-            hass.services.async_register(
-                DOMAIN,
-                action,
-                partial(_handle, handler),
-                schema=schema,
-                supports_response=SupportsResponse.OPTIONAL,
-            )
+    for action, (handler, schema) in _HANDLERS.items():
+        hass.services.async_register(
+            DOMAIN,
+            action,
+            partial(_handle, handler),
+            schema=schema,
+            supports_response=SupportsResponse.OPTIONAL,
+        )
 
 
 async def _handle(handler: _Handler, call: ServiceCall) -> ServiceResponse:
@@ -74,23 +83,35 @@ async def _handle(handler: _Handler, call: ServiceCall) -> ServiceResponse:
     await _check_permission(call, entry)
     outcome = await handler(entry.runtime_data.export, call)
     settings = outcome.settings
+    temporary = entry.runtime_data.coordinator.data.temporary
     return {
         "feedback": int(outcome.feedback),
         "flags": [*outcome.feedback.flags],
         "message": outcome.message,
         "export_limit": None if settings is None or settings.limit is None else kilowatts(settings.limit),
         "control_mode": settings.mode.key if settings else None,
+        "ends": temporary.ends.isoformat(timespec="seconds") if temporary else None,
+        "then": kilowatts(temporary.then) if temporary else None,
     }
 
 
-async def _set_limit(
-    method: Callable[[ExportControl, object], Awaitable[Outcome]], export: ExportControl, call: ServiceCall
-) -> Outcome:
-    limit = call.data.get(ATTR_LIMIT)
+def _end(call: ServiceCall) -> LimitEnd | None:
+    """Return when the limit of a call ends by itself; None where the call says nothing of it."""
+    if ATTR_DURATION not in call.data and ATTR_THEN not in call.data:
+        return None
+    duration = call.data.get(ATTR_DURATION)
+    if ATTR_DURATION in call.data and duration is None:
+        # Meant as an end, and empty.
+        duration = ""
+    return LimitEnd(duration, _kilowatts(call, ATTR_THEN))
+
+
+def _kilowatts(call: ServiceCall, key: str) -> object:
+    """Return a limit of a call; a template is rendered while the call has its place in the order already."""
+    limit = call.data.get(key)
     if isinstance(limit, str) and is_template_string(limit):
-        # While it is rendered, the call has its place in the order already.
-        limit = call.hass.async_create_task(_rendered(call, limit), f"render the limit of {call.service}")
-    return await method(export, limit)
+        return call.hass.async_create_task(_rendered(call, limit), f"render the {key} of {call.service}")
+    return limit
 
 
 async def _rendered(call: ServiceCall, limit: str) -> str:

@@ -64,6 +64,8 @@ async def test_disable_sends_minimum(hass: HomeAssistant, loaded: MockConfigEntr
         "message": "The device confirmed the setting. Export is off: the limit is 0.00 kW.",
         "export_limit": 0.0,
         "control_mode": "value",
+        "ends": None,
+        "then": None,
     }
     assert get_state(hass, "binary_sensor.sec1000_export_state").state == "off"
     assert get_state(hass, "sensor.sec1000_export_limit").state == "0.0"

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from homeassistant.core import callback
@@ -20,10 +21,10 @@ from ..const import (
     MIN_LIMIT_KW,
 )
 from ..coordinator import Sec1000Coordinator, export_is_on
-from ..limit import bound, wanted_limit
+from ..limit import LimitEnd, WantedLimit, bound, wanted_duration, wanted_limit
 from ..messages import format_export, format_kw, mode_name, text
 from ..options import ExportOptions
-from ..sec1000.errors import ModeChangeRefusedError, OutcomeUnknownError
+from ..sec1000.errors import ModeChangeRefusedError, OutcomeUnknownError, SupersededError
 from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, watts
 from ..sec1000.setting_write import TOLERANCE_W, NotAppliedError
 from ..tracking.baseline import adoptable_options, is_acceptable
@@ -32,6 +33,7 @@ from .limit_commands import ActionStats, LimitCommand, ModeDeactivatedError, Pla
 from .limit_queue import LimitQueue, describe
 from .restore import Restorer
 from .runner import ActionRunner, DeactivatingNotAllowedError, Outcome, SettingNotAcceptableError
+from .temporary_end import TemporaryLimitEnd
 
 _ADOPTED_FIELDS: Final = {
     CONF_CONTROL_MODE: f"step.control.data.{CONF_CONTROL_MODE}",
@@ -67,6 +69,8 @@ class ExportControl:
             self._restorer.report_unrestored()
             self._restorer.start()
         coordinator.config_entry.async_on_unload(coordinator.async_add_settings_listener(self._settle))
+        self._temporary_end = TemporaryLimitEnd(coordinator, self._end_temporary_limit)
+        self._temporary_end.start()
 
     @property
     def is_busy(self) -> bool:
@@ -79,28 +83,16 @@ class ExportControl:
         may_be_off = self._client.pending.target is not None
         return not (self.is_busy or may_be_off) and self._queue.may_correct_drift
 
-    async def disable(self) -> Outcome:
-        """Set the minimum export limit.
+    async def disable(self, end: LimitEnd | None = None) -> Outcome:
+        """Set the minimum export limit, until another is set or up to its end.
 
         With the control mode deactivated in the options nothing would hold it: feedback 128.
         """
+        return await self._set(Action.EXPORT_DISABLE, _minimum, end)
 
-        async def plan(plan: Plan) -> None:
-            _disable(plan)
-
-        return await self._change(
-            Action.EXPORT_DISABLE, LimitCommand(plan=plan, decides_limit=True, sets_limit=True)
-        )
-
-    async def enable(self) -> Outcome:
-        """Set the maximum export limit."""
-
-        async def plan(plan: Plan) -> None:
-            plan.limit = plan.options.max_export_limit
-
-        return await self._change(
-            Action.EXPORT_ENABLE, LimitCommand(plan=plan, decides_limit=True, sets_limit=True)
-        )
+    async def enable(self, end: LimitEnd | None = None) -> Outcome:
+        """Set the maximum export limit, until another is set or up to its end."""
+        return await self._set(Action.EXPORT_ENABLE, _maximum, end)
 
     async def toggle(self) -> Outcome:
         """Enable export where it is off, disable it otherwise; the device is read before.
@@ -112,10 +104,10 @@ class ExportControl:
             async def plan(plan: Plan) -> None:
                 if await plan.export_is_on():
                     stats.action = Action.EXPORT_DISABLE
-                    _disable(plan)
+                    plan.set_limit((await _minimum(plan.options)).limit)
                 else:
                     stats.action = Action.EXPORT_ENABLE
-                    plan.limit = plan.options.max_export_limit
+                    plan.set_limit((await _maximum(plan.options)).limit)
 
             return await self._carry_out(LimitCommand(plan=plan, decides_limit=True), stats)
 
@@ -123,22 +115,29 @@ class ExportControl:
         action = Action.EXPORT_ENABLE if off else Action.EXPORT_DISABLE
         return await self._runner.run(action, body, called="export_toggle")
 
-    async def set_limit(self, limit: object) -> Outcome:
+    async def set_limit(self, limit: object, end: LimitEnd | None = None) -> Outcome:
         """Set this limit (kW), brought into the range of the options; feedback 129 where it had to be.
 
-        A future is waited for, and has its place in the order by then. What is no finite number is refused
-        with feedback 128, and nothing is sent.
+        It holds until another is set or up to its end. A future is waited for, and has its place in the order
+        by then. What is no finite number is refused with feedback 128, and nothing is sent.
         """
 
-        async def body(stats: ActionStats) -> str:
-            async def plan(plan: Plan) -> None:
-                wanted = wanted_limit(await _known(limit), plan.options)
-                plan.limit = wanted.limit
-                stats.adjusted = wanted.adjusted
+        async def wanted(options: ExportOptions) -> WantedLimit:
+            return wanted_limit(await _known(limit), options)
 
-            return await self._carry_out(LimitCommand(plan=plan, decides_limit=True, sets_limit=True), stats)
+        return await self._set(Action.SET_EXPORT_LIMIT, wanted, end)
 
-        return await self._runner.run(Action.SET_EXPORT_LIMIT, body)
+    async def end_temporary_limit(self) -> Outcome:
+        """Set the limit to which the temporary one leads now; refused (128) where none is temporary."""
+
+        async def plan(plan: Plan) -> None:
+            plan.end_now()
+
+        return await self._change(
+            Action.SET_EXPORT_LIMIT,
+            LimitCommand(plan=plan, decides_limit=True, sets_limit=True),
+            called="end",
+        )
 
     async def set_minimum(self, limit: object, *, keeps_limit: bool = False) -> Outcome:
         """Make this the minimum export limit (kW), from -100 to the maximum; else refused (128).
@@ -177,7 +176,9 @@ class ExportControl:
                 raise DeactivatingNotAllowedError("deactivating is not allowed in the options")
             return {CONF_CONTROL_MODE: mode.key}
 
-        return await self._change_options("choose_mode", {CONF_CONTROL_MODE}, changed, takes_mode_off=True)
+        return await self._change_options(
+            "choose_mode", {CONF_CONTROL_MODE}, changed, takes_mode_off=True, ends_temporary=True
+        )
 
     async def apply_options(self, changed: Mapping[str, Any]) -> Outcome:
         """Make the device hold what these options say, and save them once it has proven to.
@@ -196,7 +197,10 @@ class ExportControl:
         )
 
     async def restore_baseline(self, limit: int) -> Outcome:
-        """Make the device hold this limit (W), which was proven before, under the options."""
+        """Make the device hold this limit (W), which was proven before, under the options.
+
+        Where it is temporary, its end stays.
+        """
 
         async def plan(plan: Plan) -> None:
             plan.limit = min(limit, plan.options.max_export_limit)
@@ -220,7 +224,7 @@ class ExportControl:
                 self._coordinator.show_settings(held)
                 raise SettingNotAcceptableError(f"the device reports {describe(held)}")
             options = plan.options
-            plan.limit = min(max(held.limit, options.min_export_limit), options.max_export_limit)
+            plan.set_limit(min(max(held.limit, options.min_export_limit), options.max_export_limit))
             plan.changed |= adoptable_options(held, plan.options)
 
         return await self._change(
@@ -243,6 +247,8 @@ class ExportControl:
                 adopted = adoptable_options(settings, self._coordinator.options)
             self._queue.save(adopted)
             self._coordinator.show_settings(settings)
+            if CONF_CONTROL_MODE in adopted:
+                await self._coordinator.drop_end()
             message = f"{self._text('read')} {self._format_export(settings)}"
             if adopted:
                 hass = self._coordinator.hass
@@ -317,6 +323,7 @@ class ExportControl:
         Where a limit that is off cannot be restored in time, an issue says so and the next start restores it.
         """
         self._runner.closed = True
+        self._temporary_end.stop()
         entry = self._coordinator.config_entry
         if entry.disabled_by:
             # Where Home Assistant is killed in the middle, it does not set up this entry at its next start:
@@ -337,6 +344,7 @@ class ExportControl:
         Automations on its shutdown event may set a limit as long as anything runs here.
         """
         self._runner.stopping = True
+        self._temporary_end.stop()
         await self._finish(STOP_TIMEOUT_S, grace=SHUTDOWN_GRACE_S)
         self._queue.refuse_waiting(ModeChangeRefusedError("Home Assistant is stopping"))
 
@@ -378,6 +386,9 @@ class ExportControl:
         In place of what it cannot hold, the options say it.
         """
         options, limit = self._coordinator.options, self._coordinator.data.proven_limit
+        temporary = self._coordinator.data.temporary
+        if temporary and temporary.remaining(dt_util.utcnow()) <= timedelta():
+            limit = temporary.then_within(options)
         if limit is not None and options.control_mode is not ControlMode.DEACTIVATED:
             return options.target(limit)
         return ExportTarget(
@@ -387,6 +398,51 @@ class ExportControl:
             options.sum_of_phases,
         )
 
+    async def _set(
+        self,
+        action: Action,
+        wanted: Callable[[ExportOptions], Awaitable[WantedLimit]],
+        end: LimitEnd | None,
+    ) -> Outcome:
+        async def body(stats: ActionStats) -> str:
+            async def plan(plan: Plan) -> None:
+                limit = await wanted(plan.options)
+                plan.set_limit(limit.limit)
+                then = None
+                if end:
+                    duration = wanted_duration(end.duration)
+                    if end.then is not None:
+                        then = wanted_limit(await _known(end.then), plan.options)
+                    plan.end_after(duration, then.limit if then else None)
+                stats.adjusted = [each.adjusted for each in (limit, then) if each and each.adjusted]
+
+            return await self._carry_out(LimitCommand(plan=plan, decides_limit=True, sets_limit=True), stats)
+
+        return await self._runner.run(action, body)
+
+    async def _end_temporary_limit(self, ends: datetime, rounds: int) -> Outcome:
+        """Carry out the end of this moment, once nothing waits or runs here; a reset is not cut short.
+
+        Where another limit was asked for meanwhile, that one holds, and there may be another end or none.
+        """
+
+        async def body(stats: ActionStats) -> str:
+            async def plan(plan: Plan) -> None:
+                if plan.temporary is None or plan.temporary.ends != ends:
+                    raise SupersededError("superseded by a newer limit command")
+                plan.end_now()
+
+            try:
+                return await self._carry_out(
+                    LimitCommand(plan=plan, decides_limit=True, rounds=rounds), stats
+                )
+            except SupersededError:
+                return self._text("end_dropped")
+
+        while earlier := self._tasks():
+            await asyncio.wait(earlier)
+        return await self._runner.run(Action.SET_EXPORT_LIMIT, body, asked="end", called="end")
+
     async def _change_options(
         self,
         called: str,
@@ -395,9 +451,12 @@ class ExportControl:
         *,
         takes_mode_off: bool = False,
         keeps_limit: bool = False,
+        ends_temporary: bool = False,
     ) -> Outcome:
         async def plan(plan: Plan) -> None:
             await plan.change_options(await change(plan.options), keeps_limit=keeps_limit)
+            if ends_temporary:
+                plan.temporary = None
 
         command = LimitCommand(plan=plan, options=frozenset(keys))
         return await self._change(
@@ -425,7 +484,7 @@ class ExportControl:
             self._restorer.report_unrestored()
             raise
         finally:
-            if adjusted := stats.adjusted:
+            for adjusted in stats.adjusted:
                 LOGGER.warning(
                     "%s: %s and was adjusted to %s kW",
                     self._coordinator.name,
@@ -458,9 +517,13 @@ async def _known(limit: object) -> object:
     return await asyncio.shield(limit) if isinstance(limit, asyncio.Future) else limit
 
 
-def _disable(plan: Plan) -> None:
-    if plan.options.control_mode is ControlMode.DEACTIVATED:
+async def _maximum(options: ExportOptions) -> WantedLimit:
+    return WantedLimit(options.max_export_limit)
+
+
+async def _minimum(options: ExportOptions) -> WantedLimit:
+    if options.control_mode is ControlMode.DEACTIVATED:
         raise ModeDeactivatedError(
             "the control mode in the options is deactivated: select another mode first"
         )
-    plan.limit = plan.options.min_export_limit
+    return WantedLimit(options.min_export_limit)

@@ -1,29 +1,41 @@
 """What limit commands want, and what those that are carried out together come to."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
+
+from homeassistant.util import dt as dt_util
 
 from ..const import CONF_CONTROL_MODE, MIN_LIMIT_KW
 from ..limit import OutOfRangeError
 from ..options import ExportOptions
 from ..sec1000.errors import InvalidValueError
 from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, watts
-from ..sec1000.setting_write import TOLERANCE_W
+from ..sec1000.setting_write import ROUNDS, TOLERANCE_W
 from ..sec1000.stats import RequestStats
 from ..tracking.feedback import Action
+from ..tracking.temporary import TemporaryLimit
 
 
 class ModeDeactivatedError(InvalidValueError):
     """Export is to be disabled, but the control mode of the options is deactivated."""
 
 
+class ThenNeededError(InvalidValueError):
+    """A limit is to end by itself, and no limit was proven before that could hold then."""
+
+
+class NoTemporaryLimitError(InvalidValueError):
+    """The limit that holds is to end now, and it is not a temporary one."""
+
+
 @dataclass(slots=True)
 class ActionStats(RequestStats):
     """What an action cost, and what of its input had to be adjusted."""
 
-    adjusted: OutOfRangeError | None = None
-    """Why a limit was set that is not the one that was asked for."""
+    adjusted: list[OutOfRangeError] = field(default_factory=list)
+    """Why a limit was set, or is to be at the end, that is not the one that was asked for."""
     action: Action | None = None
     """The action that reports the outcome, where that is another one than the one that was begun."""
     settings: ExportSettings | None = None
@@ -42,11 +54,13 @@ class Plan:
         pending: ExportTarget | None,
         read: Callable[[], Awaitable[ExportSettings]],
         proven_limit: int | None = None,
+        running: TemporaryLimit | None = None,
     ) -> None:
         """Begin with the entry's stored options, and with what should hold while the limit is off.
 
         `read` reads the device, or returns what it has read already; `proven_limit` (W) stands in for a
-        limit that it cannot hold.
+        limit that it cannot hold, and is what a temporary one leads back to. `running` is the temporary one
+        that holds.
         """
         self.changed: dict[str, Any] = {}
         """The options (as stored) that the commands change."""
@@ -54,6 +68,10 @@ class Plan:
         """In W; None while no command has said what it is to be."""
         self.limit_follows = True
         """Whether a limit that no command has named is to follow its range; a later command may name it."""
+        self.temporary = running
+        """The end of the limit; None where it stands."""
+        self._has_ended = False
+        self._before = running.before if running else proven_limit
         self._stored = stored
         self._pending = pending
         self._read = read
@@ -67,6 +85,34 @@ class Plan:
     async def held(self) -> ExportSettings:
         """Return what the device holds; raises as `Sec1000Client.read_export_settings`."""
         return await self._read()
+
+    def set_limit(self, limit: int) -> None:
+        """Have this limit (W) hold until another is set."""
+        self.limit = limit
+        self.temporary = None
+
+    def end_after(self, duration: timedelta, then: int | None) -> None:
+        """Let the limit that was set hold for so long, and then this one (W).
+
+        Without `then` it is the one that was proven before the first of the temporary ones in a row; raises
+        ThenNeededError where there was none.
+        """
+        if then is None and (then := self._before) is None:
+            raise ThenNeededError("no limit was proven before, to which this one could lead back")
+        if self.limit is None:
+            raise ValueError("no command has said what the limit is to be")
+        self.temporary = TemporaryLimit(self.limit, then, self._before, dt_util.utcnow() + duration, duration)
+
+    def end_now(self) -> None:
+        """Have the limit hold to which the temporary one leads; raises NoTemporaryLimitError.
+
+        Where a command before has ended it, nothing is left to do.
+        """
+        if self.temporary:
+            self.set_limit(self.temporary.then_within(self.options))
+            self._has_ended = True
+        elif not self._has_ended:
+            raise NoTemporaryLimitError("the limit does not end by itself")
 
     async def change_options(self, changed: Mapping[str, Any], *, keeps_limit: bool = False) -> None:
         """Change these options (as stored); the limit follows its range, or is only brought into it.
@@ -88,6 +134,10 @@ class Plan:
             self.limit = min(max(self.limit, new.min_export_limit), new.max_export_limit)
         else:
             self.limit = _limit_for_new_range(self.limit, old, new)
+        if new.control_mode is not old.control_mode:
+            self.temporary = None
+        elif self.temporary:
+            self.temporary = self.temporary.moved_to(self.limit, new)
 
     async def _held_limit(self, options: ExportOptions) -> int:
         held = (await self.held()).limit
@@ -139,6 +189,8 @@ class LimitCommand:
     """Whether it depends on nothing that was before, either."""
     options: frozenset[str] = frozenset()
     """The options that this call changes, whatever the device holds."""
+    rounds: int = ROUNDS
+    """How often it is written at most."""
 
     def supersedes(self, older: LimitCommand) -> bool:
         """Return whether an older call that waits can be left out: nothing of it is left after this one."""

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from homeassistant.core import callback
+from homeassistant.util import dt as dt_util
 
 from ..const import CONF_CONTROL_MODE, LOGGER
-from ..coordinator import Sec1000Coordinator
+from ..coordinator import SETTINGS_LIFETIME_S, Sec1000Coordinator
 from ..issues import Issue
 from ..limit import NotANumberError
-from ..messages import ENGLISH, format_export, text
+from ..messages import ENGLISH, format_export, format_kw, text
 from ..sec1000.asker import asked_by, asker
 from ..sec1000.client import LimitTransaction
 from ..sec1000.errors import (
@@ -22,8 +23,9 @@ from ..sec1000.errors import (
     SupersededError,
 )
 from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, kilowatts
-from ..sec1000.setting_write import NotAppliedError, agrees
+from ..sec1000.setting_write import ROUNDS, NotAppliedError, agrees
 from ..sec1000.stats import RequestStats
+from ..tracking.temporary import TemporaryLimit
 from .limit_commands import ActionStats, LimitCommand, Plan
 
 
@@ -54,6 +56,11 @@ class _Batch:
         """Whose commands it carries out: those of the last."""
         return self.waiting[-1].asker if self.waiting else asker()
 
+    @property
+    def rounds(self) -> int:
+        """How often it is written at most."""
+        return max(waiting.command.rounds for waiting in self.waiting)
+
     def fail(self, error: Exception) -> None:
         for waiting in self.waiting:
             waiting.stats.add(self.stats)
@@ -66,6 +73,7 @@ class _Unconfirmed:
 
     target: ExportTarget
     changed: Mapping[str, Any]
+    temporary: TemporaryLimit | None
 
 
 class LimitQueue:
@@ -129,6 +137,14 @@ class LimitQueue:
         """Whether the baseline is known to be what the user wants: not after an unknown outcome."""
         return self._unconfirmed is None and not self._is_contested
 
+    @property
+    def _limit_before(self) -> int | None:
+        """The limit (W) last proven, or what an unanswered command wanted where that is stricter."""
+        proven = self._coordinator.data.proven_limit
+        if proven is None or self._unconfirmed is None:
+            return proven
+        return min(proven, self._unconfirmed.target.limit)
+
     @callback
     def settle(self, settings: ExportSettings) -> None:
         """Decide by the first good read after an unknown outcome what the baseline is.
@@ -142,6 +158,9 @@ class LimitQueue:
         unconfirmed, self._unconfirmed = self._unconfirmed, None
         coordinator = self._coordinator
         before = coordinator.data.proven_limit
+        temporary = coordinator.baseline.temporary
+        if agrees(settings, unconfirmed.target):
+            temporary = unconfirmed.temporary
         limit = min(settings.limit, coordinator.options.max_export_limit)
         if before is not None and agrees(settings, coordinator.options.target(before)):
             # Also where it agrees with both: the measurement cannot be read.
@@ -152,7 +171,7 @@ class LimitQueue:
             limit = unconfirmed.target.limit
         coordinator.config_entry.async_create_task(
             coordinator.hass,
-            coordinator.set_verified(settings, limit),
+            coordinator.set_verified(settings, limit, temporary),
             f"{coordinator.name} settle an unknown outcome",
         )
 
@@ -187,15 +206,25 @@ class LimitQueue:
         if not batch.waiting:
             return
         coordinator = self._coordinator
+        if plan.temporary and (settings := self._settings_if_extended(plan)):
+            await coordinator.keep_end(plan.temporary)
+            self._finish(batch, settings, self._text("extended", plan.temporary))
+            return
         target = await plan.target()
+        if plan.temporary:
+            await coordinator.keep_end(plan.temporary)
+        else:
+            await coordinator.baseline.tighten_end(target.limit)
         try:
-            settings = await self._write(transaction, target, is_mode_chosen=plan.is_mode_chosen)
+            settings = await self._write(
+                transaction, target, is_mode_chosen=plan.is_mode_chosen, rounds=batch.rounds
+            )
         except NotAppliedError as error:
             self._unconfirmed = None
             coordinator.show_settings(error.held)
             raise
         except OutcomeUnknownError:
-            self._unconfirmed = _Unconfirmed(target, plan.changed)
+            self._unconfirmed = _Unconfirmed(target, plan.changed, plan.temporary)
             coordinator.invalidate_settings()
             if target.limit != coordinator.data.proven_limit:
                 # A reload, too, forgets what is not confirmed; the limit before would undo it.
@@ -209,8 +238,25 @@ class LimitQueue:
             if coordinator.pending.corrupt:
                 await coordinator.pending.clear()
         proven_before = coordinator.data.proven_limit or 0
-        await coordinator.set_verified(settings, target.limit)
+        await coordinator.set_verified(settings, target.limit, plan.temporary)
         message = self._describe(settings, batch.stats, is_first_below_zero=target.limit < 0 <= proven_before)
+        if plan.temporary:
+            message += f" {self._text('ends_by_itself', plan.temporary)}"
+        self._finish(batch, settings, message)
+
+    def _text(self, key: str, temporary: TemporaryLimit) -> str:
+        """Return what is told of an end."""
+        return text(
+            self._coordinator.hass,
+            "common",
+            key,
+            time=f"{dt_util.as_local(temporary.ends):%H:%M}",
+            then=format_kw(temporary.then),
+        )
+
+    @staticmethod
+    def _finish(batch: _Batch, settings: ExportSettings, message: str) -> None:
+        """Tell each caller what came of its command."""
         for index, waiting in enumerate(batch.waiting):
             waiting.stats.add(batch.stats)
             waiting.stats.settings = settings
@@ -219,22 +265,46 @@ class LimitQueue:
             if not waiting.done.done():
                 waiting.done.set_result(message)
 
+    def _settings_if_extended(self, plan: Plan) -> ExportSettings | None:
+        """Return what the device holds where a plan only moves the end of a limit that it holds.
+
+        Nothing is written then: a limit that is renewed costs the device nothing.
+        """
+        coordinator = self._coordinator
+        running = coordinator.baseline.temporary
+        is_renewed = running and plan.temporary and running is not plan.temporary
+        if not is_renewed or plan.changed or plan.limit is None or not self.may_correct_drift:
+            return None
+        settings = coordinator.settings_read_within(SETTINGS_LIFETIME_S)
+        if (
+            settings is None
+            or coordinator.client.pending.target
+            or plan.limit != coordinator.data.proven_limit
+        ):
+            return None
+        return settings if agrees(settings, plan.options.target(plan.limit)) else None
+
     async def _write(
-        self, transaction: LimitTransaction, target: ExportTarget, *, is_mode_chosen: bool
+        self,
+        transaction: LimitTransaction,
+        target: ExportTarget,
+        *,
+        is_mode_chosen: bool,
+        rounds: int = ROUNDS,
     ) -> ExportSettings:
         """Write the target; a mode that was only found is never switched off on the strength of one read.
 
         The mode of a limit that is suspended was not found: it is armed as one that was chosen.
         """
         if is_mode_chosen or self._coordinator.client.pending.target:
-            return await transaction.write(target, may_switch_off=self._may_switch_off())
+            return await transaction.write(target, may_switch_off=self._may_switch_off(), rounds=rounds)
         try:
             return await transaction.write(target, may_switch_off=False, rounds=1)
         except NotAppliedError as error:
             if error.held.mode is target.mode:
                 raise
             found = replace(target, mode=error.held.mode)
-        return await transaction.write(found, may_switch_off=False)
+        return await transaction.write(found, may_switch_off=False, rounds=rounds)
 
     def _needs(self) -> int:
         """Return how many requests those that wait cost together where all goes well."""
@@ -243,8 +313,8 @@ class LimitQueue:
     async def _requests_at_best(self, command: LimitCommand) -> int:
         """Return how many requests a command costs where all goes well; sends nothing.
 
-        0 where it cannot be carried out under the options of now. Raises NotANumberError where it never
-        can.
+        0 where it cannot be carried out under the options of now, or needs none. Raises NotANumberError
+        where it never can.
         """
         coordinator = self._coordinator
         reads = 0
@@ -256,7 +326,8 @@ class LimitQueue:
             coordinator.config_entry.options,
             coordinator.client.pending.target,
             read,
-            coordinator.data.proven_limit,
+            self._limit_before,
+            coordinator.baseline.temporary,
         )
         try:
             await command.plan(plan)
@@ -265,6 +336,8 @@ class LimitQueue:
         except NotANumberError:
             raise
         except InvalidValueError:
+            return 0
+        if self._settings_if_extended(plan):
             return 0
         if plan.is_mode_chosen:
             return reads + coordinator.client.requests_at_best(plan.options.control_mode)
@@ -316,7 +389,8 @@ class LimitQueue:
             coordinator.config_entry.options,
             coordinator.client.pending.target,
             read,
-            coordinator.data.proven_limit,
+            self._limit_before,
+            coordinator.baseline.temporary,
         )
         for index, waiting in enumerate(commands):
             plan.limit_follows = not any(later.command.sets_limit for later in commands[index + 1 :])

@@ -13,7 +13,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from ..const import DOMAIN, LOGGER
 from ..coordinator import Sec1000Coordinator
-from ..limit import OutOfRangeError
+from ..limit import DurationMissingError, InvalidDurationError, OutOfRangeError
 from ..messages import (
     action_name,
     format_kw,
@@ -37,7 +37,8 @@ from ..sec1000.errors import (
 from ..sec1000.model import ExportSettings
 from ..sec1000.setting_write import NotAppliedError
 from ..tracking.feedback import Action, Feedback, FeedbackRecord
-from .limit_commands import ActionStats, ModeDeactivatedError
+from ..tracking.temporary import EndNotStoredError
+from .limit_commands import ActionStats, ModeDeactivatedError, NoTemporaryLimitError, ThenNeededError
 
 WAIT_SHOWN_AFTER_S: Final = 2.0
 """How long an action may wait for its turn before its feedback says so."""
@@ -53,6 +54,10 @@ class SettingNotAcceptableError(InvalidValueError):
 
 _ERROR_KEYS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (ModeDeactivatedError, "choose_mode"),
+    (ThenNeededError, "then_needed"),
+    (NoTemporaryLimitError, "no_temporary_limit"),
+    (DurationMissingError, "duration_missing"),
+    (InvalidDurationError, "invalid_duration"),
     (DeactivatingNotAllowedError, "deactivating_not_allowed"),
     (SettingNotAcceptableError, "not_to_be_kept"),
     (SupersededError, "superseded"),
@@ -60,6 +65,7 @@ _ERROR_KEYS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (OutcomeUnknownError, "outcome_unknown"),
     (NotLimitedError, "nothing_to_reset"),
     (NotStoredError, "not_stored"),
+    (EndNotStoredError, "end_not_stored"),
     (RestorePendingElsewhereError, "pending_elsewhere"),
     (ModeChangeRefusedError, "stopping"),
     (InvalidValueError, "invalid_limit"),
@@ -213,9 +219,10 @@ class ActionRunner:
             run.is_over_with_an_answer = is_ended_by_an_answer(error) or self._coordinator.data.limit_is_off
         finally:
             waiting.cancel()
-        if adjusted := stats.adjusted:
+        if stats.adjusted:
             feedback |= Feedback.INVALID_INPUT
-            message = f"{self._text('adjusted', **_bounds(adjusted))} {message}"
+            adjusted = (self._text("adjusted", **_bounds(each)) for each in stats.adjusted)
+            message = " ".join((*adjusted, message))
         run.record = FeedbackRecord.ended(feedback, message, stats, detail)
         run.has_ended = True
         if stats.action and stats.action is not action:

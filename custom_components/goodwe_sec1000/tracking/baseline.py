@@ -1,9 +1,9 @@
 """The baseline: what the device should hold by what was last proven here, and how it drifts from it."""
 
-from contextlib import suppress
+import asyncio
 from dataclasses import replace
 from enum import Enum, auto
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
@@ -15,12 +15,9 @@ from ..sec1000.model import ControlMode, ExportSettings, kilowatts
 from ..sec1000.plausibility import MAX_SETTING_W
 from ..sec1000.setting_write import TOLERANCE_W, agrees, is_about
 from .storage import async_load_lenient
+from .temporary import EndNotStoredError, TemporaryLimit
 
 _VERSION: Final = 1
-
-
-class _Stored(TypedDict):
-    limit: int
 
 
 class Drift(Enum):
@@ -36,57 +33,110 @@ class Drift(Enum):
 
 
 class Baseline:
-    """The limit (W) last proven here; mode and capacity are those of the options."""
+    """The limit (W) last proven here, and when a temporary one ends; mode and capacity are options."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         self.limit: int | None = None
         """None before the device was read for the first time."""
-        self._stored: int | None = None
+        self.temporary: TemporaryLimit | None = None
+        """None where the limit stands. Set before the limit is written, whatever comes of that."""
+        self._is_trusted = True
+        """Whether the next start may begin with this limit."""
+        self._stored: dict[str, Any] | None = None
         """What is on disk, as far as it was verified."""
         self._hass = hass
         self._key = f"{DOMAIN}.{entry_id}"
         self._store = self._new_store()
+        self._lock = asyncio.Lock()
 
-    def _new_store(self) -> Store[_Stored]:
-        return Store(self._hass, _VERSION, self._key)
+    def _new_store(self) -> Store[dict[str, Any]]:
+        return Store(self._hass, _VERSION, self._key, atomic_writes=True)
 
     async def load(self) -> None:
         """Take over what was proven before Home Assistant was started."""
-        limit = (await async_load_lenient(self._store)).get("limit")
+        stored = await async_load_lenient(self._store)
+        limit = stored.get("limit")
         # 0.1.0 stored also what no device can hold.
         if isinstance(limit, int) and not isinstance(limit, bool) and abs(limit) <= MAX_SETTING_W:
-            self.limit = self._stored = limit
+            self.limit = limit
+        if (temporary := stored.get("temporary")) is not None:
+            try:
+                self.temporary = TemporaryLimit.from_dict(temporary)
+            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+                LOGGER.warning("The end of the limit cannot be read from %s: %r", self._store.path, error)
+        if stored == self._content():
+            self._stored = stored
 
     async def keep(self, limit: int) -> None:
         """Keep this limit as the one that was proven; where it cannot be stored now, it is the next time.
 
         What is stored is removed then: after a restart an older limit would undo what the user has set since.
+        The end of a temporary limit is not: it was stored before the limit was written.
         """
         self.limit = limit
-        if limit == self._stored:
-            return
-        self._stored = None
-        stored: _Stored = {"limit": limit}
-        try:
-            await self._store.async_save(stored)
-            # The store only logs what it could not write.
-            if await self._new_store().async_load() == stored:
-                self._stored = limit
-                return
-        except (HomeAssistantError, NotImplementedError, OSError) as error:
-            LOGGER.warning("%s cannot be written: %s", self._store.path, error)
-        if limit == self.limit:
+        self._is_trusted = True
+        if not await self._save() and limit == self.limit and self.temporary is None:
             await self.distrust()
+
+    async def keep_end(self, temporary: TemporaryLimit) -> None:
+        """Have the end of a limit on disk before the limit is written.
+
+        Raises EndNotStoredError where that cannot be; then nothing has changed.
+        """
+        before, self.temporary = self.temporary, temporary
+        if not await self._save():
+            self.temporary = before
+            raise EndNotStoredError("the end of the limit cannot be saved to disk")
+
+    async def drop_end(self) -> None:
+        """Let the limit stand that holds now."""
+        self.temporary = None
+        await self._save()
+
+    async def tighten_end(self, limit: int) -> None:
+        """Let a temporary limit lead to no more than this limit (W), which is about to be written for good.
+
+        Once that is proven there is no end any more; where it never is, the end may not allow more.
+        """
+        if self.temporary:
+            self.temporary = self.temporary.at_most(limit)
+            await self._save()
 
     async def distrust(self) -> None:
         """Let the next start begin with what it reads: another limit may hold since this one was proven."""
-        self._stored = None
-        with suppress(OSError):
-            await self._store.async_remove()
+        self._is_trusted = False
+        await self._save()
 
     async def remove(self) -> None:
         """Forget it with its entry."""
         await self._store.async_remove()
+
+    def _content(self) -> dict[str, Any]:
+        content: dict[str, Any] = {}
+        if self._is_trusted and self.limit is not None:
+            content["limit"] = self.limit
+        if self.temporary:
+            content["temporary"] = self.temporary.as_dict()
+        return content
+
+    async def _save(self) -> bool:
+        """Have all of it on disk; return whether it is."""
+        async with self._lock:
+            content = self._content()
+            if content == self._stored:
+                return True
+            self._stored = None
+            try:
+                if not content:
+                    await self._store.async_remove()
+                    return True
+                await self._store.async_save(content)
+                # The store only logs what it could not write.
+                if await self._new_store().async_load() == content:
+                    self._stored = content
+            except (HomeAssistantError, NotImplementedError, OSError) as error:
+                LOGGER.warning("%s cannot be written: %s", self._store.path, error)
+            return self._stored is not None
 
 
 def drift(settings: ExportSettings, options: ExportOptions, limit: int) -> Drift:

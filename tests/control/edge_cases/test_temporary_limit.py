@@ -1,0 +1,589 @@
+"""A limit that ends by itself leads to a stated limit, whatever happens before, at and after its end."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+import logging
+from typing import Any
+from unittest.mock import patch
+
+from homeassistant.components.repairs import DOMAIN as REPAIRS
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.goodwe_sec1000.const import DOMAIN
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode
+from simulator import Simulator
+from simulator.protocol import READ_LIMIT, TELEMETRY, VALUE, WRITE_LIMIT
+from tests.calls import (
+    Storage,
+    act,
+    control,
+    is_off,
+    issue,
+    keep_busy,
+    load,
+    outcomes,
+    requested,
+    suspend_limit,
+)
+from tests.entries import entry_of
+from tests.repair_flow import Repair
+from tests.states import get_state
+
+from .test_full_disk import full_disk
+
+pytestmark = pytest.mark.usefixtures("warp")
+ENDS = "sensor.sec1000_temporary_limit_ends"
+NOT_ENDED = "temporary_limit_not_ended"
+FIVE_MINUTES = 300
+RUN = {"limit": 3_000, "then": 8_000, "before": 10_000, "duration": float(FIVE_MINUTES)}
+
+
+async def call(hass: HomeAssistant, action: str, **data: Any) -> dict[str, Any]:
+    """Call an action as a script would, and return its response."""
+    response = await hass.services.async_call(DOMAIN, action, data, blocking=True, return_response=True)
+    assert response is not None
+    return response
+
+
+def ends(hass: HomeAssistant) -> str:
+    """Return when the limit ends by itself, as it is shown."""
+    return get_state(hass, ENDS).state
+
+
+def writes(sim: Simulator, since: int = 0) -> int:
+    """Return how many requests have written a limit."""
+    return sum(command == WRITE_LIMIT for command, _ in requested(sim, since))
+
+
+def store_temporary(storage: Storage, entry: MockConfigEntry, **changed: Any) -> None:
+    """Have a temporary limit of 3 kW on disk, which ended a minute ago, unless something else is said."""
+    key = f"{DOMAIN}.{entry.entry_id}"
+    ended = (dt_util.utcnow() - timedelta(minutes=1)).isoformat()
+    data = {"limit": 3_000, "temporary": {**RUN, "ends": ended, **changed}}
+    storage[key] = {"version": 1, "minor_version": 1, "key": key, "data": data}
+
+
+@contextmanager
+def clock_set(by: timedelta) -> Iterator[None]:
+    """Let the time of day be another one, but not the time that passes."""
+    with patch.object(dt_util, "utcnow", lambda real=dt_util.utcnow: real() + by):
+        yield
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize(
+    ("action", "data", "limit", "then"),
+    [
+        ("set_export_limit", {"limit": 3, "then": 8}, 3_000, 8_000),
+        ("set_export_limit", {"limit": "3", "then": "{{ 8 }}"}, 3_000, 8_000),
+        ("export_disable", {"then": 8}, 0, 8_000),
+        ("export_disable", {}, 0, 10_000),
+        ("export_enable", {"then": 0}, 10_000, 0),
+    ],
+)
+async def test_limit_holds_for_its_duration_and_then_ends(
+    hass: HomeAssistant, sim: Simulator, action: str, data: dict[str, Any], limit: int, then: int
+) -> None:
+    response = await call(hass, action, duration="00:05", **data)
+    assert response["feedback"] == 1
+    assert response["then"] == then / 1000
+    assert response["ends"] == ends(hass)
+    assert get_state(hass, ENDS).attributes["then"] == then / 1000
+    await asyncio.sleep(FIVE_MINUTES - 3)
+    assert sim.device.bound_limit == limit
+    await asyncio.sleep(30)
+    assert sim.device.bound_limit == then
+    assert ends(hass) == "unknown"
+    assert is_off(hass, "limit_differs")
+    assert writes(sim) == 2
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"duration": 0}, "0 is not a duration of 1 minute to 24 hours"),
+        ({"duration": "00:00:59"}, "is not a duration of 1 minute"),
+        ({"duration": {"hours": 24, "seconds": 1}}, "is not a duration of 1 minute"),
+        ({"duration": "soon"}, "'soon' is not a duration"),
+        ({"duration": True}, "True is not a duration"),
+        ({"duration": float("inf")}, "inf is not a duration"),
+        ({"duration": None}, "is not a duration"),
+        ({"duration": "00:05", "then": "much"}, "'much' is not a valid number"),
+        ({"then": 5}, "needs a duration"),
+    ],
+)
+async def test_end_that_is_none_is_refused_and_not_ignored(
+    hass: HomeAssistant, sim: Simulator, data: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ServiceValidationError, match=message):
+        await call(hass, "set_export_limit", limit=3, **data)
+    assert writes(sim) == 0
+    assert ends(hass) == "unknown"
+    assert get_state(hass, "sensor.sec1000_set_export_limit_feedback").state == "128"
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_then_outside_of_the_range_is_corrected(hass: HomeAssistant, sim: Simulator) -> None:
+    response = await call(hass, "set_export_limit", limit=12, duration=60, then=-1)
+    assert (response["feedback"], response["then"]) == (129, 0.0)
+    assert response["message"].count("was adjusted to") == 2
+    await asyncio.sleep(90)
+    assert sim.device.bound_limit == 0
+
+
+@pytest.mark.usefixtures("entry")
+async def test_end_without_a_proven_limit_asks_for_then(
+    hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.inject("silence", commands=(READ_LIMIT,))
+    await load(hass, entry)
+    sim.clear_faults()
+    with pytest.raises(ServiceValidationError, match="limit afterwards"):
+        await call(hass, "set_export_limit", limit=3, duration="00:05")
+    assert writes(sim) == 0
+    assert (await call(hass, "set_export_limit", limit=3, duration="00:05", then=1))["then"] == 1.0
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_then_is_what_was_proven_before_the_first_of_a_row(hass: HomeAssistant, sim: Simulator) -> None:
+    await call(hass, "set_export_limit", limit=6)
+    await call(hass, "set_export_limit", limit=2, duration="01:00", then=4)
+    response = await call(hass, "set_export_limit", limit=1, duration="00:02")
+    assert response["then"] == 6.0
+    await asyncio.sleep(150)
+    assert sim.device.bound_limit == 6_000
+
+
+@pytest.mark.promise("R-35")
+@pytest.mark.usefixtures("loaded")
+async def test_renewals_move_the_end_and_send_nothing(hass: HomeAssistant, sim: Simulator) -> None:
+    await call(hass, "set_export_limit", limit=3, duration="00:05", then=8)
+    first = ends(hass)
+    for _ in range(4):
+        await asyncio.sleep(100)
+        since = len(sim.requests)
+        response = await call(hass, "set_export_limit", limit=3, duration="00:05", then=7)
+        assert sim.requests[since:] == []
+        assert response["feedback"] == 1
+        assert response["message"].startswith("Extended until ")
+    assert ends(hass) > first
+    assert writes(sim) == 1
+    await asyncio.sleep(FIVE_MINUTES + 30)
+    assert sim.device.bound_limit == 7_000
+
+
+@pytest.mark.parametrize("why", ["drift", "silence", "unread"])
+async def test_renewal_is_written_where_the_limit_may_not_hold(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry, why: str
+) -> None:
+    if why == "unread":
+        hass.config_entries.async_update_entry(loaded, pref_disable_polling=True)
+        await hass.config_entries.async_reload(loaded.entry_id)
+    await call(hass, "set_export_limit", limit=3, duration="00:05")
+    if why == "drift":
+        sim.device.limit = 5_000
+    if why == "silence":
+        sim.inject("silence")
+    await asyncio.sleep(200)
+    sim.clear_faults()
+    before = writes(sim)
+    assert (await call(hass, "set_export_limit", limit=3, duration="00:05"))["feedback"] == 1
+    assert writes(sim) == before + 1
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("action", "set_export_limit", {"limit": 3}),
+        ("action", "export_toggle", {}),
+        ("switch", "turn_on", "export_to_grid", {}),
+        ("number", "set_value", "export_limit", {"value": 5}),
+        ("select", "select_option", "control_mode", {"option": "value"}),
+        ("button", "press", "enable_export", {}),
+    ],
+    ids=lambda command: command[1],
+)
+async def test_limit_without_duration_stands(hass: HomeAssistant, sim: Simulator, command: Any) -> None:
+    await call(hass, "set_export_limit", limit=3, duration="00:05", then=8)
+    if command[0] == "action":
+        await outcomes(act(hass, command[1], **command[2]))
+    else:
+        await control(hass, *command[:3], **command[3])
+    assert ends(hass) == "unknown"
+    held = sim.device.bound_limit
+    await asyncio.sleep(2 * FIVE_MINUTES)
+    assert sim.device.bound_limit == held
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_bounds_keep_the_end_and_bring_both_into_range(hass: HomeAssistant, sim: Simulator) -> None:
+    await call(hass, "set_export_limit", limit=6, duration="00:05", then=8)
+    await call(hass, "set_max_export_limit", limit=5)
+    assert get_state(hass, ENDS).attributes["limit"] == 5.0
+    assert get_state(hass, ENDS).attributes["then"] == 5.0
+    await call(hass, "set_max_export_limit", limit=4)
+    await asyncio.sleep(FIVE_MINUTES + 30)
+    assert sim.device.bound_limit == 4_000
+    assert ends(hass) == "unknown"
+
+
+async def test_then_is_brought_into_the_options_of_the_end(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    await call(hass, "set_export_limit", limit=3, duration="00:05", then=8)
+    hass.config_entries.async_update_entry(loaded, options={**loaded.options, "max_export_limit": 7.0})
+    await asyncio.sleep(FIVE_MINUTES + 30)
+    assert sim.device.bound_limit == 7_000
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_button_ends_a_temporary_limit_at_once(hass: HomeAssistant, sim: Simulator) -> None:
+    await call(hass, "set_export_limit", limit=3, duration="00:05", then=8)
+    await control(hass, "button", "press", "end_temporary_limit")
+    assert sim.device.bound_limit == 8_000
+    assert ends(hass) == "unknown"
+    with pytest.raises(ServiceValidationError, match="does not end by itself"):
+        await control(hass, "button", "press", "end_temporary_limit")
+
+
+@pytest.mark.promise("R-32")
+@pytest.mark.usefixtures("hass_storage", "loaded")
+async def test_limit_is_not_set_where_its_end_cannot_be_stored(hass: HomeAssistant, sim: Simulator) -> None:
+    with full_disk(), pytest.raises(HomeAssistantError, match="could not be saved to disk"):
+        await call(hass, "set_export_limit", limit=3, duration="00:05")
+    assert writes(sim) == 0
+    assert ends(hass) == "unknown"
+
+
+@pytest.mark.usefixtures("hass_storage", "loaded")
+async def test_full_disk_keeps_no_limit_from_standing(hass: HomeAssistant, sim: Simulator) -> None:
+    await call(hass, "set_export_limit", limit=3, duration="00:05")
+    with full_disk():
+        assert (await call(hass, "export_disable"))["feedback"] == 1
+    await asyncio.sleep(FIVE_MINUTES + 60)
+    assert sim.device.bound_limit == 0
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("fault", ["nak", "silence", "ack-without-effect"])
+async def test_end_stays_where_the_limit_could_not_be_set(
+    hass: HomeAssistant, sim: Simulator, fault: str
+) -> None:
+    sim.inject(fault, commands=(WRITE_LIMIT, VALUE, READ_LIMIT))
+    [error] = await outcomes(act(hass, "set_export_limit", limit=3, duration="00:05", then=8))
+    assert isinstance(error, HomeAssistantError)
+    sim.clear_faults()
+    assert ends(hass) != "unknown"
+    await asyncio.sleep(FIVE_MINUTES + 60)
+    assert sim.device.bound_limit == 8_000
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("fault", ["nak", "silence", "ack-without-effect"])
+async def test_failed_limit_lets_the_end_allow_no_more(
+    hass: HomeAssistant, sim: Simulator, fault: str
+) -> None:
+    """A limit that was to stand and is not proven: what ends then, leads to no more than that."""
+    await call(hass, "export_disable", duration="00:05")
+    sim.inject(fault, commands=(WRITE_LIMIT, VALUE, READ_LIMIT))
+    [error] = await outcomes(act(hass, "set_export_limit", limit=2))
+    assert isinstance(error, HomeAssistantError)
+    sim.clear_faults()
+    await asyncio.sleep(FIVE_MINUTES + 60)
+    assert sim.device.bound_limit in {0, 2_000}
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_superseded_limit_leaves_no_end(hass: HomeAssistant, sim: Simulator) -> None:
+    clock = await keep_busy(hass, sim)
+    first = act(hass, "set_export_limit", limit=3, duration="00:05")
+    second = act(hass, "set_export_limit", limit=5)
+    _, error, feedback = await outcomes(clock, first, second)
+    assert isinstance(error, HomeAssistantError)
+    assert feedback == 1
+    assert ends(hass) == "unknown"
+
+
+@pytest.mark.promise("R-34")
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize(
+    ("data", "held"),
+    [({"limit": 5}, 5_000), ({"limit": 3, "duration": "00:05"}, 3_000)],
+    ids=["newer", "renewal"],
+)
+async def test_command_at_the_end_takes_its_place(
+    hass: HomeAssistant, sim: Simulator, data: dict[str, Any], held: int
+) -> None:
+    await call(hass, "set_export_limit", limit=3, duration="00:05", then=8)
+    await asyncio.sleep(FIVE_MINUTES - 3)
+    clock = await keep_busy(hass, sim)
+    newer = act(hass, "set_export_limit", **data)
+    assert await outcomes(clock, newer) == [1, 1]
+    await asyncio.sleep(120)
+    assert sim.device.bound_limit == held
+    limits = [int.from_bytes(data[4:8]) for command, data in requested(sim) if command == WRITE_LIMIT]
+    assert 8_000 not in limits
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_newer_limit_supersedes_an_end_that_waits(hass: HomeAssistant, sim: Simulator) -> None:
+    await call(hass, "set_export_limit", limit=3, duration="00:05", then=8)
+    await asyncio.sleep(FIVE_MINUTES - 3)
+    clock = await keep_busy(hass, sim)
+    await asyncio.sleep(4)
+    assert await outcomes(clock, act(hass, "set_export_limit", limit=5)) == [1, 1]
+    await asyncio.sleep(120)
+    assert (sim.device.bound_limit, ends(hass)) == (5_000, "unknown")
+    assert get_state(hass, "sensor.sec1000_set_export_limit_feedback").state == "1"
+
+
+@pytest.mark.promise("R-33")
+@pytest.mark.parametrize("fault", ["silence", "nak", "ack-without-effect"])
+async def test_end_that_fails_is_reported_and_tried_again(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry, fault: str
+) -> None:
+    await call(hass, "set_export_limit", limit=3, duration="00:05", then=8)
+    await asyncio.sleep(FIVE_MINUTES - 3)
+    commands = None if fault == "silence" else (WRITE_LIMIT, VALUE)
+    sim.inject(fault, commands=commands)
+    await asyncio.sleep(170)
+    assert issue(hass, loaded, NOT_ENDED) is None
+    await asyncio.sleep(30)
+    assert issue(hass, loaded, NOT_ENDED)
+    since = len(sim.requests)
+    await asyncio.sleep(300)
+    assert len(sim.requests) - since < 300 * 0.23
+    sim.clear_faults()
+    await asyncio.sleep(60)
+    assert sim.device.bound_limit == 8_000
+    assert issue(hass, loaded, NOT_ENDED) is None
+    assert ends(hass) == "unknown"
+
+
+@pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
+@pytest.mark.parametrize("choice", ["end_now", "keep"])
+async def test_repair_ends_the_limit_or_lets_it_stand(
+    hass: HomeAssistant,
+    sim: Simulator,
+    loaded: MockConfigEntry,
+    hass_client: ClientSessionGenerator,
+    choice: str,
+) -> None:
+    assert await async_setup_component(hass, REPAIRS, {})
+    client = await hass_client()
+    await call(hass, "set_export_limit", limit=3, duration="00:05", then=8)
+    await asyncio.sleep(FIVE_MINUTES - 5)
+    sim.inject("ack-without-effect", commands=(WRITE_LIMIT,))
+    await asyncio.sleep(200)
+    repair = await Repair(hass, client, f"{NOT_ENDED}_{loaded.entry_id}").start()
+    await repair.choose(choice)
+    if choice == "end_now":
+        await repair.submit()
+        assert repair.error
+        sim.clear_faults()
+    await repair.submit()
+    assert repair.result["type"] == "create_entry", repair.error
+    assert repair.success_text
+    await asyncio.sleep(60)
+    sim.clear_faults()
+    assert sim.device.bound_limit == (8_000 if choice == "end_now" else 3_000)
+    assert ends(hass) == "unknown"
+    assert issue(hass, loaded, NOT_ENDED) is None
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("passed", [10, 58], ids=["before its end", "across its end"])
+async def test_reset_restores_the_temporary_limit_or_then(
+    hass: HomeAssistant, sim: Simulator, passed: int
+) -> None:
+    await call(hass, "set_export_limit", limit=3, duration="00:01", then=8)
+    await asyncio.sleep(passed)
+    assert await outcomes(await suspend_limit(hass, sim)) == [1]
+    assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 3_000)
+    await asyncio.sleep(90)
+    assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 8_000)
+
+
+async def test_end_passes_while_a_limit_is_being_restored(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    await call(hass, "set_export_limit", limit=8, duration="00:02", then=3)
+    reset = await suspend_limit(hass, sim)
+    sim.inject("silence")
+    await outcomes(reset)
+    await asyncio.sleep(150)
+    sim.clear_faults()
+    await asyncio.sleep(120)
+    assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 3_000)
+    assert ends(hass) == "unknown"
+
+
+async def test_drift_is_corrected_to_the_temporary_limit_until_its_end(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    hass.config_entries.async_update_entry(loaded, options={**loaded.options, "put_back": True})
+    await call(hass, "set_export_limit", limit=3, duration="00:05", then=8)
+    sim.device.limit = sim.device.bound_limit = 10_000
+    await asyncio.sleep(90)
+    assert sim.device.bound_limit == 3_000
+    assert ends(hass) != "unknown"
+    await asyncio.sleep(FIVE_MINUTES)
+    assert sim.device.bound_limit == 8_000
+    sim.device.limit = sim.device.bound_limit = 10_000
+    await asyncio.sleep(90)
+    assert sim.device.bound_limit == 8_000
+
+
+async def test_end_goes_on_with_polling_disabled(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    hass.config_entries.async_update_entry(loaded, pref_disable_polling=True)
+    await hass.config_entries.async_reload(loaded.entry_id)
+    await call(hass, "set_export_limit", limit=3, duration="00:05", then=8)
+    since = len(sim.requests)
+    await asyncio.sleep(FIVE_MINUTES + 30)
+    assert sim.device.bound_limit == 8_000
+    assert TELEMETRY not in {command for command, _ in requested(sim, since)}
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("hours", [-30, -1, 1, 30])
+async def test_limit_lasts_as_long_whatever_the_clock_does(
+    hass: HomeAssistant, sim: Simulator, hours: int
+) -> None:
+    await call(hass, "set_export_limit", limit=3, duration="00:05", then=8)
+    with clock_set(timedelta(hours=hours)):
+        await asyncio.sleep(FIVE_MINUTES - 5)
+        assert sim.device.bound_limit == 3_000
+        await asyncio.sleep(60)
+        assert sim.device.bound_limit == 8_000
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("warp", ["2026-10-25 00:58:00", "2026-03-29 00:58:00"], indirect=True)
+async def test_limit_lasts_as_long_across_summer_time(hass: HomeAssistant, sim: Simulator) -> None:
+    await hass.config.async_set_time_zone("Europe/Prague")
+    await call(hass, "set_export_limit", limit=3, duration="00:05", then=8)
+    await asyncio.sleep(FIVE_MINUTES - 5)
+    assert sim.device.bound_limit == 3_000
+    await asyncio.sleep(60)
+    assert sim.device.bound_limit == 8_000
+
+
+@pytest.mark.promise("R-32")
+async def test_reload_keeps_the_end(hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry) -> None:
+    await call(hass, "set_export_limit", limit=3, duration="00:05", then=8)
+    shown = ends(hass)
+    await asyncio.sleep(100)
+    await hass.config_entries.async_reload(loaded.entry_id)
+    assert ends(hass) == shown
+    assert writes(sim) == 1
+    await asyncio.sleep(190)
+    assert sim.device.bound_limit == 3_000
+    await asyncio.sleep(90)
+    assert sim.device.bound_limit == 8_000
+
+
+async def test_clock_that_was_set_back_does_not_prolong_a_limit(
+    hass: HomeAssistant, hass_storage: Storage, sim: Simulator, entry: MockConfigEntry
+) -> None:
+    sim.device.limit = sim.device.bound_limit = 3_000
+    store_temporary(hass_storage, entry, ends=(dt_util.utcnow() + timedelta(days=30)).isoformat())
+    await load(hass, entry)
+    await asyncio.sleep(FIVE_MINUTES + 30)
+    assert sim.device.bound_limit == 8_000
+
+
+@pytest.mark.promise("R-14", "R-32")
+@pytest.mark.parametrize("held", [3_000, 8_000], ids=["before", "between write and read-back"])
+async def test_end_that_passed_before_setup_is_carried_out(
+    hass: HomeAssistant,
+    hass_storage: Storage,
+    sim: Simulator,
+    entry: MockConfigEntry,
+    caplog: pytest.LogCaptureFixture,
+    held: int,
+) -> None:
+    sim.device.limit = sim.device.bound_limit = held
+    store_temporary(hass_storage, entry)
+    await load(hass, entry)
+    await asyncio.sleep(30)
+    assert sim.device.bound_limit == 8_000
+    assert ends(hass) == "unknown"
+    assert writes(sim) == 1
+    late = [record for record in caplog.records if "should have ended 0:01:00 ago" in record.message]
+    assert [record.levelno for record in late] == [logging.WARNING]
+
+
+async def test_end_is_dropped_where_the_device_holds_something_else(
+    hass: HomeAssistant, hass_storage: Storage, sim: Simulator, entry: MockConfigEntry
+) -> None:
+    sim.device.limit = sim.device.bound_limit = 5_000
+    store_temporary(hass_storage, entry)
+    await load(hass, entry)
+    await asyncio.sleep(60)
+    assert writes(sim) == 0
+    assert ends(hass) == "unknown"
+    assert not is_off(hass, "limit_differs")
+
+
+async def test_end_that_passed_a_day_ago_asks_first(
+    hass: HomeAssistant, hass_storage: Storage, sim: Simulator, entry: MockConfigEntry
+) -> None:
+    sim.device.limit = sim.device.bound_limit = 3_000
+    store_temporary(hass_storage, entry, ends=(dt_util.utcnow() - timedelta(hours=25)).isoformat())
+    await load(hass, entry)
+    await asyncio.sleep(600)
+    assert writes(sim) == 0
+    assert ends(hass) != "unknown"
+    assert issue(hass, entry, NOT_ENDED)
+    await control(hass, "button", "press", "end_temporary_limit")
+    assert sim.device.bound_limit == 8_000
+    assert issue(hass, entry, NOT_ENDED) is None
+
+
+async def test_damaged_end_keeps_nothing_from_being_set_up(
+    hass: HomeAssistant, hass_storage: Storage, sim: Simulator, entry: MockConfigEntry
+) -> None:
+    store_temporary(hass_storage, entry, ends="soon")
+    await load(hass, entry)
+    assert ends(hass) == "unknown"
+    await asyncio.sleep(60)
+    assert writes(sim) == 0
+
+
+async def test_each_entry_has_an_end_of_its_own(
+    hass: HomeAssistant, sim: Simulator, other: Simulator, loaded: MockConfigEntry
+) -> None:
+    second = entry_of(other, "Barn")
+    second.add_to_hass(hass)
+    await load(hass, second)
+    await call(hass, "set_export_limit", limit=3, duration="00:05", then=8, config_entry_id=loaded.entry_id)
+    await call(hass, "set_export_limit", limit=2, config_entry_id=second.entry_id)
+    await asyncio.sleep(FIVE_MINUTES + 30)
+    assert (sim.device.bound_limit, other.device.bound_limit) == (8_000, 2_000)
+
+
+async def test_removal_leaves_no_end(
+    hass: HomeAssistant,
+    hass_storage: Storage,
+    sim: Simulator,
+    loaded: MockConfigEntry,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await call(hass, "set_export_limit", limit=3, duration="00:05", then=8)
+    await hass.config_entries.async_remove(loaded.entry_id)
+    assert f"{DOMAIN}.{loaded.entry_id}" not in hass_storage
+    assert "the temporary limit of 3.00 kW stays in the device" in caplog.text
+    await asyncio.sleep(2 * FIVE_MINUTES)
+    assert sim.device.bound_limit == 3_000
