@@ -33,8 +33,8 @@ from .sec1000.errors import (
     impossible_in,
 )
 from .sec1000.model import ControlMode, ExportSettings, ExportTarget, Telemetry, kilowatts
+from .sec1000.power_filter import PowerFilter, ShownTelemetry
 from .sec1000.stats import RequestStats
-from .sec1000.zero_glitch import ZeroGlitchFilter
 from .tracking.baseline import Baseline
 from .tracking.energy import Energy, EnergyMeter, EnergyTotals
 from .tracking.feedback import Action, Feedback, FeedbackRecord
@@ -137,7 +137,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._meter_watch = MeterWatch()
         self.energy_totals = EnergyTotals(hass, entry.entry_id)
         self._energy_meter = EnergyMeter()
-        self._zero_glitch = ZeroGlitchFilter()
+        self._power_filter = PowerFilter()
         self._cancel_holding: CALLBACK_TYPE | None = None
         self._settings_read_at = 0.0
         self._cancel_dropping: CALLBACK_TYPE | None = None
@@ -444,6 +444,8 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         snapshot = replace(
             snapshot, pending_restore=target, limit_is_off=is_off, temporary=self.baseline.temporary
         )
+        if settings := snapshot.settings:
+            self._power_filter.record_limit((settings.mode, settings.limit, target is None), monotonic())
         if snapshot != self.data:
             self.data = snapshot
             self.async_update_listeners()
@@ -578,8 +580,8 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._reachability.reset_backoff()
         self._reachability.record_answer()
         self.impossible_values.record((*impossible_in(*stats.recovered_errors), *telemetry.impossible))
-        shown = self._zero_glitch.filter(telemetry, monotonic())
-        self._show_zero_in_time(telemetry, shown)
+        shown = self._power_filter.filter(telemetry, monotonic())
+        self._end_hold_in_time(telemetry, shown)
         self._meter_watch.judge(shown, self.data.settings, self.options, monotonic())
         exceeded = self._meter_watch.exceeded
         if exceeded is not None and shown.meter_power is not None and not self.data.limit_exceeded:
@@ -601,11 +603,11 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         )
 
     @callback
-    def _show_zero_in_time(self, telemetry: Telemetry, shown: Telemetry) -> None:
-        """Show a zero that is held back once that is too long, also where no poll ends just then."""
+    def _end_hold_in_time(self, telemetry: Telemetry, shown: ShownTelemetry) -> None:
+        """Show what is reported once a power is held for too long, also where no poll ends just then."""
         self._stop_holding()
         now = monotonic()
-        if (until := self._zero_glitch.held_until) is None:
+        if (until := self._power_filter.held_until) is None:
             return
         if now + self.options.scan_interval <= until + POLL_JITTER_S:
             # The next poll tells.
@@ -615,7 +617,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         def release(_now: datetime) -> None:
             self._cancel_holding = None
             if self.data.telemetry is shown:
-                self._publish(replace(self.data, telemetry=telemetry))
+                self._publish(replace(self.data, telemetry=ShownTelemetry.unheld(telemetry)))
 
         self._cancel_holding = async_call_later(
             self.hass, max(0.0, until - now), HassJob(release, cancel_on_shutdown=True)

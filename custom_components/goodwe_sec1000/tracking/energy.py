@@ -36,8 +36,7 @@ class Energy:
     produced: int = 0
     """AC output of the inverters; energy from batteries behind them is included."""
     consumed: int = 0
-    """Produced − exported + imported; may fall a little, since the device does not refresh all of its values
-    at the same moment."""
+    """By the load, which is held while inverters and meter do not belong together."""
 
 
 class EnergyMeter:
@@ -76,10 +75,8 @@ class EnergyMeter:
         if measured == "meter":
             self._totals["exported"] += above
             self._totals["imported"] += below
-        elif measured == "inverters":
-            self._totals["produced"] += above
         else:
-            self._totals["consumed"] += above - below
+            self._totals["produced" if measured == "inverters" else "consumed"] += above
 
     def restore(self, kind: str, total: int) -> Energy:
         """Go on from this total (Wh), which is newer; one that never falls stays where it is greater."""

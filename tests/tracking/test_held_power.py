@@ -1,14 +1,16 @@
-"""A zero that is held back is shown after a minute, also between two polls."""
+"""Power that is held while the values do not belong together, and for how long."""
 
 import asyncio
 from dataclasses import replace
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, State
+from homeassistant.helpers.event import async_track_state_change_event
 import pytest
 
+from custom_components.goodwe_sec1000.sec1000.model import Telemetry
 from simulator import CAPTURED, Simulator
 
-from ..calls import load
+from ..calls import act, load
 from ..entries import entry_at
 from ..states import get_state
 
@@ -18,8 +20,8 @@ PRODUCING = replace(CAPTURED, meter_power=15_000, inverter_power=20_000)
 ZERO = replace(PRODUCING, inverter_power=0)
 
 
-def shown(hass: HomeAssistant) -> str:
-    return get_state(hass, "sensor.sec1000_inverter_power").state
+def shown(hass: HomeAssistant, power: str = "inverter_power") -> str:
+    return get_state(hass, f"sensor.sec1000_{power}").state
 
 
 async def polled(hass: HomeAssistant, sim: Simulator) -> None:
@@ -84,3 +86,47 @@ async def test_hold_ends_with_the_entry(hass: HomeAssistant, sim: Simulator) -> 
     assert await hass.config_entries.async_unload(entry.entry_id)
     await asyncio.sleep(60)
     assert shown(hass) == "unavailable"
+
+
+def house(inverter_power: int, meter_power: int) -> Telemetry:
+    return replace(CAPTURED, inverter_power=inverter_power, meter_power=meter_power)
+
+
+async def poll_every(hass: HomeAssistant, sim: Simulator, interval: int) -> None:
+    entry = entry_at(sim.host, sim.port, scan_interval=interval)
+    entry.add_to_hass(hass)
+    await load(hass, entry)
+
+
+@pytest.mark.promise("R-28")
+async def test_load_is_held_while_limit_changes(hass: HomeAssistant, sim: Simulator) -> None:
+    sim.hold(house(14_000, 10_000))
+    await poll_every(hass, sim, 5)
+    await polled(hass, sim)
+    seen: list[State | None] = []
+    async_track_state_change_event(
+        hass, "sensor.sec1000_load_power", lambda event: seen.append(event.data["new_state"])
+    )
+    before = float(shown(hass, "energy_consumed"))
+    for action, meter_power in (("export_disable", 0), ("export_enable", 10_000)):
+        await act(hass, action)
+        # The meter at once, the inverters later.
+        sim.hold(house(4_000 if action == "export_enable" else 14_000, meter_power))
+        await asyncio.sleep(20)
+        assert shown(hass, "load_power") == "4000"
+        sim.hold(house(meter_power + 4_000, meter_power))
+        await asyncio.sleep(60)
+    assert seen == []
+    assert float(shown(hass, "energy_consumed")) - before == pytest.approx(4 * 160 / 3_600, rel=0.1)
+
+
+async def test_load_below_zero_ends_as_unknown_between_polls(hass: HomeAssistant, sim: Simulator) -> None:
+    sim.hold(house(4_000, 0))
+    await poll_every(hass, sim, 45)
+    await polled(hass, sim)
+    sim.hold(house(4_000, 10_000))
+    await polled(hass, sim)
+    assert shown(hass, "load_power") == "4000"
+    await asyncio.sleep(20)
+    assert shown(hass, "load_power") == "unknown"
+    assert shown(hass) == "4000"
