@@ -44,6 +44,11 @@ def printed(long_run: bool) -> dict[str, str]:
             marks=pytest.mark.long,
         ),
         pytest.param("growth", "| 2 at 5 s: gap between polls |", marks=pytest.mark.long),
+        pytest.param(
+            "floods",
+            "| a limit each second, polled every 5 s: requests in the worst hour |",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_benchmark_runs(printed: dict[str, str], subject: str, figure: str) -> None:
@@ -51,7 +56,7 @@ def test_benchmark_runs(printed: dict[str, str], subject: str, figure: str) -> N
 
 
 def test_every_benchmark_is_tested() -> None:
-    assert list(SUBJECTS) == ["read", "command", "entry", "recorder", "growth"]
+    assert list(SUBJECTS) == ["read", "command", "entry", "recorder", "growth", "floods"]
 
 
 def test_page_names_missed_goals() -> None:

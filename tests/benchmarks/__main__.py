@@ -14,6 +14,7 @@ from homeassistant.const import __version__ as homeassistant_version
 
 from .commands import commanded
 from .entry_costs import inside_home_assistant
+from .floods import flooded
 from .growth import growing
 from .report import Table
 from .rows import recorded
@@ -28,6 +29,7 @@ SUBJECTS: Final[dict[str, Callable[[Scale], Awaitable[Table]]]] = {
     "entry": inside_home_assistant,
     "recorder": recorded,
     "growth": growing,
+    "floods": flooded,
 }
 
 

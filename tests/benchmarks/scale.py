@@ -22,6 +22,8 @@ class Scale:
     """Entries over which the memory slope is taken."""
     hours: int = 24
     """Hours of recording."""
+    long_floods: bool = True
+    """Whether a flood goes on for a day, or for an hour."""
     devices: tuple[tuple[int, int], ...] = ((1, 30), (10, 30), (50, 30), (1, 5), (10, 5))
     """Number of devices in one Home Assistant, and their refresh interval."""
     intervals: int = 3
@@ -41,6 +43,7 @@ SMALLEST: Final = Scale(
     polls=5,
     entries=2,
     hours=1,
+    long_floods=False,
     devices=((1, 5), (2, 5)),
     intervals=2,
     watched=11.0,

@@ -256,6 +256,8 @@ def at_rest(world: World) -> list[tuple[str, str]]:
     issues = [issue.issue_id for issue in world.issues()]
     device = world.device
     for each in world.devices:
+        if each.overload.exhausted:
+            found.append(("f", f"{each.name} was sent too many requests"))
         if each.is_off and not world.may_be_off(each) and not world.issue_lost:
             told = any(issue.startswith(OFF_ISSUES) for issue in issues)
             if not told:

@@ -78,7 +78,6 @@ class WatchedDevice(Simulator):
             limit=setting.limit,
             sum_of_phases=setting.sum_of_phases,
             house=StillHouse(),
-            overload=False,
             seed=seed,
             latency=latency,
         )

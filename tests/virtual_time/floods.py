@@ -133,7 +133,7 @@ class Course:
 
     @property
     def oldest_wish(self) -> float:
-        """For how long (s) a limit that was called for, or a newer one, was not sent at most."""
+        """For how long (s) a limit that was called for, or a newer one, was not sent at most; 0 for none."""
         longest, sent = 0.0, self._sent(WRITE_LIMIT)
         at = next(sent)
         for wish in self.wishes:
