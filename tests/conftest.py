@@ -98,15 +98,21 @@ def freezer(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fr
 
 
 @pytest.fixture
-def pass_time(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> Callable[[float], Awaitable[None]]:
+def pass_time(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[float], Awaitable[None]]:
     """Return a function that lets so many seconds go by and what falls due come to its end.
 
     To be named before `loaded`, so that the clock does not jump after setup.
     """
+    passed = 0.0
+    monkeypatch.setattr(hass.loop, "time", lambda: freezegun.api.real_monotonic() + passed)
 
     async def pass_seconds(seconds: float) -> None:
+        nonlocal passed
+        passed += seconds
         freezer.tick(timedelta(seconds=seconds))
-        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
+        async_fire_time_changed(hass, dt_util.utcnow())
         await hass.async_block_till_done(wait_background_tasks=True)
 
     return pass_seconds

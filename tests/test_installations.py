@@ -344,8 +344,8 @@ async def test_files_keep_names_versions_and_keys(
     await hass.services.async_call(DOMAIN, "set_export_limit", {"limit": 3.21}, blocking=True)
     for _ in range(3):
         await pass_time(installation.entry["options"]["scan_interval"] + 1)
-    energy = shown_energy(hass, installation)
     await hass.async_stop()
+    energy = shown_energy(hass, installation)
     written, stored = dict(installation.written), installation.stored
     written.pop(installation.pending, None)
     assert written.keys() <= stored.keys()

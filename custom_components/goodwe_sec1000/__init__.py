@@ -3,8 +3,8 @@
 import asyncio
 from typing import Final
 
-from homeassistant.const import Platform
-from homeassistant.core import HassJob, HomeAssistant
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP, Platform
+from homeassistant.core import Event, HassJob, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
@@ -75,6 +75,13 @@ async def async_setup_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> b
     DriftCorrection(coordinator, export)
     entry.async_on_unload(hass.async_add_shutdown_job(HassJob(export.async_stop)))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+
+    @callback
+    def write_last(_event: Event) -> None:
+        coordinator.async_update_listeners()
+
+    # What is written less often than it changes is written once more.
+    entry.async_on_unload(hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, write_last))
     coordinator.start_reading_settings()
     migration.async_schedule_cleanup()
     return True
@@ -85,7 +92,10 @@ async def async_unload_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> 
     await entry.runtime_data.export.async_close()
     async_forget_entry(hass, entry.entry_id)
     Issue.LIMIT_KEEPS_DRIFTING.async_clear(hass, entry.entry_id)
-    await entry.runtime_data.coordinator.energy_totals.save()
+    coordinator = entry.runtime_data.coordinator
+    await coordinator.energy_totals.save()
+    # As at a stop of Home Assistant; once the platforms are unloaded, nothing can be written any more.
+    coordinator.async_update_listeners()
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 

@@ -13,6 +13,7 @@ from homeassistant.components.sensor import (
     SensorExtraStoredData,
     SensorStateClass,
 )
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import (
     STATE_OFF,
     STATE_ON,
@@ -23,12 +24,13 @@ from homeassistant.const import (
     UnitOfEnergy,
     UnitOfPower,
 )
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.restore_state import RestoreEntity
 
-from .const import DOMAIN
+from .const import DOMAIN, LOGGER
 from .coordinator import Snapshot, export_is_on
 from .data import Sec1000ConfigEntry, Sec1000Data
 from .entity import Sec1000Entity, Source
@@ -39,6 +41,9 @@ from .tracking.feedback import Action
 from .tracking.recorded_energy import async_recorded_total
 
 PARALLEL_UPDATES = 0
+ENERGY_WRITE_INTERVAL_S: Final = 60.0
+"""How far apart the states of an energy sensor are: its value changes with every poll, and each is a row in
+the recorder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +194,10 @@ class TelemetrySensor(Sec1000Sensor):
 
 
 class EnergySensor(Sec1000Sensor, RestoreEntity):
-    """Energy total since setup; available from the first measurement on, whether or not the device is."""
+    """Energy total since setup; available from the first measurement on, whether or not the device is.
+
+    The state is written at most once a minute, and when the entry is unloaded or Home Assistant stops.
+    """
 
     entity_description: EnergySensorDescription
     _is_restored = False
@@ -197,6 +205,14 @@ class EnergySensor(Sec1000Sensor, RestoreEntity):
     @override
     async def async_added_to_hass(self) -> None:
         """Take over what Home Assistant knows and the file on disk does not, as after a power cut."""
+        self._writes = Debouncer(
+            self.hass,
+            LOGGER,
+            cooldown=ENERGY_WRITE_INTERVAL_S,
+            immediate=True,
+            function=self.async_write_ha_state,
+        )
+        self.async_on_remove(self._writes.async_shutdown)
         await super().async_added_to_hass()
         if self._is_restored:
             # Added again under another entity id; what is stored under that one is another sensor's.
@@ -226,6 +242,18 @@ class EnergySensor(Sec1000Sensor, RestoreEntity):
         if last is None or not isinstance(last.native_value, int | float | Decimal):
             return None
         return watts(float(last.native_value))
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        is_ending = (
+            self.hass.is_stopping
+            or self.coordinator.config_entry.state is ConfigEntryState.UNLOAD_IN_PROGRESS
+        )
+        if is_ending or not self.available:
+            self.async_write_ha_state()
+        else:
+            self._writes.async_schedule_call()
 
     @property
     @override

@@ -48,13 +48,12 @@ async def recorded(scale: Scale) -> Table:
     return Table(
         "What the recorder writes",
         f"One device at the default interval of {INTERVAL_S} s: {hours} hours of the simulated house with "
-        "sun, clouds and appliances from midnight on, polled without waiting in between; the clock of "
-        f"the integration and of the house is moved on by {INTERVAL_S} s each time. A row is a row of the "
-        f"table `states`; {POLLS_PER_HOUR} an hour is one with every poll. Each sample is an hour. Energy "
-        "flows on while the power stands still: the energy sensors then write as their value of 1 Wh "
-        "resolution grows, and nothing else does. The bytes are what the database file grew by, indices "
-        "included, without the statistics. Those are rows that Home Assistant keeps whatever the values "
-        "do.",
+        "sun, clouds and appliances from midnight on, polled without waiting in between; the clocks of "
+        f"the integration, the house and all timers are moved on by {INTERVAL_S} s each time. A row is a "
+        f"row of the table `states`; {POLLS_PER_HOUR} an hour is one with every poll. Each sample is an "
+        "hour. Energy flows on while the power stands still: the energy sensors then write once a minute, "
+        "and nothing else does. The bytes are what the database file grew by, indices included, without "
+        "the statistics. Those are rows that Home Assistant keeps whatever the values do.",
         [
             Figure("changing: rows per hour, all entities", "", [rows.total() for rows in changing]),
             *(
@@ -113,7 +112,13 @@ async def _hours(hours: int, *, still: bool) -> tuple[list[Counter[str]], int, i
 
 @contextmanager
 def _integration_on(clock: Clock) -> Iterator[None]:
-    with patch.object(coordinator_module, "monotonic", clock):
+    """Let this clock move on the integration's, and the timers of Home Assistant."""
+    loop = asyncio.get_running_loop()
+    real = loop.time
+    with (
+        patch.object(coordinator_module, "monotonic", clock),
+        patch.object(loop, "time", lambda: real() + clock.now),
+    ):
         yield
 
 

@@ -1,10 +1,14 @@
 """Energy for the Energy dashboard without a helper: accurate, split by direction, never lost."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any, Final
 
-from homeassistant.core import HomeAssistant, State
+from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, State, callback
 from homeassistant.helpers import entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, mock_restore_cache_with_extra_data
@@ -16,9 +20,13 @@ from simulator import CAPTURED, House, Simulator
 from simulator.device import Restriction
 from simulator.house import ExportConstraint
 
+from ..calls import load
+from ..entries import entry_at
 from ..states import get_state
 
 type PassTime = Callable[[float], Awaitable[None]]
+
+EXPORTED: Final = "sensor.sec1000_energy_exported"
 
 
 def measured(meter: int, inverters: int) -> Telemetry:
@@ -85,14 +93,13 @@ async def test_energy_totals_continue_after_reload(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.hold(measured(12_000, 20_000))
-    await pass_time(31)
-    for _ in range(4):
-        await pass_time(30)
+    for _ in range(3):
+        await pass_time(61)
     before = {
         kind: float(get_state(hass, f"sensor.sec1000_energy_{kind}").state)
         for kind in ("exported", "imported", "produced", "consumed")
     }
-    assert before["exported"] == pytest.approx(0.4, abs=0.15)
+    assert before["exported"] == pytest.approx(0.5, abs=0.1)
     assert await hass.config_entries.async_reload(loaded.entry_id)
     await hass.async_block_till_done()
     for kind, energy in before.items():
@@ -107,8 +114,8 @@ async def test_changed_entity_id_adds_no_energy(
     pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
     sim.hold(measured(12_000, 20_000))
-    for _ in range(4):
-        await pass_time(30)
+    for _ in range(2):
+        await pass_time(61)
     usual, other = "sensor.sec1000_energy_produced", "sensor.other"
     before = float(get_state(hass, usual).state)
     assert before > 0
@@ -166,13 +173,70 @@ async def test_energy_is_saved_within_five_minutes(
     sim.hold(measured(12_000, 20_000))
     saved = 0.0
     for _ in range(2):
-        for _ in range(3):
-            await pass_time(30)
-        before = float(get_state(hass, "sensor.sec1000_energy_exported").state)
-        assert before > saved
+        for _ in range(2):
+            await pass_time(61)
         await pass_time(301)
-        saved = stored_energy(hass_storage, loaded)["energy_exported"]
-        assert saved == before
+        before, saved = saved, stored_energy(hass_storage, loaded)["energy_exported"]
+        assert saved == float(get_state(hass, "sensor.sec1000_energy_exported").state) > before
+
+
+def exact(entry: MockConfigEntry, kind: str) -> float:
+    """Return a total, kWh, whether or not it was written as a state."""
+    energy = entry.runtime_data.coordinator.data.energy
+    return float(getattr(energy, kind)) / 1000
+
+
+def written(hass: HomeAssistant) -> list[State]:
+    """Return a list to which each new state of an energy sensor is added, as to the recorder."""
+    states: list[State] = []
+
+    @callback
+    def add(event: Event[EventStateChangedData]) -> None:
+        if event.data["entity_id"] == EXPORTED and (state := event.data["new_state"]):
+            states.append(state)
+
+    hass.bus.async_listen(EVENT_STATE_CHANGED, add)
+    return states
+
+
+@pytest.mark.usefixtures("warp")
+async def test_energy_is_written_once_a_minute(hass: HomeAssistant, sim: Simulator) -> None:
+    sim.hold(measured(12_000, 20_000))
+    entry = entry_at(sim.host, sim.port, scan_interval=5)
+    entry.add_to_hass(hass)
+    await load(hass, entry)
+    states = written(hass)
+    await asyncio.sleep(600)
+    times = [state.last_changed for state in states]
+    assert len(times) == 10
+    assert all(later - earlier >= timedelta(seconds=60) for earlier, later in pairwise(times))
+    sim.inject("silence")
+    total = exact(entry, "exported")
+    await asyncio.sleep(60)
+    assert float(get_state(hass, EXPORTED).state) == exact(entry, "exported") >= total
+
+
+@pytest.mark.usefixtures("warp")
+async def test_energy_is_written_when_entry_is_unloaded(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.hold(measured(12_000, 20_000))
+    await asyncio.sleep(120)
+    assert float(get_state(hass, EXPORTED).state) < (total := exact(loaded, "exported"))
+    states = written(hass)
+    assert await hass.config_entries.async_unload(loaded.entry_id)
+    assert [state.state for state in states] == [str(total), STATE_UNAVAILABLE]
+
+
+@pytest.mark.usefixtures("warp")
+async def test_energy_is_written_when_home_assistant_stops(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.hold(measured(12_000, 20_000))
+    await asyncio.sleep(120)
+    assert float(get_state(hass, EXPORTED).state) < (total := exact(loaded, "exported"))
+    await hass.async_stop()
+    assert float(get_state(hass, EXPORTED).state) == total
 
 
 @pytest.mark.parametrize(("on_disk", "expected"), [(12.5, 12.5), (9.0, 12.0)])

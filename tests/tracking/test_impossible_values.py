@@ -148,10 +148,10 @@ async def test_site_of_four_megawatts_is_shown(
         )
     )
     for _ in range(3):
-        await pass_time(31)
+        await pass_time(61)
     assert (value(hass, "meter_power"), value(hass, "load_power")) == ("-4000000", "5900000")
     assert value(hass, "current_l1") == "1900.0"
-    assert float(value(hass, "energy_imported")) == pytest.approx(4_000 * (31 / 2 + 62) / 3_600, rel=0.02)
+    assert float(value(hass, "energy_imported")) == pytest.approx(4_000 * (61 / 2 + 122) / 3_600, rel=0.02)
 
 
 @pytest.mark.parametrize("limit", [NO_VALUE, LOWEST, 1_000_001])

@@ -177,8 +177,8 @@ async def test_replaced_device_takes_nothing_back(
             assert await hass.config_entries.async_remove(entry.entry_id)
             replacement.add_to_hass(hass)
         await load(hass, installed)
-        for _ in range(6):
-            await pass_time(50)
+        for _ in range(5):
+            await pass_time(60)
         await compiled(hass, begin)
         begin += timedelta(minutes=5)
     assert shown(hass)["exported"] == pytest.approx(1.0, abs=0.2)
