@@ -7,6 +7,7 @@ import tomllib
 from typing import Any, Final
 
 from awesomeversion import AwesomeVersion
+from homeassistant.components.logger.helpers import get_integration_loggers
 from homeassistant.const import __version__
 from homeassistant.core import HomeAssistant
 from homeassistant.loader import async_get_integration
@@ -50,10 +51,15 @@ def test_version_is_same_everywhere() -> None:
     assert MANIFEST["version"] == project["version"]
 
 
-async def test_manifest_names_loggers(hass: HomeAssistant) -> None:
+async def test_home_assistant_loads_integration(hass: HomeAssistant) -> None:
     integration = await async_get_integration(hass, DOMAIN)
     assert integration.version == MANIFEST["version"]
-    assert integration.loggers == [f"custom_components.{DOMAIN}"]
+
+
+async def test_debug_logging_needs_no_loggers_in_manifest(hass: HomeAssistant) -> None:
+    """They would name those of packages that it requires; its own is known by its folder."""
+    assert "loggers" not in MANIFEST
+    assert f"custom_components.{DOMAIN}" in await get_integration_loggers(hass, DOMAIN)
 
 
 def test_hacs_names_minimum_home_assistant() -> None:
@@ -61,7 +67,7 @@ def test_hacs_names_minimum_home_assistant() -> None:
     assert folders == [DOMAIN]
     # HACS refuses keys that it does not know.
     offer = read(CHECKOUT / "hacs.json")
-    assert offer.keys() == {"name", "homeassistant"}
+    assert offer.keys() - {"zip_release", "filename"} == {"name", "homeassistant"}
     assert offer["name"] == MANIFEST["name"]
     assert AwesomeVersion(offer["homeassistant"]) <= AwesomeVersion(__version__)
 
