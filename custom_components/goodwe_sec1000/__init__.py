@@ -91,7 +91,8 @@ async def async_unload_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> 
     """Let the actions that run come to their end and restore the limit, then unload."""
     await entry.runtime_data.export.async_close()
     async_forget_entry(hass, entry.entry_id)
-    Issue.LIMIT_KEEPS_DRIFTING.async_clear(hass, entry.entry_id)
+    for issue in (Issue.LIMIT_EXCEEDED, Issue.LIMIT_KEEPS_DRIFTING):
+        issue.async_clear(hass, entry.entry_id)
     coordinator = entry.runtime_data.coordinator
     await coordinator.energy_totals.save()
     # As at a stop of Home Assistant; once the platforms are unloaded, nothing can be written any more.

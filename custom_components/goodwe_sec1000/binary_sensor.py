@@ -13,9 +13,10 @@ from homeassistant.const import EntityCategory, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import Snapshot, export_is_on
+from .coordinator import Sec1000Coordinator, Snapshot, export_is_on
 from .data import Sec1000ConfigEntry, Sec1000Data
 from .entity import Sec1000Entity, Source
+from .messages import format_drift, format_kw, text
 from .options import ExportOptions
 from .sec1000.model import ControlMode
 from .sec1000.setting_write import TOLERANCE_W
@@ -36,6 +37,8 @@ class Sec1000BinarySensorDescription(BinarySensorEntityDescription):
 
     value: Callable[[Snapshot, ExportOptions], bool | None]
     source: Source
+    attributes: Callable[[Sec1000Coordinator], dict[str, bool | str | None]] | None = None
+    """Those that say in words what a problem is, and what to do."""
 
 
 def _limit_differs(snapshot: Snapshot, options: ExportOptions) -> bool | None:
@@ -45,6 +48,24 @@ def _limit_differs(snapshot: Snapshot, options: ExportOptions) -> bool | None:
         return None
     found = drift(snapshot.settings, options, snapshot.proven_limit)
     return None if found is Drift.UNKNOWN else found is not Drift.NONE
+
+
+def _difference(coordinator: Sec1000Coordinator) -> dict[str, bool | str | None]:
+    """Return whether the limit is suspended and being restored, or else how it differs."""
+    hass, snapshot, options = coordinator.hass, coordinator.data, coordinator.options
+    message = None
+    if snapshot.limit_is_off:
+        message = text(hass, "common", "export_suspended")
+    elif _limit_differs(snapshot, options) and snapshot.settings and snapshot.proven_limit is not None:
+        message = format_drift(hass, snapshot.settings, options.target(snapshot.proven_limit), options)
+    return {"restore_pending": snapshot.limit_is_off, "message": message}
+
+
+def _excess(coordinator: Sec1000Coordinator) -> dict[str, bool | str | None]:
+    settings = coordinator.data.settings
+    if not coordinator.data.limit_exceeded or settings is None:
+        return {"message": None}
+    return {"message": text(coordinator.hass, "common", "exceeded", limit=format_kw(settings.limit))}
 
 
 def _export_limited(snapshot: Snapshot, options: ExportOptions) -> bool | None:
@@ -79,12 +100,14 @@ BINARY_SENSORS: Final = (
         device_class=BinarySensorDeviceClass.PROBLEM,
         value=_limit_differs,
         source=Source.SETTINGS,
+        attributes=_difference,
     ),
     Sec1000BinarySensorDescription(
         key="limit_exceeded",
         device_class=BinarySensorDeviceClass.PROBLEM,
         value=lambda snapshot, _options: snapshot.limit_exceeded,
         source=Source.SETTINGS | Source.TELEMETRY,
+        attributes=_excess,
     ),
     Sec1000BinarySensorDescription(
         key="export_limited",
@@ -121,3 +144,9 @@ class Sec1000BinarySensor(Sec1000Entity, BinarySensorEntity):
     @override
     def is_on(self) -> bool | None:
         return self.entity_description.value(self.coordinator.data, self.coordinator.options)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, bool | str | None] | None:
+        attributes = self.entity_description.attributes
+        return attributes(self.coordinator) if attributes else None

@@ -20,7 +20,7 @@ from homeassistant.util import dt as dt_util
 from .const import LOGGER
 from .device import device_name
 from .issues import Issue
-from .messages import format_export, sentences, technical_detail, text, translated_error
+from .messages import format_export, format_kw, sentences, technical_detail, text, translated_error
 from .options import ExportOptions
 from .sec1000.asker import asked_by
 from .sec1000.client import TRIES, Sec1000Client
@@ -50,6 +50,8 @@ SETTINGS_LIFETIME_S: Final = 180.0
 """What was read longer ago is not shown any more."""
 TELEMETRY_LIFETIME_S: Final = 180.0
 """As of the settings, or three refresh intervals where that is more."""
+EXCEEDED_BEFORE_ISSUE_S: Final = 300.0
+"""How long `limit_exceeded` has to be on until Repairs says so."""
 REREAD_DELAY_S: Final = 10.0
 """After a command that could not be read back."""
 POLL_JITTER_S: Final = 3.0
@@ -582,7 +584,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self.impossible_values.record((*impossible_in(*stats.recovered_errors), *telemetry.impossible))
         shown = self._power_filter.filter(telemetry, monotonic())
         self._end_hold_in_time(telemetry, shown)
-        self._meter_watch.judge(shown, self.data.settings, self.options, monotonic())
+        self._meter_watch.judge(shown, self.data.held, self.options, monotonic())
         exceeded = self._meter_watch.exceeded
         if exceeded is not None and shown.meter_power is not None and not self.data.limit_exceeded:
             self._report_exceeded(shown.meter_power, exceeded)
@@ -659,8 +661,21 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         if shown.feedback != feedback or (feedback is Feedback.OK and shown.message != message):
             record = FeedbackRecord.ended(feedback, message, stats, detail)
             changes["feedback"] = self._with_record(Action.GET_TELEMETRY_DATA, record)
+        self._update_exceeded_issue()
         exceeded = self._meter_watch.is_exceeded(monotonic())
         return replace(self.data, limit_exceeded=exceeded, **changes)
+
+    @callback
+    def _update_exceeded_issue(self) -> None:
+        entry, limit = self.config_entry, self._meter_watch.exceeded
+        lasts = self._meter_watch.exceeded_for(monotonic()) >= EXCEEDED_BEFORE_ISSUE_S
+        # A poll may end after its entry is unloaded.
+        if lasts and limit is not None and entry.state is ConfigEntryState.LOADED:
+            Issue.LIMIT_EXCEEDED.async_raise(
+                self.hass, entry.entry_id, {"name": self.device_name, "limit": format_kw(limit)}
+            )
+        else:
+            Issue.LIMIT_EXCEEDED.async_clear(self.hass, entry.entry_id)
 
     @callback
     def show_feedback(self, action: Action, record: FeedbackRecord) -> None:

@@ -13,22 +13,28 @@ from .const import DOMAIN
 class Issue(StrEnum):
     """A kind of repair issue, one at a time for each entry; the value is its translation key.
 
-    Every kind is fixable: `repairs` has the flow of each.
+    `repairs` has a flow for each that is fixable.
     """
 
     severity: ir.IssueSeverity
     is_persistent: bool
     """Whether it is shown after a restart, before it is raised again."""
+    is_fixable: bool
+    """Whether its dialog does something, and not only says what to do."""
 
-    def __new__(cls, key: str, severity: ir.IssueSeverity, is_persistent: bool = False) -> Self:
+    def __new__(
+        cls, key: str, severity: ir.IssueSeverity, is_persistent: bool = False, is_fixable: bool = True
+    ) -> Self:
         """Return the kind with this translation key."""
         issue = str.__new__(cls, key)
         issue._value_ = key
         issue.severity = severity
         issue.is_persistent = is_persistent
+        issue.is_fixable = is_fixable
         return issue
 
     DEVICE_SILENT = "device_silent", ir.IssueSeverity.ERROR
+    LIMIT_EXCEEDED = "limit_exceeded", ir.IssueSeverity.ERROR, False, False
     LIMIT_IS_OFF = "limit_is_off", ir.IssueSeverity.CRITICAL, True
     LIMIT_KEEPS_DRIFTING = "limit_keeps_drifting", ir.IssueSeverity.ERROR
     LIMIT_WAS_LEFT_OFF = "limit_was_left_off", ir.IssueSeverity.CRITICAL, True
@@ -54,7 +60,7 @@ class Issue(StrEnum):
             DOMAIN,
             self.issue_id(entry_id),
             data={"entry_id": entry_id} if data is None else {**data},
-            is_fixable=True,
+            is_fixable=self.is_fixable,
             is_persistent=self.is_persistent,
             severity=self.severity,
             translation_key=self.value,

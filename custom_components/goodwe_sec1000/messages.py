@@ -28,7 +28,7 @@ from .sec1000.errors import (
     SupersededError,
     UnexpectedAnswerError,
 )
-from .sec1000.model import ControlMode, ExportSettings, kilowatts
+from .sec1000.model import ControlMode, ExportSettings, ExportTarget, kilowatts
 from .sec1000.setting_write import NotAppliedError
 
 ENGLISH: Final = "en"
@@ -191,6 +191,23 @@ def mode_name(hass: HomeAssistant, mode: ControlMode) -> str:
 def format_kw(power: int | None) -> str:
     """Return a power (W) as kW with two decimals; a dash where it is unknown."""
     return "–" if power is None else f"{kilowatts(power):.2f}"
+
+
+@callback
+def format_drift(
+    hass: HomeAssistant, settings: ExportSettings, target: ExportTarget, options: ExportOptions
+) -> str:
+    """Return how what the device holds differs from the target, and what to do, in whole sentences."""
+    return text(
+        hass,
+        "common",
+        "differs",
+        **_settings_placeholders(hass, settings),
+        target_mode=mode_name(hass, target.mode),
+        target_limit=format_kw(target.limit),
+        target_capacity=format_kw(target.capacity),
+        export=format_export(hass, settings, options, hass.config.language),
+    )
 
 
 def _key_of(keys: tuple[tuple[type[Exception], str], ...], error: Exception) -> str | None:

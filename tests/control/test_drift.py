@@ -47,6 +47,23 @@ async def test_verified_limit_is_baseline(
         assert differs(hass) is expected
 
 
+async def test_message_says_how_the_device_differs(
+    pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    sim.device.limit, sim.device.capacity = 0, 20_000
+    await pass_time(61)
+    shown = get_state(hass, "binary_sensor.sec1000_limit_differs")
+    assert shown.attributes["restore_pending"] is False
+    assert shown.attributes["message"] == (
+        "The device differs from the target: it reports an export limit of 0.00 kW, a total capacity of "
+        "20.00 kW and the control mode “Value: Central Europe” instead of 10.00 kW, 30.00 kW and “Value: "
+        "Central Europe”. Export is off: the limit is 0.00 kW. Set the limit again, and find out "
+        "what changed it."
+    )
+    await hass.services.async_call(DOMAIN, "export_enable", blocking=True)
+    assert get_state(hass, "binary_sensor.sec1000_limit_differs").attributes["message"] is None
+
+
 async def test_limit_set_here_never_differs(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     changes: list[Event[EventStateChangedData]] = []
     async_track_state_change_event(hass, "binary_sensor.sec1000_limit_differs", changes.append)

@@ -15,6 +15,7 @@ from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportSe
 from custom_components.goodwe_sec1000.tracking.meter_watch import MeterWatch
 from simulator import CAPTURED, Simulator
 
+from ..calls import issue
 from ..states import get_state
 
 type PassTime = Callable[[float], Awaitable[None]]
@@ -65,6 +66,59 @@ async def test_limit_exceeded_is_on_after_a_minute(
     export(sim, 10_599)
     await pass_time(31)
     assert get_state(hass, EXCEEDED).state == "off"
+
+
+@pytest.mark.promise("R-16")
+@pytest.mark.parametrize("ends", ["obeys", "cannot be judged", "is unloaded", "is removed"])
+async def test_issue_is_raised_after_five_minutes_and_goes(
+    pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, ends: str
+) -> None:
+    export(sim, 12_000)
+    for _ in range(3):
+        await pass_time(31)
+    assert get_state(hass, EXCEEDED).state == "on"
+    for _ in range(9):
+        await pass_time(31)
+        assert issue(hass, loaded, "limit_exceeded") is None
+    await pass_time(31)
+    raised = issue(hass, loaded, "limit_exceeded")
+    assert raised
+    assert raised.translation_placeholders == {"name": "SEC1000", "limit": "10.00"}
+    match ends:
+        case "obeys":
+            export(sim, 9_000)
+        case "cannot be judged":
+            sim.device.mode = ControlMode.RCR
+            await loaded.runtime_data.coordinator.read_settings()
+        case "is unloaded":
+            await hass.config_entries.async_unload(loaded.entry_id)
+        case _:
+            await hass.config_entries.async_remove(loaded.entry_id)
+    await pass_time(31)
+    assert issue(hass, loaded, "limit_exceeded") is None
+
+
+async def test_issue_waits_for_five_minutes_in_a_row(
+    pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    for power in (12_000, 9_000, 12_000):
+        export(sim, power)
+        for _ in range(10):
+            await pass_time(31)
+            assert issue(hass, loaded, "limit_exceeded") is None
+        assert get_state(hass, EXCEEDED).state == ("on" if power == 12_000 else "off")
+
+
+async def test_message_says_what_to_check(
+    pass_time: PassTime, hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    assert get_state(hass, EXCEEDED).attributes["message"] is None
+    export(sim, 12_000)
+    for _ in range(3):
+        await pass_time(31)
+    message = get_state(hass, EXCEEDED).attributes["message"]
+    assert message.startswith("More is exported than the limit of 10.00 kW allows. ")
+    assert message.endswith("then set the limit again.")
 
 
 async def test_limit_exceeded_is_off_within_the_margin(

@@ -32,12 +32,19 @@ class MeterWatch:
         self._judged_at: float | None = None
         self.exceeded: int | None = None
         """The limit (W) that the meter was above for too long, as last judged."""
+        self._exceeded_since: float | None = None
 
     def is_exceeded(self, at: float) -> bool | None:
         """Return what was last judged; None where that is too long ago."""
         if self._judged_at is None or at - self._judged_at >= UNKNOWN_AFTER_S:
             return None
         return self.exceeded is not None
+
+    def exceeded_for(self, at: float) -> float:
+        """Return for how long (s) it has been so without a break; 0 where it is not, or cannot be judged."""
+        if self._exceeded_since is None or not self.is_exceeded(at):
+            return 0.0
+        return at - self._exceeded_since
 
     def record_limit(self, settings: ExportSettings, options: ExportOptions, at: float) -> None:
         """Record what holds from this moment on."""
@@ -57,7 +64,7 @@ class MeterWatch:
             return
         self.record_limit(settings, options, at)
         if math.isinf(self._limits[-1][1]):
-            self.exceeded = None
+            self._set_exceeded(None, at)
             return
         if self._readings and at - self._readings[-1][0] > max(UNKNOWN_AFTER_S, 2 * options.scan_interval):
             self._readings.clear()
@@ -70,10 +77,15 @@ class MeterWatch:
         highest = max(limit for _, limit in self._limits)
         excess = min(_excess(meter, inverters, highest) for _, meter, inverters in self._readings)
         is_long_enough = self._readings[0][0] <= begin
-        if is_long_enough and excess > _margin(highest, settings, options):
-            self.exceeded = round(highest)
-        else:
-            self.exceeded = None
+        is_exceeded = is_long_enough and excess > _margin(highest, settings, options)
+        self._set_exceeded(round(highest) if is_exceeded else None, at)
+
+    def _set_exceeded(self, limit: int | None, at: float) -> None:
+        if limit is None:
+            self._exceeded_since = None
+        elif self.exceeded is None:
+            self._exceeded_since = at
+        self.exceeded = limit
 
 
 def _excess(meter: float, inverters: float, limit: float) -> float:

@@ -228,13 +228,17 @@ async def test_suspended_limit_is_unknown_until_restored(
     for silence in (0, 600):
         await asyncio.sleep(silence)
         assert [get_state(hass, entity).state for entity in SETTINGS] == ["unknown"] * len(SETTINGS)
-        assert get_state(hass, DIFFERS).state == "on"
+        differs = get_state(hass, DIFFERS)
+        assert (differs.state, differs.attributes["restore_pending"]) == ("on", True)
+        assert differs.attributes["message"].startswith("The limit is suspended and being restored: ")
         assert get_state(hass, "binary_sensor.sec1000_export_state").state == "on"
         assert get_state(hass, "switch.sec1000_export_to_grid").state == "on"
     sim.clear_faults()
     await asyncio.sleep(90)
     assert [get_state(hass, entity).state for entity in SETTINGS] == ["10.0", "10.0", "value"]
-    assert get_state(hass, DIFFERS).state == "off"
+    differs = get_state(hass, DIFFERS)
+    assert (differs.state, differs.attributes["restore_pending"]) == ("off", False)
+    assert differs.attributes["message"] is None
 
 
 async def test_suspended_limit_is_unknown_after_a_reload(
