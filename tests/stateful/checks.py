@@ -60,6 +60,8 @@ FEEDBACKS: Final = {
 READ_COUNTS_FOR: Final = 6.0
 """s that what was read answers others who want to read it."""
 LONG_ENOUGH: Final = 70.0
+ENDED_WITHIN: Final = 60.0
+"""s; how long after its end a limit may hold on a device that is well."""
 ONE_CORRECTION: Final = 50.0
 """s that a correction takes at most."""
 HOUR: Final = 3_590.0
@@ -104,7 +106,9 @@ def claims(world: World, wish: Wish, device: WatchedDevice) -> list[str]:
             for moment in (*before, *during)
         ):
             found.append(f"it told {told}, which {device.name} never held")
-    if isinstance(wish, LimitWish) and not lied:
+    if isinstance(wish, LimitWish) and is_extended(wish):
+        found += extension(world, wish, during)
+    elif isinstance(wish, LimitWish) and not lied:
         limits = limits_meant(world.state, world.events, wish)
         earlier_state = expected(world.state, world.events, before=wish.order)
         sums = world.expected().options[SUM] | earlier_state.options[SUM]
@@ -141,6 +145,20 @@ def claims(world: World, wish: Wish, device: WatchedDevice) -> list[str]:
     return found
 
 
+def is_extended(wish: Wish) -> bool:
+    """Tell whether it was told that only the end of a limit was moved."""
+    return str(wish.response.get("message", "")).startswith("Extended until")
+
+
+def extension(world: World, wish: LimitWish, during: list[Moment]) -> list[str]:
+    """Return what was sent for a wish that only moved the end of a limit."""
+    others = [other for other in world.wishes if other is not wish]
+    if world.is_end_due or any(other.told is None or other.told >= wish.called for other in others):
+        return []
+    sent = [moment.asked for moment in during if moment.asked not in {"read", "telemetry"}]
+    return [f"told to be extended, and these were sent: {sent}"] if sent or not wish.duration else []
+
+
 def feedback(world: World, wish: Wish) -> list[str]:
     """Return what the feedback of a wish's action shows and is not so, where no newer one has it.
 
@@ -149,6 +167,11 @@ def feedback(world: World, wish: Wish) -> list[str]:
     if wish.action not in FEEDBACKS or not user.is_loaded(world.hass) or wish.setup != world.setups:
         return []
     if world.is_stopping or (wish.action == "set_export_limit" and world.put_back_asked):
+        return []
+    if wish.action == "set_export_limit" and any(
+        isinstance(other, LimitWish) and other.duration for other in world.wishes
+    ):
+        # An end has this feedback, too.
         return []
     if any(
         other.order > wish.order
@@ -215,8 +238,14 @@ async def judge(world: World, said: Said) -> None:
         await world.pass_time(LONG_ENOUGH)
     if entry is not None and entry.pref_disable_polling:
         world.poll(is_on=True)
-    began = world.now
     await world.pass_time(LONG_ENOUGH)
+    while (ends := world.end_shown) is not None and ends > world.now:
+        await world.pass_time(ends - world.now + ENDED_WITHIN)
+    if world.end_shown is not None and not is_end_told(world):
+        world.violated(
+            "f", f"a limit has not ended {world.now - world.end_shown:g} s later, and no issue says so"
+        )
+    began = world.now
     while (problems := at_rest(world)) and world.now < began + LONGEST:
         await world.pass_time(60)
     for rule, what in problems:
@@ -239,19 +268,27 @@ async def judge(world: World, said: Said) -> None:
             world.violated("e", f"{record.name}: {text.splitlines()[0][:300]}{_raised(record)}")
 
 
+def is_end_told(world: World) -> bool:
+    """Tell whether an issue says that a limit has not ended, or what keeps it from that."""
+    told = ("temporary_limit_not_ended", *OFF_ISSUES)
+    return any(issue.issue_id.startswith(told) for issue in world.issues()) or not user.is_loaded(world.hass)
+
+
 def _raised(record: Any) -> str:
     return f" ({record.exc_info[1]!r})" if record.exc_info and record.exc_info[1] else ""
 
 
 def is_told_by_an_issue(text: str) -> bool:
     """Tell whether an error in the log is one for which an issue stands, or stood."""
-    return "limit" in text and any(word in text for word in ("limited", "restored", "cannot be read"))
+    return "limit" in text and any(
+        word in text for word in ("limited", "restored", "cannot be read", "not proven")
+    )
 
 
 def at_rest(world: World) -> list[tuple[str, str]]:
     """Return what is not as it should be, each with the rule."""
     found: list[tuple[str, str]] = []
-    state = world.expected()
+    state = world.expected().ended(world.now)
     entry = user.the_entry(world.hass)
     issues = [issue.issue_id for issue in world.issues()]
     device = world.device

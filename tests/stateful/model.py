@@ -5,7 +5,7 @@ unknown, both are possible: each part of the state is the set of what it may be.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from functools import reduce
 from itertools import permutations, product
@@ -55,24 +55,83 @@ class Setting:
         return f"{self.mode} {self.limit / 1000:g} of {self.capacity / 1000:g} kW{measured}"
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """When a limit ends by itself, and what holds then."""
+
+    at: float
+    """s, virtual; not before."""
+    limit: int
+    """W; the one that ends."""
+    then: int
+    """W."""
+
+    def is_of(self, limit: int) -> bool:
+        """Tell whether a device that holds this limit (W) is still at what was set, or at what follows."""
+        return _same(limit, self.limit) or _same(limit, self.then)
+
+
 @dataclass(frozen=True)
 class State:
     """What the options and the device may be; powers in kW as in the options, in W at the device."""
 
     options: Possible
     device: Possible
+    ends: frozenset[End | None] = frozenset({None})
+    """How the limit may end by itself; None where it stands."""
 
     def joined(self, other: State) -> State:
         """Return what either of the two may be."""
-        return State(_joined(self.options, other.options), _joined(self.device, other.device))
+        return State(
+            _joined(self.options, other.options),
+            _joined(self.device, other.device),
+            self.ends | other.ends,
+        )
 
     def with_options(self, **options: Any) -> State:
         """Return the same with these options for certain."""
-        return State({**self.options, **{key: _set(value) for key, value in options.items()}}, self.device)
+        return replace(self, options={**self.options, **{key: _set(value) for key, value in options.items()}})
 
     def with_device(self, setting: Setting) -> State:
         """Return the same with this setting for certain."""
-        return State(self.options, _possible(setting))
+        return replace(self, device=_possible(setting))
+
+    def standing(self) -> State:
+        """Return the same with a limit that does not end."""
+        return replace(self, ends=frozenset({None}))
+
+    def ended(self, now: float) -> State:
+        """Return what should be once the ends that have passed by now are carried out."""
+        after = [
+            self.standing() if end is None else in_force(self, self.within(end.then)).standing()
+            for end in self.ends
+            if end is None or end.at <= now
+        ]
+        if later := frozenset(end for end in self.ends if end and end.at > now):
+            after.append(replace(self, ends=later))
+        return reduce(State.joined, after)
+
+    def perhaps_ended(self, now: float) -> State:
+        """Return what may be, whether or not the ends that have passed by now are carried out already."""
+        return self.joined(self.ended(now))
+
+    def dropping(self, limit: int, now: float) -> State:
+        """Return what may be after a setup of a device that holds this limit (W): an end may be dropped."""
+        is_dropped = any(end and end.at <= now and not end.is_of(limit) for end in self.ends)
+        return replace(self, ends=self.ends | {None}) if is_dropped else self
+
+    def tightened(self, done: State) -> State:
+        """Return what may be where this may have failed: an end allows no more than what was wanted."""
+        wanted = {*done.device["limit"], *map(watts, done.options[MAXIMUM])}
+        tighter = {replace(end, then=min(end.then, limit)) for end in self.ends if end for limit in wanted}
+        return replace(self, ends=self.ends | tighter)
+
+    def within(self, limit: int) -> set[int]:
+        """Return the limits (W) that it may be brought to by the options."""
+        return {
+            min(max(limit, watts(lowest)), watts(highest))
+            for lowest, highest in product(self.options[MINIMUM], self.options[MAXIMUM])
+        }
 
     def holds(self, setting: Setting) -> list[str]:
         """Return which parts of a setting are not possible."""
@@ -127,9 +186,9 @@ def in_force(state: State, limit: Iterable[int], mode: Iterable[str] | None = No
             for option in state.options[MODE]
             for kept in (state.device["mode"] if option == DEACTIVATED else {option})
         }
-    return State(
-        state.options,
-        {
+    return replace(
+        state,
+        device={
             "mode": frozenset(mode),
             "limit": frozenset(limit),
             "capacity": frozenset(map(watts, state.options[CAPACITY])),
@@ -182,7 +241,8 @@ class Wish(Event):
             case Outcome.OK:
                 return self.done(state)
             case _:
-                return state.joined(self.done(state))
+                done = self.done(state)
+                return state.tightened(done).joined(done)
 
     def done(self, state: State) -> State:
         """Return what should be where it was done."""
@@ -199,6 +259,10 @@ class LimitWish(Wish):
 
     limit: float | str = 0.0
     """kW, or MINIMUM or MAXIMUM."""
+    duration: float | None = None
+    """s, after which the limit ends by itself; None where it stands."""
+    then: int = 0
+    """W; what holds then."""
 
     def limits(self, state: State) -> set[int]:
         """Return the limits (W) that it may mean."""
@@ -210,7 +274,13 @@ class LimitWish(Wish):
         }
 
     def done(self, state: State) -> State:
-        return in_force(state, self.limits(state))
+        limits = self.limits(state)
+        after = in_force(state, limits)
+        if self.duration is None:
+            return after.standing()
+        at = self.called + self.duration
+        ends = {End(at, limit, then) for limit in limits for then in state.within(self.then)}
+        return replace(after, ends=frozenset(ends))
 
 
 @dataclass
@@ -242,18 +312,26 @@ class OptionsWish(Wish):
             new[key] = old[key] | {value}
         for key, value in self.changed.items():
             new[key] = frozenset({value})
+        new_keys = {*self.changed, *self.shown}
         limits = {
             followed
             for held in state.device["limit"]
             for ends in product(old[MINIMUM], old[MAXIMUM], new[MINIMUM], new[MAXIMUM])
             for followed in follow(held, *ends)
         }
-        after = State(new, state.device)
+        after = replace(state, options=new)
         if self.deactivates:
             # What was confirmed holds; the rest may be saved without a write where nothing was changed.
             written = in_force(after, limits, {DEACTIVATED})
             device = written.device if self.changed else _joined(state.device, written.device)
             return State(new, {**device, "mode": frozenset({DEACTIVATED})})
+        # The bounds bring what follows into range, too, and another mode ends it.
+        followed_by = {
+            end and replace(end, then=then)
+            for end in state.ends
+            for then in ([*after.within(end.then), end.then] if end else [0])
+        }
+        after = replace(after, ends=frozenset(followed_by | ({None} if MODE in new_keys else set())))
         if not self.changed and self.shown:
             # Windows in which nothing was changed may be saved without a write.
             return state.joined(in_force(after, limits))
@@ -267,7 +345,7 @@ class OptionsWish(Wish):
     def superseded(self, state: State) -> State:
         """A change of options is never lost, unless a newer one of the same options took its place."""
         done = self.done(state)
-        return state.joined(done) if self.replaced else State(done.options, state.joined(done).device)
+        return state.joined(done) if self.replaced else replace(state.joined(done), options=done.options)
 
 
 def follow(held: int, old_low: float, old_high: float, new_low: float, new_high: float) -> set[int]:
@@ -292,7 +370,8 @@ class ReadWish(Wish):
 
     def done(self, state: State) -> State:
         after = state.with_options(**self.adopted)
-        return after.joined(after.with_options(**self.perhaps))
+        after = after.joined(after.with_options(**self.perhaps))
+        return after.joined(after.standing()) if MODE in {*self.adopted, *self.perhaps} else after
 
 
 @dataclass
@@ -309,7 +388,7 @@ class KeepWish(Wish):
             after = after.with_options(**{MODE: state.options[MODE] | {self.held.mode}})
         capacity = round(self.held.capacity / 1000, 2)
         after = after.with_options(**{CAPACITY: state.options[CAPACITY] | {capacity}})
-        return after.joined(state)
+        return after.standing().joined(state)
 
 
 @dataclass
@@ -327,7 +406,8 @@ class SceneWish(Wish):
         if self.outcome is Outcome.REFUSED:
             return state
         for part in self._parts():
-            state = state.joined(part.done(state))
+            done = part.done(state)
+            state = state.tightened(done).joined(done)
         return state
 
     def done(self, state: State) -> State:
@@ -367,6 +447,8 @@ def expected(beginning: State, events: Sequence[Event], *, before: float = float
     state = beginning
     _mark_replaced([event for event in events if isinstance(event, OptionsWish)])
     for event in sorted((event for event in events if event.order < before), key=lambda event: event.order):
+        if isinstance(event, Wish):
+            state = state.perhaps_ended(event.called)
         state = event.fold(state)
     return state
 
@@ -385,7 +467,7 @@ def limits_meant(beginning: State, events: Sequence[Event], wish: LimitWish) -> 
     state = in_force(state, limits)
     later = (event for event in events if event.order > wish.order and isinstance(event, OptionsWish))
     for event in sorted(later, key=lambda event: event.order):
-        state = State(state.options, {**state.device, "limit": frozenset(limits)})
+        state = replace(state, device={**state.device, "limit": frozenset(limits)})
         state = state.joined(event.fold(state))
         limits |= state.device["limit"] | wish.limits(state)
     return limits
@@ -402,7 +484,7 @@ class ResetWish(Wish):
 
     def done(self, state: State) -> State:
         measured = state.device["sum_of_phases"] | state.options[SUM]
-        as_it_was = State(state.options, {**state.device, "sum_of_phases": measured})
+        as_it_was = replace(state, device={**state.device, "sum_of_phases": measured})
         # Where the device held something looser, it is brought within what was proven.
         highest = max(map(watts, state.options[MAXIMUM]))
         return as_it_was.joined(in_force(state, {min(limit, highest) for limit in state.device["limit"]}))

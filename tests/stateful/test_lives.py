@@ -164,6 +164,20 @@ class Life(RuleBasedStateMachine):
     def set_limit(self, limit: float, wait: float) -> None:
         self.step(wait, lambda: self.world.call("set_export_limit", limit))
 
+    @rule(
+        action=st.sampled_from(["set_export_limit", "set_export_limit", "export_disable", "export_enable"]),
+        limit=limits,
+        minutes=st.sampled_from([1, 1, 1, 2, 5]),
+        then=limits,
+        wait=after,
+    )
+    def set_temporary(self, action: str, limit: float, minutes: int, then: float, wait: float) -> None:
+        self.step(wait, lambda: self.world.call_temporary(action, limit, minutes, then))
+
+    @rule(times=st.integers(1, 4), pause=st.sampled_from([0.0, 1.0, 20.0, 40.0]))
+    def renew(self, times: int, pause: float) -> None:
+        self.run(self.world.renew(times, pause))
+
     @rule(which=st.sampled_from(["set_min_export_limit", "set_max_export_limit"]), limit=limits, wait=after)
     def set_range(self, which: str, limit: float, wait: float) -> None:
         self.step(wait, lambda: self.world.call(which, limit))

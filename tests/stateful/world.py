@@ -31,6 +31,7 @@ from homeassistant.const import (
 from homeassistant.core import HassJob, HomeAssistant, State as HassState, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
@@ -247,8 +248,15 @@ class World:
                 self._unloaded_at = self.now
             if entry.state is ConfigEntryState.SETUP_IN_PROGRESS:
                 self.setups += 1
+                self._may_drop_end()
 
         async_dispatcher_connect(self.hass, SIGNAL_CONFIG_ENTRY_CHANGED, changed)
+
+    def _may_drop_end(self) -> None:
+        """Take into account that an end which has passed is dropped where the device holds something else."""
+        if (device := self.device) is not None:
+            limit, now = device.setting.limit, self.now
+            self.events.append(Occasion(self.order(), lambda state: state.dropping(limit, now)))
 
     async def settle(self) -> None:
         """Let what is due at once come to its end."""
@@ -388,6 +396,44 @@ class World:
         data = {} if limit is None else {"limit": limit}
         wish = self._meaning(action, limit)
         self.wish(wish, user.act(self.hass, wish, action, data))
+
+    def call_temporary(self, action: str, limit: float, minutes: int, then: float) -> None:
+        """Call an action that sets a limit which ends by itself."""
+        data: dict[str, Any] = {"duration": {"minutes": minutes}, "then": then}
+        if action == "set_export_limit":
+            data["limit"] = limit
+        wish = self._meaning(action, data.get("limit"))
+        assert isinstance(wish, LimitWish)
+        wish.what += f" for {minutes} min, then {then:g}"
+        wish.duration, wish.then = 60.0 * minutes, watts(then)
+        self.wish(wish, user.act(self.hass, wish, action, data))
+
+    async def renew(self, times: int, pause: float) -> None:
+        """Set the temporary limit that holds again and again, as a blueprint does."""
+        state = user.shown(self.hass, "sensor.temporary_limit_ends") if user.the_entry(self.hass) else None
+        if state is None or state.attributes.get("limit") is None:
+            return
+        for _ in range(times):
+            self.call_temporary("set_export_limit", state.attributes["limit"], 2, state.attributes["then"])
+            await self.pass_time(pause)
+
+    @property
+    def end_shown(self) -> float | None:
+        """When (virtual s) the limit ends by itself, as it is shown; None where it does not."""
+        state = user.shown(self.hass, "sensor.temporary_limit_ends") if user.the_entry(self.hass) else None
+        ends = dt_util.parse_datetime(state.state) if state else None
+        return self.now + (ends - dt_util.utcnow()).total_seconds() if ends else None
+
+    @property
+    def is_end_due(self) -> bool:
+        """Whether a limit is being ended, or was not long ago."""
+        shown = self.end_shown
+        due = [
+            wish.called + wish.duration
+            for wish in self.wishes
+            if isinstance(wish, LimitWish) and wish.duration
+        ]
+        return (shown is not None and shown <= self.now) or any(at <= self.now < at + 2 * SLOW for at in due)
 
     def _meaning(self, action: str, limit: float | None) -> Wish:
         what = action if limit is None else f"{action} {limit:g}"
@@ -638,6 +684,7 @@ class World:
         if first is not None:
             self.events.append(Occasion(first - 0.5, either))
         self.events.append(Occasion(self.order(), either))
+        self._may_drop_end()
 
     def fill_disk(self, *, is_full: bool) -> None:
         """Let there be no room on disk for the integration's own files, or room again."""
@@ -833,6 +880,9 @@ class World:
     def _damage(self, what: str) -> None:
         self.damaged = True
         kind, _, how = what.partition(" ")
+        if kind == "other":
+            # The end of a limit is in one of these.
+            self.events.append(Occasion(self.order(), lambda state: state.joined(state.standing())))
         for name in self.home.files():
             if ".corrupt" in name:
                 continue
@@ -991,19 +1041,24 @@ class World:
         if entry and entry.state is ConfigEntryState.NOT_LOADED and not self.in_flight and not is_rest:
             self.violated("d", f"{asked} was sent to {device.name}, and the entry is not loaded")
         last_told = max((wish.told or 0 for wish in self.wishes), default=0)
-        may_read = self.in_flight or self._is_noted() or self.now < max(last_told, self._changed_at) + AFTER
+        may_read = (
+            self.in_flight
+            or self.is_end_due
+            or self._is_noted()
+            or self.now < max(last_told, self._changed_at) + AFTER
+        )
         if entry and entry.pref_disable_polling and asked in {"read", "telemetry"} and not may_read:
             self.violated("d", f"{asked} was sent to {device.name}, and polling is disabled")
 
     def expected(self) -> State:
-        """Return what should be now."""
-        return expected(self.state, self.events)
+        """Return what should be now, where ends that have passed may be carried out already or not."""
+        return expected(self.state, self.events).perhaps_ended(self.now)
 
     def _written(self, device: WatchedDevice, limit: int) -> None:
         """Check that a limit that is sent was ever within what the owner allows."""
         state = self.expected()
         highest = max(*map(watts, state.options[MAXIMUM]), *state.device["limit"])
-        if device is self.device and not self.in_flight and not self._is_noted():
+        if device is self.device and not (self.in_flight or self.is_end_due or self._is_noted()):
             self.corrections.append(self.now)
         if limit >= highest + EQUAL and device is self.device:
             self.violated("c", f"{limit} W were sent, above the maximum of {highest} W")

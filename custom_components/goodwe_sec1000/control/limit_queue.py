@@ -211,10 +211,7 @@ class LimitQueue:
             self._finish(batch, settings, self._text("extended", plan.temporary))
             return
         target = await plan.target()
-        if plan.temporary:
-            await coordinator.keep_end(plan.temporary)
-        else:
-            await coordinator.baseline.tighten_end(target.limit)
+        await self._store_end(plan.temporary, target.limit)
         try:
             settings = await self._write(
                 transaction, target, is_mode_chosen=plan.is_mode_chosen, rounds=batch.rounds
@@ -264,6 +261,21 @@ class LimitQueue:
                 _fail(waiting, SupersededError("superseded by a newer limit command"))
             if not waiting.done.done():
                 waiting.done.set_result(message)
+
+    async def _store_end(self, temporary: TemporaryLimit | None, limit: int) -> None:
+        """Have on disk how the limit (W) that is about to be written ends, and what if the write fails.
+
+        Then what ends allows no more than it did before. Raises EndNotStoredError.
+        """
+        coordinator = self._coordinator
+        running = coordinator.baseline.temporary
+        if temporary is None:
+            await coordinator.baseline.tighten_end(limit)
+        elif running and running.ends == temporary.ends:
+            # Its options change.
+            await coordinator.keep_end(temporary.at_most(running.then))
+        else:
+            await coordinator.keep_end(temporary)
 
     def _settings_if_extended(self, plan: Plan) -> ExportSettings | None:
         """Return what the device holds where a plan only moves the end of a limit that it holds.

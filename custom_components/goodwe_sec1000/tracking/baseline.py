@@ -89,9 +89,13 @@ class Baseline:
             raise EndNotStoredError("the end of the limit cannot be saved to disk")
 
     async def drop_end(self) -> None:
-        """Let the limit stand that holds now."""
+        """Let the limit stand that holds now.
+
+        An end that cannot be removed from disk alone takes the limit with it.
+        """
         self.temporary = None
-        await self._save()
+        if not await self._save():
+            await self.distrust()
 
     async def tighten_end(self, limit: int) -> None:
         """Let a temporary limit lead to no more than this limit (W), which is about to be written for good.
