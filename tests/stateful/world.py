@@ -919,6 +919,10 @@ class World:
 
     async def _start_again(self) -> None:
         self.tell("starts")
+        for device in self.devices:
+            if not device.overload.exhausted:
+                # A start takes no time here; a real one leaves the device alone for a while.
+                device.overload.restart()
         self.corrections.clear()
         await self._start_home()
         await self.settle()
