@@ -3,6 +3,7 @@
 from homeassistant.const import CONF_UNIT_OF_MEASUREMENT
 from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 
 def get_state(hass: HomeAssistant, entity_id: str) -> State:
@@ -10,6 +11,11 @@ def get_state(hass: HomeAssistant, entity_id: str) -> State:
     state = hass.states.get(entity_id)
     assert state is not None, f"{entity_id} does not exist"
     return state
+
+
+def energy_total(entry: MockConfigEntry, kind: str) -> float:
+    """Return a total of the energy, kWh; its sensor is written at most once a minute."""
+    return float(getattr(entry.runtime_data.coordinator.data.energy, kind)) / 1_000
 
 
 async def show_in(hass: HomeAssistant, entity_id: str, unit: str) -> None:

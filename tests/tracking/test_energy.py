@@ -22,7 +22,7 @@ from simulator.house import ExportConstraint
 
 from ..calls import load
 from ..entries import entry_at
-from ..states import get_state
+from ..states import energy_total, get_state
 
 type PassTime = Callable[[float], Awaitable[None]]
 
@@ -180,12 +180,6 @@ async def test_energy_is_saved_within_five_minutes(
         assert saved == float(get_state(hass, "sensor.sec1000_energy_exported").state) > before
 
 
-def exact(entry: MockConfigEntry, kind: str) -> float:
-    """Return a total, kWh, whether or not it was written as a state."""
-    energy = entry.runtime_data.coordinator.data.energy
-    return float(getattr(energy, kind)) / 1000
-
-
 def written(hass: HomeAssistant) -> list[State]:
     """Return a list to which each new state of an energy sensor is added, as to the recorder."""
     states: list[State] = []
@@ -211,9 +205,9 @@ async def test_energy_is_written_once_a_minute(hass: HomeAssistant, sim: Simulat
     assert len(times) == 10
     assert all(later - earlier >= timedelta(seconds=60) for earlier, later in pairwise(times))
     sim.inject("silence")
-    total = exact(entry, "exported")
+    total = energy_total(entry, "exported")
     await asyncio.sleep(60)
-    assert float(get_state(hass, EXPORTED).state) == exact(entry, "exported") >= total
+    assert float(get_state(hass, EXPORTED).state) == energy_total(entry, "exported") >= total
 
 
 @pytest.mark.usefixtures("warp")
@@ -222,7 +216,7 @@ async def test_energy_is_written_when_entry_is_unloaded(
 ) -> None:
     sim.hold(measured(12_000, 20_000))
     await asyncio.sleep(120)
-    assert float(get_state(hass, EXPORTED).state) < (total := exact(loaded, "exported"))
+    assert float(get_state(hass, EXPORTED).state) < (total := energy_total(loaded, "exported"))
     states = written(hass)
     assert await hass.config_entries.async_unload(loaded.entry_id)
     assert [state.state for state in states] == [str(total), STATE_UNAVAILABLE]
@@ -234,7 +228,7 @@ async def test_energy_is_written_when_home_assistant_stops(
 ) -> None:
     sim.hold(measured(12_000, 20_000))
     await asyncio.sleep(120)
-    assert float(get_state(hass, EXPORTED).state) < (total := exact(loaded, "exported"))
+    assert float(get_state(hass, EXPORTED).state) < (total := energy_total(loaded, "exported"))
     await hass.async_stop()
     assert float(get_state(hass, EXPORTED).state) == total
 

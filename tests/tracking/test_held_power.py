@@ -6,13 +6,14 @@ from dataclasses import replace
 from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers.event import async_track_state_change_event
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.sec1000.model import Telemetry
 from simulator import CAPTURED, Simulator
 
 from ..calls import act, load
 from ..entries import entry_at
-from ..states import get_state
+from ..states import energy_total, get_state
 
 pytestmark = pytest.mark.usefixtures("warp")
 
@@ -92,22 +93,23 @@ def house(inverter_power: int, meter_power: int) -> Telemetry:
     return replace(CAPTURED, inverter_power=inverter_power, meter_power=meter_power)
 
 
-async def poll_every(hass: HomeAssistant, sim: Simulator, interval: int) -> None:
+async def poll_every(hass: HomeAssistant, sim: Simulator, interval: int) -> MockConfigEntry:
     entry = entry_at(sim.host, sim.port, scan_interval=interval)
     entry.add_to_hass(hass)
     await load(hass, entry)
+    return entry
 
 
 @pytest.mark.promise("R-28")
 async def test_load_is_held_while_limit_changes(hass: HomeAssistant, sim: Simulator) -> None:
     sim.hold(house(14_000, 10_000))
-    await poll_every(hass, sim, 5)
+    entry = await poll_every(hass, sim, 5)
     await polled(hass, sim)
     seen: list[State | None] = []
     async_track_state_change_event(
         hass, "sensor.sec1000_load_power", lambda event: seen.append(event.data["new_state"])
     )
-    before = float(shown(hass, "energy_consumed"))
+    before = energy_total(entry, "consumed")
     for action, meter_power in (("export_disable", 0), ("export_enable", 10_000)):
         await act(hass, action)
         # The meter at once, the inverters later.
@@ -117,7 +119,7 @@ async def test_load_is_held_while_limit_changes(hass: HomeAssistant, sim: Simula
         sim.hold(house(meter_power + 4_000, meter_power))
         await asyncio.sleep(60)
     assert seen == []
-    assert float(shown(hass, "energy_consumed")) - before == pytest.approx(4 * 160 / 3_600, rel=0.1)
+    assert energy_total(entry, "consumed") - before == pytest.approx(4 * 160 / 3_600, rel=0.1)
 
 
 async def test_load_below_zero_ends_as_unknown_between_polls(hass: HomeAssistant, sim: Simulator) -> None:
