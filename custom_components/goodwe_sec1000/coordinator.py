@@ -442,7 +442,9 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
     @callback
     def _publish(self, snapshot: Snapshot) -> None:
         target = self.client.pending.target
-        is_off = target is not None and self.pending.is_reported
+        # Also when nothing is pending any more, until what the device holds then is shown.
+        was_off = self.pending.current is None and self.data.limit_is_off
+        is_off = self.pending.is_reported and (target is not None or was_off)
         snapshot = replace(
             snapshot, pending_restore=target, limit_is_off=is_off, temporary=self.baseline.temporary
         )

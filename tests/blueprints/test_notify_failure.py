@@ -2,6 +2,8 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
+import logging
 from typing import Any, Final
 
 from homeassistant.components import persistent_notification
@@ -11,7 +13,8 @@ from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
-from simulator import Simulator
+from simulator import CAPTURED, Simulator
+from tests.calls import load, outcomes, suspend_limit
 from tests.entries import entry_of
 from tests.states import get_state
 
@@ -28,6 +31,7 @@ MESSAGE: Final = {
     "event_data": {
         "title": "{{ title }}",
         "message": "{{ message }}",
+        "kind": "{{ kind }}",
         "entity_id": "{{ entity_id }}",
         "feedback": "{{ feedback }}",
         "flags": "{{ flags }}",
@@ -80,11 +84,11 @@ async def test_success_is_not_notified(
 @pytest.mark.parametrize(
     ("fault", "limit", "title", "message"),
     [
-        ("silence", 5, "timeout", "(Feedback 8 after "),
-        ("ack-without-effect", 5, "general error", "(Feedback 2 after "),
-        ("reset", 5, "socket error", "(Feedback 64 after "),
-        (None, "plenty", "invalid input", "(Feedback 128 after 0 requests.)"),
-        ("ack-without-effect", 50, "general error, invalid input", "(Feedback 130 after "),
+        ("silence", 5, "Timeout", "did not respond completely in time. "),
+        ("ack-without-effect", 5, "Failed", "Export is on, up to 9.00 kW. "),
+        ("reset", 5, "Connection error", "the connection was closed before "),
+        (None, "plenty", "Invalid input", "Nothing was sent. "),
+        ("ack-without-effect", 50, "Adjusted, failed", "was adjusted to 10.00 kW. "),
     ],
 )
 async def test_failure_notification_is_dismissed_on_success(
@@ -98,13 +102,13 @@ async def test_failure_notification_is_dismissed_on_success(
     message: str,
 ) -> None:
     sim.device.limit = 9_000
-    await home.automate(BLUEPRINT, inputs(feedback=[SET_LIMIT]))
+    await home.automate(BLUEPRINT, inputs(feedback=[SET_LIMIT], differs=False))
     if fault:
         sim.inject(fault)
     await set_limit(hass, limit)
     ((shown_title, shown_message),) = notifications(hass)
     assert shown_title == f"SEC1000 Set export limit feedback: {title}"
-    assert shown_message.startswith(get_state(hass, SET_LIMIT).attributes["message"])
+    assert shown_message == get_state(hass, SET_LIMIT).attributes["message"]
     assert message in shown_message
     await set_limit(hass, limit)
     assert len(notifications(hass)) == 1
@@ -128,7 +132,7 @@ async def test_corrected_limit_is_notified_if_chosen(
     await home.automate(BLUEPRINT, inputs(tell_corrected=True))
     await set_limit(hass, 50)
     ((title, message),) = notifications(hass)
-    assert title == "SEC1000 Set export limit feedback: ok, invalid input"
+    assert title == "SEC1000 Set export limit feedback: OK, adjusted"
     assert "50" in message
     assert "10.00 kW" in message
     await set_limit(hass, 5)
@@ -171,8 +175,9 @@ async def test_user_actions_receive_failure_details(
     await set_limit(hass, "plenty")
     assert notifications(hass) == []
     (event,) = notified
-    assert event.data["title"] == "SEC1000 Set export limit feedback: invalid input"
-    assert event.data["message"].endswith("(Feedback 128 after 0 requests.)")
+    assert event.data["title"] == "SEC1000 Set export limit feedback: Invalid input"
+    assert event.data["message"].startswith("The limit is invalid: 'plenty' is not a number in kW. ")
+    assert event.data["kind"] == "failed"
     assert event.data["entity_id"] == SET_LIMIT
     assert event.data["feedback"] == 128
     assert event.data["flags"] == ["invalid_input"]
@@ -240,7 +245,7 @@ async def test_notification_names_the_device(
 async def test_unresponsive_device_is_notified_once_by_poll_feedback(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, notified: list[Event]
 ) -> None:
-    await home.automate(BLUEPRINT, inputs(actions=[MESSAGE], lasting={"minutes": 3}))
+    await home.automate(BLUEPRINT, inputs(actions=[MESSAGE], lasting={"minutes": 3}, silent=False))
     sim.inject("silence", count=3, commands=[READ_TELEMETRY])
     await asyncio.sleep(600)
     assert notified == []
@@ -259,4 +264,142 @@ async def test_wrong_sensor_notifies_nothing(
     await home.automate(BLUEPRINT, inputs(feedback=["sensor.sec1000_voltage_l1"], actions=[MESSAGE]))
     await asyncio.sleep(300)
     assert notified == []
+    assert notifications(hass) == []
+
+
+EXCEEDED: Final = "binary_sensor.sec1000_limit_exceeded"
+DIFFERS: Final = "binary_sensor.sec1000_limit_differs"
+
+
+async def exceed(_hass: HomeAssistant, sim: Simulator) -> None:
+    sim.hold(replace(CAPTURED, meter_power=12_000, inverter_power=13_000))
+    await asyncio.sleep(130)
+
+
+async def differ(_hass: HomeAssistant, sim: Simulator) -> None:
+    sim.device.limit = 20_000
+    await asyncio.sleep(70)
+
+
+async def suspend(hass: HomeAssistant, sim: Simulator) -> None:
+    reset = await suspend_limit(hass, sim)
+    sim.inject("refused")
+    await outcomes(reset)
+
+
+async def fall_silent(_hass: HomeAssistant, sim: Simulator) -> None:
+    sim.inject("silence")
+    await asyncio.sleep(400)
+
+
+async def get_well(hass: HomeAssistant, sim: Simulator) -> None:
+    sim.clear_faults()
+    sim.hold(CAPTURED)
+    sim.device.limit = 10_000
+    await asyncio.sleep(400)
+
+
+PROBLEMS: Final = {
+    "exceeded": (exceed, "Limit exceeded: Exceeded", "More is exported than the limit of 10.00 kW allows. "),
+    "differs": (differ, "Limit differs: Differs", "The device differs from the target: "),
+    "restore_pending": (suspend, "Limit differs: Differs", "The limit is suspended and being restored: "),
+    "silent": (fall_silent, "Get telemetry data feedback: Timeout", "The telemetry could not be read: "),
+}
+"""Of each kind of problem how it comes about, and its title and the begin of its message."""
+
+
+@pytest.mark.parametrize("kind", PROBLEMS)
+async def test_problem_is_notified_once_by_default_until_over(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    home: Home,
+    notified: list[Event],
+    kind: str,
+) -> None:
+    occur, title, message = PROBLEMS[kind]
+    await home.automate(BLUEPRINT, {"feedback": [SET_LIMIT], "actions": [MESSAGE]})
+    await occur(hass, sim)
+    [(shown_title, shown_message)] = notifications(hass)
+    assert shown_title == f"SEC1000 {title}"
+    assert shown_message.startswith(message)
+    await asyncio.sleep(600)
+    assert [event.data["kind"] for event in notified] == [kind]
+    await get_well(hass, sim)
+    assert notifications(hass) == []
+    assert len(notified) == 1
+
+
+@pytest.mark.parametrize("kind", PROBLEMS)
+async def test_problem_that_is_off_is_not_notified(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, kind: str
+) -> None:
+    await home.automate(BLUEPRINT, {"feedback": [SET_LIMIT], kind: False})
+    await PROBLEMS[kind][0](hass, sim)
+    await asyncio.sleep(600)
+    assert notifications(hass) == []
+
+
+async def test_problem_that_does_not_persist_is_not_notified(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, notified: list[Event]
+) -> None:
+    await home.automate(BLUEPRINT, inputs(actions=[MESSAGE], lasting={"minutes": 5}))
+    for occur in (exceed, differ):
+        await occur(hass, sim)
+        await get_well(hass, sim)
+    await hass.services.async_call("goodwe_sec1000", "reset_export_watchdog", blocking=True)
+    assert await hass.config_entries.async_reload(loaded.entry_id)
+    await asyncio.sleep(600)
+    assert notified == []
+
+
+async def test_differing_limit_that_is_then_suspended_is_both(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, notified: list[Event]
+) -> None:
+    await home.automate(BLUEPRINT, inputs(feedback=[DISABLE], actions=[MESSAGE]))
+    await differ(hass, sim)
+    await suspend(hass, sim)
+    assert [event.data["kind"] for event in notified] == ["differs", "restore_pending"]
+    [(_, message)] = notifications(hass)
+    assert message.startswith("The limit is suspended")
+
+
+async def test_notification_is_in_the_language_of_the_home(
+    hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await hass.config.async_update(language="sk")
+    await load(hass, entry)
+    await home.automate(BLUEPRINT, inputs())
+    await suspend(hass, sim)
+    await set_limit(hass, "plenty")
+    shown = dict(notifications(hass))
+    assert shown["SEC1000 Odchýlka limitu: Líši sa"].startswith("Limit je vypnutý a obnovuje sa: ")
+    assert shown["SEC1000 Odozva: nastavenie limitu exportu: Neplatný vstup"].startswith(
+        "Limit nie je platný"
+    )
+
+
+@pytest.mark.parametrize("kind", [None, *PROBLEMS])
+async def test_deleted_entry_logs_nothing_and_is_dismissed(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    home: Home,
+    caplog: pytest.LogCaptureFixture,
+    kind: str | None,
+) -> None:
+    await home.automate(BLUEPRINT, inputs(tell_corrected=True))
+    await set_limit(hass, "plenty")
+    if kind:
+        await PROBLEMS[kind][0](hass, sim)
+    assert notifications(hass)
+    sim.clear_faults()
+    caplog.clear()
+    await hass.config_entries.async_remove(loaded.entry_id)
+    await asyncio.sleep(600)
+    assert [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelno >= logging.WARNING and record.name != "custom_components.goodwe_sec1000"
+    ] == []
     assert notifications(hass) == []

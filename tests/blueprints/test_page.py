@@ -39,7 +39,7 @@ def format_default(given: Mapping[str, Any]) -> str:
         return labels[default]
     if kind == "number" and "unit_of_measurement" in choice:
         return f"{default} {choice['unit_of_measurement']}"
-    return str(default)
+    return ", ".join(f"`{entity_id}`" for entity_id in default) if isinstance(default, list) else str(default)
 
 
 @each_file
