@@ -147,7 +147,7 @@ def claims(world: World, wish: Wish, device: WatchedDevice) -> list[str]:
 
 def is_extended(wish: Wish) -> bool:
     """Tell whether it was told that only the end of a limit was moved."""
-    return str(wish.response.get("message", "")).startswith("Extended until")
+    return "Extended until" in str(wish.response.get("message", ""))
 
 
 def extension(world: World, wish: LimitWish, during: list[Moment]) -> list[str]:
