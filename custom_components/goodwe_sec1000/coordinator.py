@@ -104,7 +104,7 @@ def export_is_on(snapshot: Snapshot, options: ExportOptions) -> bool | None:
 
     While a limit is suspended and being restored, export is on.
     """
-    if snapshot.pending_restore:
+    if snapshot.pending_restore or snapshot.limit_is_off:
         return True
     if (settings := snapshot.settings) is None:
         return None

@@ -172,6 +172,7 @@ class _PendingRestoreFlow(EntryRepairFlow):
         if store.current != self._shown:
             raise AbortFlow("solved", description_placeholders=self._placeholders_from_issue)
         await store.clear()
+        store.is_reported = False
         return self._finish_fixed(description="confirmed")
 
 
