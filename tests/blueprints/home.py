@@ -104,6 +104,18 @@ async def add_helpers(hass: HomeAssistant, entry: MockConfigEntry) -> None:
                 "device_id": device.id,
             },
         ),
+        MockConfigEntry(
+            domain="template",
+            title="Neighbor's meter power",
+            options={
+                "template_type": "sensor",
+                "name": "Neighbor's meter power",
+                "state": "{{ 20000 }}",
+                "unit_of_measurement": "W",
+                "device_class": "power",
+                "device_id": device.id,
+            },
+        ),
     )
     for helper in helpers:
         helper.add_to_hass(hass)

@@ -364,7 +364,7 @@ async def test_meter_at_limit_prevents_reset(
     expected: int,
 ) -> None:
     await show_in(hass, "number.sec1000_export_limit", "MW")
-    await show_in(hass, "sensor.sec1000_load_power", "kW")
+    await show_in(hass, "sensor.sec1000_meter_power", "kW")
     await hass.services.async_call("goodwe_sec1000", "set_export_limit", {"limit": limit}, blocking=True)
     await home.automate(BLUEPRINT, inputs(**BOTH))
     await collapse(hass, sim, meter=(0, meter))

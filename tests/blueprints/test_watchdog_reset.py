@@ -1,6 +1,7 @@
 """The watchdog blueprint resets the watchdog when it throttles the inverters, and in no other case."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any, Final
 
 from homeassistant.const import EntityCategory, Platform
@@ -11,7 +12,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
-from simulator import Simulator
+from simulator import CAPTURED, Simulator
 from tests.states import get_state, show_in
 
 from .home import Home, add_helpers
@@ -103,6 +104,39 @@ async def test_short_fall_is_no_collapse(
     assert resets(sim) == 0
     await fall(sim, seconds=160)
     assert resets(sim) == 1
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [("", 0), ("sensor.grid", 1)])
+async def test_renamed_meter_has_to_be_chosen(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, chosen: str, expected: int
+) -> None:
+    er.async_get(hass).async_update_entity("sensor.sec1000_meter_power", new_entity_id="sensor.grid")
+    await home.automate(BLUEPRINT, inputs(meter_power=chosen))
+    await fall(sim)
+    assert resets(sim) == expected
+
+
+async def test_former_input_of_the_load_does_not_matter(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await home.automate(BLUEPRINT, inputs(load_power="sensor.sec1000_load_power"))
+    await fall(sim)
+    assert resets(sim) == 1
+
+
+@pytest.mark.parametrize("scan_interval", [5, 10, 30])
+async def test_meter_at_limit_counts_whatever_the_inverter_power(
+    hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, home: Home, scan_interval: int
+) -> None:
+    """The load is held where inverters and meter do not belong together: only the meter tells."""
+    hass.config_entries.async_update_entry(entry, options={**entry.options, "scan_interval": scan_interval})
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await home.automate(BLUEPRINT, inputs())
+    measure(sim, 9_000, 6_000)
+    await asyncio.sleep(CALM_S)
+    sim.hold(replace(CAPTURED, inverter_power=900, meter_power=10_000))
+    await asyncio.sleep(100)
+    assert resets(sim) == 0
 
 
 async def test_unresponsive_device_is_no_collapse(
@@ -222,7 +256,7 @@ async def test_sun_sensor_must_confirm(
 
 
 @pytest.mark.parametrize("unit", ["kW", "MW", "BTU/h"])
-@pytest.mark.parametrize("keys", [("inverter_power", "load_power"), ("inverter_power",), ("load_power",)])
+@pytest.mark.parametrize("keys", [("inverter_power", "meter_power"), ("inverter_power",), ("meter_power",)])
 async def test_sensors_in_other_units_are_converted(
     hass: HomeAssistant,
     loaded: MockConfigEntry,

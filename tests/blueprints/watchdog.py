@@ -20,7 +20,6 @@ def inputs(**changed: Any) -> dict[str, Any]:
     return {
         "reset_button": "button.sec1000_reset_export_watchdog",
         "inverter_power": INVERTERS,
-        "load_power": "sensor.sec1000_load_power",
         **changed,
     }
 
