@@ -48,6 +48,7 @@ class TemporaryLimitEnd:
         self._end = end
         self._ends: datetime | None = None
         """The end that is waited for, or carried out."""
+        self._remove_listener: CALLBACK_TYPE = lambda: None
         self._cancel_timer: CALLBACK_TYPE | None = None
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
@@ -56,7 +57,7 @@ class TemporaryLimitEnd:
     def start(self) -> None:
         """Wait for the end; one that passed before is carried out if the device holds what was set."""
         coordinator = self._coordinator
-        coordinator.config_entry.async_on_unload(coordinator.async_add_snapshot_listener(self._update))
+        self._remove_listener = coordinator.async_add_snapshot_listener(self._update)
         temporary = coordinator.data.temporary
         if temporary is None or temporary.remaining(dt_util.utcnow()) > timedelta():
             self._update()
@@ -67,6 +68,8 @@ class TemporaryLimitEnd:
     @callback
     def stop(self) -> None:
         """End all of it; what is on disk stays."""
+        self._remove_listener()
+        self._remove_listener = lambda: None
         self._stop_timer()
         if self._task:
             self._task.cancel()

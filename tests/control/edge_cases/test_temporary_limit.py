@@ -574,6 +574,24 @@ async def test_each_entry_has_an_end_of_its_own(
     assert (sim.device.bound_limit, other.device.bound_limit) == (8_000, 2_000)
 
 
+@pytest.mark.parametrize("is_removed", [False, True])
+async def test_end_of_limit_set_during_unload_waits_for_next_setup(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry, is_removed: bool
+) -> None:
+    clock = await keep_busy(hass, sim)
+    limit = act(hass, "set_export_limit", limit=3, duration="00:05", then=8)
+    await asyncio.sleep(1)
+    if is_removed:
+        await hass.config_entries.async_remove(loaded.entry_id)
+    else:
+        await hass.config_entries.async_unload(loaded.entry_id)
+    assert await outcomes(clock, limit) == [1, 1]
+    seen = len(sim.requests)
+    await asyncio.sleep(2 * FIVE_MINUTES)
+    assert len(sim.requests) == seen
+    assert issue(hass, loaded, NOT_ENDED) is None
+
+
 async def test_removal_leaves_no_end(
     hass: HomeAssistant,
     hass_storage: Storage,
