@@ -13,14 +13,13 @@ from homeassistant.const import EntityCategory, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import Sec1000Coordinator, Snapshot, export_is_on
+from .coordinator import Sec1000Coordinator, Snapshot, export_is_on, limit_differs
 from .data import Sec1000ConfigEntry, Sec1000Data
 from .entity import Sec1000Entity, Source
 from .messages import format_drift, format_kw, text
 from .options import ExportOptions
 from .sec1000.model import ControlMode
 from .sec1000.setting_write import TOLERANCE_W
-from .tracking.baseline import Drift, drift
 
 PARALLEL_UPDATES = 0
 
@@ -41,22 +40,13 @@ class Sec1000BinarySensorDescription(BinarySensorEntityDescription):
     """Those that say in words what a problem is, and what to do."""
 
 
-def _limit_differs(snapshot: Snapshot, options: ExportOptions) -> bool | None:
-    if snapshot.limit_is_off:
-        return True
-    if snapshot.settings is None or snapshot.proven_limit is None:
-        return None
-    found = drift(snapshot.settings, options, snapshot.proven_limit)
-    return None if found is Drift.UNKNOWN else found is not Drift.NONE
-
-
 def _difference(coordinator: Sec1000Coordinator) -> dict[str, bool | str | None]:
     """Return whether the limit is suspended and being restored, or else how it differs."""
     hass, snapshot, options = coordinator.hass, coordinator.data, coordinator.options
     message = None
     if snapshot.limit_is_off:
         message = text(hass, "common", "export_suspended")
-    elif _limit_differs(snapshot, options) and snapshot.settings and snapshot.proven_limit is not None:
+    elif limit_differs(snapshot, options) and snapshot.settings and snapshot.proven_limit is not None:
         message = format_drift(hass, snapshot.settings, options.target(snapshot.proven_limit), options)
     return {"restore_pending": snapshot.limit_is_off, "message": message}
 
@@ -98,7 +88,7 @@ BINARY_SENSORS: Final = (
     Sec1000BinarySensorDescription(
         key="limit_differs",
         device_class=BinarySensorDeviceClass.PROBLEM,
-        value=_limit_differs,
+        value=limit_differs,
         source=Source.SETTINGS,
         attributes=_difference,
     ),

@@ -10,6 +10,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .control.actions import ExportControl
+from .control.caller import called_in
 from .control.runner import Outcome
 from .data import Sec1000ConfigEntry
 from .entity import Sec1000Entity
@@ -63,4 +64,5 @@ class Sec1000Button(Sec1000Entity, ButtonEntity):
 
     @override
     async def async_press(self) -> None:
-        await self.entity_description.press(self._export)
+        with called_in(self._context):
+            await self.entity_description.press(self._export)

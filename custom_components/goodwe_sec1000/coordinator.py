@@ -35,11 +35,13 @@ from .sec1000.errors import (
 from .sec1000.model import ControlMode, ExportSettings, ExportTarget, Telemetry, kilowatts
 from .sec1000.power_filter import PowerFilter, ShownTelemetry
 from .sec1000.stats import RequestStats
-from .tracking.baseline import Baseline
+from .tracking.baseline import Baseline, Drift, drift
 from .tracking.energy import Energy, EnergyMeter, EnergyTotals
 from .tracking.feedback import Action, Feedback, FeedbackRecord
 from .tracking.impossible_values import ImpossibleValues
+from .tracking.limit_events import LimitEvent, LimitEvents, LimitEventType
 from .tracking.meter_watch import MeterWatch
+from .tracking.obedience import Obedience
 from .tracking.pending import PendingRestoreStore
 from .tracking.reachability import Reachability
 from .tracking.telemetry_service import TelemetryService
@@ -113,6 +115,16 @@ def export_is_on(snapshot: Snapshot, options: ExportOptions) -> bool | None:
     return not options.disables_export(settings.mode, settings.limit)
 
 
+def limit_differs(snapshot: Snapshot, options: ExportOptions) -> bool | None:
+    """Return whether the device differs from the target; None where that is not known."""
+    if snapshot.limit_is_off:
+        return True
+    if snapshot.settings is None or snapshot.proven_limit is None:
+        return None
+    found = drift(snapshot.settings, options, snapshot.proven_limit)
+    return None if found is Drift.UNKNOWN else found is not Drift.NONE
+
+
 class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
     """Reads telemetry at the refresh interval and the export settings every minute."""
 
@@ -134,6 +146,8 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self.client = Sec1000Client(host, port, pending=self.pending.at(host, port))
         self._settings_listeners: list[Callable[[], None]] = []
         self._snapshot_listeners: list[Callable[[], None]] = []
+        self.limit_events = LimitEvents()
+        self._obedience = Obedience()
         self._settings_read: asyncio.Task[None] | None = None
         self.impossible_values = ImpossibleValues(entry.title)
         self._meter_watch = MeterWatch()
@@ -214,6 +228,20 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         """
         self._snapshot_listeners.append(listener)
         return partial(self._snapshot_listeners.remove, listener)
+
+    @override
+    @callback
+    def async_update_listeners(self) -> None:
+        super().async_update_listeners()
+        for listener in tuple(self._snapshot_listeners):
+            listener()
+        snapshot = self.data
+        self.limit_events.observe(
+            snapshot.held,
+            is_suspended=snapshot.pending_restore is not None,
+            differs=None if snapshot.limit_is_off else limit_differs(snapshot, self.options),
+            exceeds=snapshot.limit_exceeded,
+        )
 
     @callback
     def start_reading_settings(self) -> None:
@@ -313,6 +341,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         is the end of that limit, if it has one.
         """
         self.baseline.temporary = temporary
+        self._obedience.limit_set(settings, self.options, monotonic())
         self.show_settings(settings, proven_limit=limit)
         await self.baseline.keep(limit)
 
@@ -453,8 +482,6 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         if snapshot != self.data:
             self.data = snapshot
             self.async_update_listeners()
-            for listener in tuple(self._snapshot_listeners):
-                listener()
 
     @override
     async def _async_setup(self) -> None:
@@ -586,7 +613,13 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self.impossible_values.record((*impossible_in(*stats.recovered_errors), *telemetry.impossible))
         shown = self._power_filter.filter(telemetry, monotonic())
         self._end_hold_in_time(telemetry, shown)
-        self._meter_watch.judge(shown, self.data.held, self.options, monotonic())
+        # Another entry of the same device may have read it a while ago.
+        taken_at = monotonic() - (self.hass.loop.time() - self.client.telemetry_taken_at)
+        self._meter_watch.judge(shown, self.data.held, self.options, taken_at)
+        if (seconds := self._obedience.judge(shown.meter_power, taken_at)) is not None:
+            self.limit_events.report(
+                LimitEvent(LimitEventType.OBEYED, settings=self.data.held, seconds=round(seconds, 1))
+            )
         exceeded = self._meter_watch.exceeded
         if exceeded is not None and shown.meter_power is not None and not self.data.limit_exceeded:
             self._report_exceeded(shown.meter_power, exceeded)

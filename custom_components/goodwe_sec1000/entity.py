@@ -12,6 +12,7 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 from homeassistant.util import slugify
 
 from .const import DOMAIN, LOGGER
+from .control.caller import called_in
 from .control.runner import Outcome
 from .coordinator import Sec1000Coordinator
 from .data import Sec1000Data
@@ -64,7 +65,10 @@ class Sec1000Entity(CoordinatorEntity[Sec1000Coordinator]):
         slider is dragged, or from the same scene.
         """
         key = self.entity_description.key
-        with self._commands.begin(key, self._context, limit, decides_limit=decides_limit) as this:
+        with (
+            called_in(self._context),
+            self._commands.begin(key, self._context, limit, decides_limit=decides_limit) as this,
+        ):
             try:
                 await command
             except HomeAssistantError as error:

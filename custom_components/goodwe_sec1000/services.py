@@ -18,6 +18,7 @@ import voluptuous as vol
 
 from .const import DOMAIN, LOGGER
 from .control.actions import ExportControl
+from .control.caller import called_in
 from .control.runner import Outcome
 from .data import Sec1000ConfigEntry
 from .device import device_name, name_at_setup
@@ -81,7 +82,8 @@ def async_setup_services(hass: HomeAssistant) -> None:
 async def _handle(handler: _Handler, call: ServiceCall) -> ServiceResponse:
     entry = resolve_entry(call.hass, call.data.get(ATTR_CONFIG_ENTRY_ID), call.data.get(ATTR_DEVICE))
     await _check_permission(call, entry)
-    outcome = await handler(entry.runtime_data.export, call)
+    with called_in(call.context):
+        outcome = await handler(entry.runtime_data.export, call)
     settings = outcome.settings
     temporary = entry.runtime_data.coordinator.data.temporary
     return {

@@ -89,5 +89,6 @@ NEW: Final = {
     "number": {"minimum_export_limit", "maximum_export_limit"},
     "select": {"control_mode"},
     "button": {"read_export_limit", "end_temporary_limit"},
+    "event": {"export_limit"},
 }
 """The keys of the entities that the older integration did not have, by platform."""

@@ -29,6 +29,8 @@ from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, watts
 from ..sec1000.setting_write import TOLERANCE_W, NotAppliedError
 from ..tracking.baseline import adoptable_options, is_acceptable
 from ..tracking.feedback import Action
+from ..tracking.limit_events import LimitEventType
+from .caller import called_in
 from .limit_commands import ActionStats, LimitCommand, ModeDeactivatedError, Plan
 from .limit_queue import LimitQueue, describe
 from .restore import Restorer
@@ -135,7 +137,7 @@ class ExportControl:
 
         return await self._change(
             Action.SET_EXPORT_LIMIT,
-            LimitCommand(plan=plan, decides_limit=True, sets_limit=True),
+            LimitCommand(plan=plan, decides_limit=True, sets_limit=True, event=LimitEventType.ENDED),
             called="end",
         )
 
@@ -207,7 +209,7 @@ class ExportControl:
 
         return await self._change(
             Action.SET_EXPORT_LIMIT,
-            LimitCommand(plan=plan, decides_limit=True, sets_limit=True),
+            LimitCommand(plan=plan, decides_limit=True, sets_limit=True, event=LimitEventType.CORRECTED),
             asked="put_back",
             called="put_back",
         )
@@ -432,16 +434,16 @@ class ExportControl:
                     raise SupersededError("superseded by a newer limit command")
                 plan.end_now()
 
+            command = LimitCommand(plan=plan, decides_limit=True, rounds=rounds, event=LimitEventType.ENDED)
             try:
-                return await self._carry_out(
-                    LimitCommand(plan=plan, decides_limit=True, rounds=rounds), stats
-                )
+                return await self._carry_out(command, stats)
             except SupersededError:
                 return self._text("end_dropped")
 
         while earlier := self._tasks():
             await asyncio.wait(earlier)
-        return await self._runner.run(Action.SET_EXPORT_LIMIT, body, asked="end", called="end")
+        with called_in(None):
+            return await self._runner.run(Action.SET_EXPORT_LIMIT, body, asked="end", called="end")
 
     async def _change_options(
         self,

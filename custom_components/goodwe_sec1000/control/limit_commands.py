@@ -15,6 +15,7 @@ from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, watts
 from ..sec1000.setting_write import ROUNDS, TOLERANCE_W
 from ..sec1000.stats import RequestStats
 from ..tracking.feedback import Action
+from ..tracking.limit_events import LimitEventType
 from ..tracking.temporary import TemporaryLimit
 
 
@@ -40,6 +41,8 @@ class ActionStats(RequestStats):
     """The action that reports the outcome, where that is another one than the one that was begun."""
     settings: ExportSettings | None = None
     """What the device was proven to hold by this action."""
+    event: LimitEventType | None = None
+    """What happened to the limit where all went well; None where nothing did."""
 
 
 class Plan:
@@ -189,6 +192,8 @@ class LimitCommand:
     """Whether it depends on nothing that was before, either."""
     options: frozenset[str] = frozenset()
     """The options that this call changes, whatever the device holds."""
+    event: LimitEventType = LimitEventType.SET
+    """What is told where it was carried out."""
     rounds: int = ROUNDS
     """How often it is written at most."""
 

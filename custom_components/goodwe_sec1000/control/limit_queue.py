@@ -25,6 +25,7 @@ from ..sec1000.errors import (
 from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, kilowatts
 from ..sec1000.setting_write import ROUNDS, NotAppliedError, agrees
 from ..sec1000.stats import RequestStats
+from ..tracking.limit_events import LimitEventType
 from ..tracking.temporary import TemporaryLimit
 from .limit_commands import ActionStats, LimitCommand, Plan
 
@@ -208,6 +209,8 @@ class LimitQueue:
         coordinator = self._coordinator
         if plan.temporary and (settings := self._settings_if_extended(plan)):
             await coordinator.keep_end(plan.temporary)
+            for waiting in batch.waiting:
+                waiting.stats.event = LimitEventType.EXTENDED
             self._finish(batch, settings, self._text("extended", plan.temporary))
             return
         target = await plan.target()
@@ -257,6 +260,7 @@ class LimitQueue:
         for index, waiting in enumerate(batch.waiting):
             waiting.stats.add(batch.stats)
             waiting.stats.settings = settings
+            waiting.stats.event = waiting.stats.event or waiting.command.event
             if any(later.command.overrules(waiting.command) for later in batch.waiting[index + 1 :]):
                 _fail(waiting, SupersededError("superseded by a newer limit command"))
             if not waiting.done.done():

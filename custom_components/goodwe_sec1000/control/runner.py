@@ -37,11 +37,24 @@ from ..sec1000.errors import (
 from ..sec1000.model import ExportSettings
 from ..sec1000.setting_write import NotAppliedError
 from ..tracking.feedback import Action, Feedback, FeedbackRecord
+from ..tracking.limit_events import LimitEvent, LimitEventType
 from ..tracking.temporary import EndNotStoredError
+from .caller import calling_context, calling_entity, calling_user
 from .limit_commands import ActionStats, ModeDeactivatedError, NoTemporaryLimitError, ThenNeededError
 
 WAIT_SHOWN_AFTER_S: Final = 2.0
 """How long an action may wait for its turn before its feedback says so."""
+
+
+_LIMIT_ACTIONS: Final = frozenset(
+    {
+        Action.EXPORT_DISABLE,
+        Action.EXPORT_ENABLE,
+        Action.SET_EXPORT_LIMIT,
+        Action.RESET_EXPORT_WATCHDOG,
+    }
+)
+"""Those of which it is told that they have failed."""
 
 
 class DeactivatingNotAllowedError(InvalidValueError):
@@ -96,6 +109,10 @@ class _Run:
     called: str
     """What was called: an action, or what else has a name in the translations."""
     record: FeedbackRecord
+    entity: str | None
+    """The automation or script that called it."""
+    limit_before: int | None
+    """What the device was known to hold, or else to have held, in W."""
     has_ended: bool = False
     is_over_with_an_answer: bool = False
     """Whether what its message says is over once the device answers, and its limit is restored."""
@@ -162,10 +179,17 @@ class ActionRunner:
         """
         self.check_accepts(action, takes_mode_off=takes_mode_off, called=called)
         begun = FeedbackRecord(message=self._text("in_progress"))
-        run = _Run(next(self._numbers), called or action, begun)
+        coordinator = self._coordinator
+        snapshot = coordinator.data
+        run = _Run(
+            next(self._numbers),
+            called or action,
+            begun,
+            calling_entity(coordinator.hass, calling_context()),
+            snapshot.held.limit if snapshot.held else snapshot.proven_limit,
+        )
         self._runs[action].append(run)
         self._show(action)
-        coordinator = self._coordinator
         task = coordinator.config_entry.async_create_task(
             coordinator.hass,
             self._run(action, run, body, asked or action),
@@ -213,6 +237,7 @@ class ActionRunner:
             if not isinstance(error, Sec1000Error):
                 LOGGER.exception("%s: %s failed", self._coordinator.name, action)
             feedback = Feedback.from_error(error)
+            stats.event = _event_of_failure(action, error)
             detail = technical_detail(error)
             failure = self._translated(run, error)
             message = sentences(self._coordinator.hass, failure)
@@ -233,10 +258,22 @@ class ActionRunner:
             action = stats.action
             insort(self._runs[action], run, key=lambda run: run.number)
         self._show(action)
+        await self._report(run, stats)
         if failure:
             return failure
         self._drop_what_is_over()
         return Outcome(feedback, message, stats.settings or self._coordinator.data.settings)
+
+    async def _report(self, run: _Run, stats: ActionStats) -> None:
+        """Report what the run did to the limit, if anything."""
+        if stats.event is None:
+            return
+        coordinator, context = self._coordinator, calling_context()
+        asked_by = run.entity or await calling_user(coordinator.hass, context)
+        settings = stats.settings or coordinator.data.held
+        coordinator.limit_events.report(
+            LimitEvent(stats.event, run.limit_before, settings, asked_by, context, stats.requests)
+        )
 
     @callback
     def _show(self, action: Action) -> None:
@@ -287,6 +324,14 @@ class ActionRunner:
 
     def _text(self, key: str, **placeholders: str) -> str:
         return text(self._coordinator.hass, "common", key, **placeholders)
+
+
+def _event_of_failure(action: Action, error: Exception) -> LimitEventType | None:
+    """Return what happened to the limit; None where a newer command took the place, or it is not about it."""
+    if action not in _LIMIT_ACTIONS or isinstance(error, SupersededError):
+        return None
+    is_unknown = isinstance(error, OutcomeUnknownError)
+    return LimitEventType.UNKNOWN if is_unknown else LimitEventType.NOT_APPLIED
 
 
 def _bounds(adjusted: OutOfRangeError) -> dict[str, str]:

@@ -60,6 +60,8 @@ class Sec1000Client:
         self._seen = self.transport.requests
         """The number of the last measurement that it has returned."""
         self.pending: Final = pending or PendingTarget()
+        self.telemetry_taken_at = 0.0
+        """When the measurement that was returned last was taken (s, the event loop's clock)."""
         self._reset_window: ResetWindow | None = None
         self._mode: ControlMode | None = None
         """The mode last read; None where none was."""
@@ -98,6 +100,7 @@ class Sec1000Client:
                 command, Priority.POLL, stats, jitter=_POLL_JITTER_S, max_age=max_age, seen=self._seen
             )
             self._seen = reading.number
+            self.telemetry_taken_at = reading.at
             return reading.value
 
         try:

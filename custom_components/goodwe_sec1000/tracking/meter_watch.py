@@ -74,7 +74,9 @@ class MeterWatch:
         begin = at - GRACE_PERIOD_S
         while len(self._readings) > 1 and self._readings[1][0] <= begin:
             self._readings.popleft()
-        highest = max(limit for _, limit in self._limits)
+        # One that was set after the measurement was taken says nothing of it.
+        held = [limit for since, limit in self._limits if since <= at]
+        highest = max(held or (self._limits[0][1],))
         excess = min(_excess(meter, inverters, highest) for _, meter, inverters in self._readings)
         is_long_enough = self._readings[0][0] <= begin
         is_exceeded = is_long_enough and excess > _margin(highest, settings, options)
