@@ -140,6 +140,18 @@ async def test_reason_is_translated_and_logged_in_english(
     assert german not in caplog.text
 
 
+@pytest.mark.parametrize("language", ["fr", "sk"])
+async def test_message_is_in_english_where_language_is_missing(
+    hass: HomeAssistant, loaded: MockConfigEntry, language: str
+) -> None:
+    # Not loaded yet, as for a moment after it was chosen, or not there at all.
+    hass.config.language = language
+    await hass.services.async_call(DOMAIN, "export_disable", blocking=True)
+    assert message(hass, "sensor.sec1000_export_disable_feedback") == (
+        "The device confirmed the setting. Export is off: the limit is 0.00 kW."
+    )
+
+
 async def test_error_of_home_assistant_is_shown_unchanged(
     hass: HomeAssistant, loaded: MockConfigEntry
 ) -> None:

@@ -385,6 +385,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             replace(
                 self.data,
                 settings=settings,
+                limit_is_off=False,
                 settings_read_at=dt_util.utcnow() if self.config_entry.pref_disable_polling else None,
                 proven_limit=proven_limit,
                 answered=True,
@@ -472,7 +473,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
     def _publish(self, snapshot: Snapshot) -> None:
         target = self.client.pending.target
         # Also when nothing is pending any more, until what the device holds then is shown.
-        was_off = self.pending.current is None and self.data.limit_is_off
+        was_off = self.pending.current is None and snapshot.limit_is_off
         is_off = self.pending.is_reported and (target is not None or was_off)
         snapshot = replace(
             snapshot, pending_restore=target, limit_is_off=is_off, temporary=self.baseline.temporary

@@ -56,6 +56,7 @@ def _shown(coordinator: Sec1000Coordinator) -> dict[str, Any]:
             "proven_limit": snapshot.proven_limit,
             "temporary": snapshot.temporary.as_dict() if snapshot.temporary else None,
             "pending_restore": asdict(snapshot.pending_restore) if snapshot.pending_restore else None,
+            "limit_is_off": snapshot.limit_is_off,
             "energy": asdict(snapshot.energy) if snapshot.energy else None,
             "limit_exceeded": snapshot.limit_exceeded,
             "feedback": {

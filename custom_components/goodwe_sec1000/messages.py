@@ -69,9 +69,15 @@ async def async_load_texts(hass: HomeAssistant) -> None:
 def text(
     hass: HomeAssistant, category: str, key: str, *, language: str | None = None, **placeholders: str
 ) -> str:
-    """Return a text of the translations, in Home Assistant's language or this; empty where there is none."""
-    texts = async_get_cached_translations(hass, language or hass.config.language, category, DOMAIN)
-    return texts.get(f"component.{DOMAIN}.{category}.{key}", "").format(**placeholders)
+    """Return a text of the translations, in Home Assistant's language or this; empty where there is none.
+
+    It is in English while those of a language that was just chosen are loaded.
+    """
+    path = f"component.{DOMAIN}.{category}.{key}"
+    for tried in (language or hass.config.language, ENGLISH):
+        if found := async_get_cached_translations(hass, tried, category, DOMAIN).get(path):
+            return found.format(**placeholders)
+    return ""
 
 
 @callback
