@@ -81,7 +81,7 @@ def claims(world: World, wish: Wish, device: WatchedDevice) -> list[str]:
     during = [moment for moment in device.moments if moment.at >= start]
     earlier = [moment for moment in device.moments if moment.at < start]
     # What is told beside is what was read last, which may be a while ago.
-    reads_itself = isinstance(wish, LimitWish | OptionsWish | ReadWish | ResetWish)
+    reads_itself = isinstance(wish, LimitWish | OptionsWish | ReadWish | ResetWish) and not is_extended(wish)
     before = earlier[-1:]
     if isinstance(wish, ReadWish):
         # The last good read counts for a few seconds.
