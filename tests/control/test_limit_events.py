@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
 import pytest
@@ -26,6 +26,7 @@ def events(hass: HomeAssistant) -> list[dict[str, Any]]:
     """Return what is told from now on."""
     told: list[dict[str, Any]] = []
 
+    @callback
     def keep(event: Any) -> None:
         state = event.data["new_state"]
         if event.data["entity_id"] == EVENT and state and state.attributes.get("event_type"):
