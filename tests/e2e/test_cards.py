@@ -63,20 +63,20 @@ def test_button_cards_control_export(spelling: str, added: SimulatedDevice, scre
     disable.click()
     screen.shows("Limit", "0.00 kW")
     screen.shows("State", "Export off")
-    screen.shows("Feedback of disabling", "1")
+    screen.shows("Feedback of disabling", "OK")
     screen.keep("export is off")
     assert added.limit_in_force() == 0
 
     seven.click()
     screen.shows("Limit", "7.00 kW")
     screen.shows("State", "Export on")
-    screen.shows("Feedback of setting", "1")
+    screen.shows("Feedback of setting", "OK")
     screen.keep("export is limited to 7 kW")
     assert added.limit_in_force() == 7
 
     enable.click()
     screen.shows("Limit", "10.00 kW")
-    screen.shows("Feedback of enabling", "1")
+    screen.shows("Feedback of enabling", "OK")
     screen.keep("export is on")
     assert added.limit_in_force() == 10
     expect(disable).to_be_visible()

@@ -20,7 +20,7 @@ def test_switch_turns_export_off_and_on(added: SimulatedDevice, screen: Screen) 
     switch.click()
     screen.shows("Export limit", "0.00 kW")
     screen.shows("Export state", "Export off")
-    screen.shows("Export disable feedback", "1")
+    screen.shows("Export disable feedback", "OK")
     expect(state).not_to_be_checked()
     screen.keep("export is off")
     assert added.limit_in_force() == 0
@@ -28,7 +28,7 @@ def test_switch_turns_export_off_and_on(added: SimulatedDevice, screen: Screen) 
     switch.click()
     screen.shows("Export limit", "10.00 kW")
     screen.shows("Export state", "Export on")
-    screen.shows("Export enable feedback", "1")
+    screen.shows("Export enable feedback", "OK")
     expect(state).to_be_checked()
     screen.keep("export is on")
     assert added.limit_in_force() == 10
@@ -42,7 +42,7 @@ def test_number_sets_limit(added: SimulatedDevice, screen: Screen) -> None:
     box.fill("7")
     box.press("Enter")
     screen.shows("Export limit", "7.00 kW")
-    screen.shows("Set export limit feedback", "1")
+    screen.shows("Set export limit feedback", "OK")
     expect(box).to_have_value(re.compile(r"^7(\.0)?$"))
     screen.keep("7 kW")
     assert added.limit_in_force() == 7
@@ -62,4 +62,4 @@ def test_limit_out_of_range_is_corrected_and_reported(added: SimulatedDevice, sc
     screen.keep("the answer")
     assert added.limit_in_force() == 10
     screen.open_device()
-    screen.shows("Set export limit feedback", "129")
+    screen.shows("Set export limit feedback", "OK, adjusted")
