@@ -6,10 +6,12 @@ from typing import Any, Final
 from homeassistant.const import CONF_SCAN_INTERVAL
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, get_system_health_info
 
 from custom_components.goodwe_sec1000.const import DOMAIN
+from custom_components.goodwe_sec1000.diagnostics import async_get_config_entry_diagnostics
 from custom_components.goodwe_sec1000.sec1000 import timing
 from simulator import Simulator
 from tests.entries import entry_at
@@ -70,6 +72,19 @@ async def test_60_reads_at_once_are_one_request(
     answers = await asyncio.gather(*(act(hass, "get_export_limit") for _ in range(60)))
     assert [request.frame.command for request in sim.requests if request.frame] == [0x43]
     assert {answer["export_limit"] for answer in answers} == {10.0}
+
+
+@pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
+async def test_diagnostics_and_system_information_show_budget(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    assert await async_setup_component(hass, "system_health", {})
+    leave(loaded, -1)
+    await asyncio.sleep(REFILL + 2)
+    diagnostics = await async_get_config_entry_diagnostics(hass, loaded)
+    assert diagnostics["budget"] == {"requests_left": pytest.approx(0.5, abs=0.2), "empty_s": 6}
+    information = await get_system_health_info(hass, DOMAIN)
+    assert (information["requests_left"], information["budget_empty"]) == (0, "6 s")
 
 
 @pytest.mark.parametrize(("interval", "lifetime"), [(30, 180), (120, 360)])
