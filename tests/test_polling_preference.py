@@ -188,7 +188,7 @@ async def test_update_entity_soon_after_a_read_sends_nothing(
     await asyncio.sleep(10)
     await update(hass, EXPORT_LIMIT)
     sent = len(sim.requests)
-    await asyncio.sleep(4.9)
+    await asyncio.sleep(4.4)
     await update(hass, EXPORT_LIMIT)
     assert commands(sim, sent) == []
     await asyncio.sleep(0.2)

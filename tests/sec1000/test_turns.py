@@ -218,10 +218,19 @@ async def test_clock_that_was_set_just_now_is_set_again(client: Sec1000Client, s
     assert commands(sim) == [CLOCK, CLOCK]
 
 
+async def test_loop_of_reads_goes_no_faster_than_requests(client: Sec1000Client, sim: Simulator) -> None:
+    began, reads = now(), 0
+    while now() < began + 59:
+        await client.read_export_settings(urgent=True)
+        reads += 1
+    assert reads <= 120
+    assert len(sim.requests) == 12
+
+
 async def test_read_within_5s_returns_last_good_answer(client: Sec1000Client, sim: Simulator) -> None:
     await client.read_export_settings(urgent=True)
     sim.device.limit = 3_000
-    await asyncio.sleep(4.9)
+    await asyncio.sleep(4.4)
     assert (await client.read_export_settings(urgent=True)).limit == 10_000
     await asyncio.sleep(0.1)
     assert (await client.read_export_settings(urgent=True)).limit == 3_000

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -10,8 +10,9 @@ import shutil
 from typing import Any, Final
 
 from homeassistant.const import EVENT_CALL_SERVICE
-from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.core import DOMAIN as HOMEASSISTANT, Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.setup import async_setup_component
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 from simulator import Simulator
@@ -66,10 +67,8 @@ def _limits(second: int) -> Iterator[Call]:
     yield _action("set_export_limit", limit=_changing(second))
 
 
-def _reads(_second: int) -> Iterator[Call]:
-    yield _action("get_export_limit")
-    for entity in (POWER, LIMIT):
-        yield "homeassistant", "update_entity", {"entity_id": entity}
+def _reads(second: int) -> Iterator[Call]:
+    yield HOMEASSISTANT, "update_entity", {"entity_id": LIMIT if second % 2 else POWER}
 
 
 def _drags(second: int) -> Iterator[Call]:
@@ -90,6 +89,8 @@ class Flood:
 
     name: str
     calls: Callable[[int], Iterator[Call]] = _nothing
+    loop: Call | None = None
+    """What is called again as soon as it has come to its end."""
     is_of_restores: bool = False
     """Whether a limit is suspended at a device that acknowledges from then on what it does not do."""
     is_of_blueprint: bool = False
@@ -103,7 +104,7 @@ class Flood:
 FLOODS: Final = (
     Flood(f"{AT_ONCE} calls at once", _at_once),
     Flood("a limit each second", _limits),
-    Flood("reads each second", _reads),
+    Flood("reads each second and in a loop", _reads, loop=_action("get_export_limit")),
     Flood("Maximum dragged each minute", _drags),
     Flood("restore at a device that lies", is_of_restores=True),
     Flood("blueprint whose source changes each second", is_of_blueprint=True),
@@ -168,6 +169,8 @@ async def run(hass: HomeAssistant, sim: Simulator, flood: Flood, seconds: int) -
         running.add(await suspend_limit(hass, sim))
         sim.inject("ack-without-effect")
     stop_noting = hass.bus.async_listen(EVENT_CALL_SERVICE, note)
+    assert await async_setup_component(hass, HOMEASSISTANT, {})
+    looping = asyncio.create_task(_loop(hass, flood.loop)) if flood.loop else None
     async with _following(hass) if flood.is_of_blueprint else nullcontext():
         for second in range(seconds):
             hass.states.async_set(SOURCE, str(_changing(second)), {"unit_of_measurement": "kW"})
@@ -177,6 +180,8 @@ async def run(hass: HomeAssistant, sim: Simulator, flood: Flood, seconds: int) -
                 task.add_done_callback(running.discard)
             await asyncio.sleep(1)
     stop_noting()
+    if looping:
+        looping.cancel()
     await asyncio.gather(*running, return_exceptions=True)
     requests = [(request.time, request.frame.command) for request in sim.requests[before:] if request.frame]
     return Course(loop.time(), wishes, requests)
@@ -184,9 +189,16 @@ async def run(hass: HomeAssistant, sim: Simulator, flood: Flood, seconds: int) -
 
 async def _call(hass: HomeAssistant, call: Call) -> None:
     domain, action, data = call
-    # Superseded, mostly.
-    with suppress(HomeAssistantError):
+    try:
         await hass.services.async_call(domain, action, dict(data), blocking=True)
+    except HomeAssistantError as error:
+        if error.translation_key != "superseded":
+            raise
+
+
+async def _loop(hass: HomeAssistant, call: Call) -> None:
+    while True:
+        await _call(hass, call)
 
 
 @asynccontextmanager

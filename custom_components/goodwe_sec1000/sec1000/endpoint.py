@@ -75,10 +75,10 @@ class Endpoint:
     ) -> Reading[T]:
         """Return the answer to a read; one request serves all that wait for the same.
 
-        Where the last good answer is too recent to ask again, that one is returned; also where it is
-        newer than the one with the number `seen`, and less than `max_age` seconds old. `jitter` is by
-        how many seconds a caller that keeps the interval by itself may be early. Raises as
-        `Transaction.ask`.
+        Where the last good answer is too recent to ask again, that one is returned, after the pause that
+        a request would need; also where it is newer than the one with the number `seen`, and less than
+        `max_age` seconds old. `jitter` is by how many seconds a caller that keeps the interval by itself
+        may be early. Raises as `Transaction.ask`.
         """
 
         def is_recent(reading: Reading[T], timing: Timing) -> bool:
@@ -107,16 +107,23 @@ class Endpoint:
     ) -> Reading[T]:
         """Send a request for all that wait for the same; `is_recent` says of an answer that it will do."""
 
+        def recent(transport: Transport) -> Reading[T] | None:
+            reading: Reading[T] | None = transport.last_reading(name)
+            will_do = reading and reading.error is None and is_recent(reading, transport.timing)
+            return reading if will_do else None
+
         def answer(transport: Transport) -> Callable[[], Reading[T] | None]:
             before = transport.requests
 
             def known() -> Reading[T] | None:
-                reading: Reading[T] | None = transport.last_reading(name)
-                if reading is None or reading.number > before:
-                    return reading
-                return reading if reading.error is None and is_recent(reading, transport.timing) else None
+                reading = transport.last_reading(name)
+                return reading if reading and reading.number > before else recent(transport)
 
             return known
+
+        if recent(self.transport):
+            # A loop without a pause would keep the whole program busy.
+            await asyncio.sleep(self.transport.timing.pacing)
 
         transport, reading = await self._take(priority, lambda: 1, answer)
         stats.is_under_way = True
