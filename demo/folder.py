@@ -17,7 +17,6 @@ from .ports import LOOPBACK
 
 _LINKS: Final = {
     "configuration.yaml": CHECKOUT / "demo" / "configuration.yaml",
-    "packages/goodwe_sec1000.yaml": CHECKOUT / "docs" / "dashboards" / "goodwe_sec1000_package.yaml",
     "custom_components/goodwe_sec1000": CHECKOUT / "custom_components" / "goodwe_sec1000",
 }
 _SIMULATOR_LINKS: Final = {

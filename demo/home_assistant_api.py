@@ -186,11 +186,11 @@ class HomeAssistantApi:
         return str(step["result"])
 
     async def _walk(self, step: Json, answers: Answers) -> Json:
-        """Submit the forms of a flow until it ends, and return its result."""
+        """Submit the forms of a flow, and the menus that have an answer, until it ends; return its result."""
         for _ in range(_MAX_STEPS):
-            if step["type"] != "form":
+            step_id = str(step.get("step_id"))
+            if step["type"] != "form" and not (step["type"] == "menu" and step_id in answers):
                 return step
-            step_id = step["step_id"]
             if errors := step.get("errors"):
                 raise FormError(step_id, errors)
             step = await self.post(
@@ -208,7 +208,7 @@ async def _content(response: aiohttp.ClientResponse) -> Any:
 def _suggested_values(step: Json) -> Json:
     """Return the values that a form suggests."""
     suggested: Json = {}
-    for field in step["data_schema"]:
+    for field in step.get("data_schema") or ():
         value = (field.get("description") or {}).get("suggested_value", field.get("default"))
         if value is not None:
             suggested[field["name"]] = value

@@ -34,7 +34,7 @@ _POWERS: Final[Mapping[str, Callable[[Telemetry], float]]] = {
     "meter_power_inverted": lambda telemetry: -(telemetry.meter_power or 0),
     "inverter_power": lambda telemetry: telemetry.inverter_power or 0,
     "load_power": lambda telemetry: telemetry.load_power or 0,
-    "export_limit_in_watts": lambda _telemetry: DEFAULT_LIMIT,
+    "export_limit": lambda _telemetry: DEFAULT_LIMIT,
 }
 _ENERGIES: Final = ("exported", "imported", "produced", "consumed")
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from .device import Device
 from .errors import DemoError
-from .home_assistant_api import FormError, HomeAssistantApi
+from .home_assistant_api import Answers, FormError, HomeAssistantApi
 from .options import CHECKOUT
 from .past import Statistics
 
@@ -54,15 +54,24 @@ async def set_up(api: HomeAssistantApi, device: Device, past: Sequence[Statistic
     if entries := await api.entries(_DOMAIN):
         await api.reconfigure_entry(_DOMAIN, entries[0]["entry_id"], device.host, device.port)
     else:
-        connection = {"name": _NAME, "host": device.host, "port": device.port}
+        connection: dict[str, object] = {"name": _NAME, "host": device.host, "port": device.port}
         if device.scan_interval is not None:
             connection["scan_interval"] = device.scan_interval
+        # A real device that is deactivated stays so: setup writes nothing.
+        answers: Answers = {"user": connection, "confirm_deactivated": {"next_step_id": "deactivate"}}
         try:
-            await api.add_entry(_DOMAIN, {"user": connection})
+            await api.add_entry(_DOMAIN, answers)
         except FormError as error:
             raise DemoError(f"The device at {device.host}:{device.port}: {_error_texts(error)}") from error
     problem = await _wait_until_loaded(api, device)
     if is_new:
+        # So that the graph draws it over the powers.
+        await api.command(
+            "config/entity_registry/update",
+            entity_id=f"sensor.{_NAME.lower()}_export_limit",
+            options_domain="sensor",
+            options={"unit_of_measurement": "W"},
+        )
         # Older versions take the unit of the inverted power from the entity, which has to exist.
         await api.command("energy/save_prefs", energy_sources=_ENERGY_SOURCES)
     return problem

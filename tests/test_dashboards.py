@@ -1,14 +1,18 @@
-"""The dashboards to copy: all that they show exists, and their buttons show the outcome of a command."""
+"""The dashboards to copy: all that they show exists, in every language, and they tell the truth."""
 
 import asyncio
 from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 import re
+from string import Template as Words
+from types import ModuleType
 from typing import Any, Final
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.template import Template
 from homeassistant.setup import async_setup_component
 from homeassistant.util.yaml import load_yaml_dict, parse_yaml
@@ -16,17 +20,19 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.number import Sec1000Number
-from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 
+from .calls import act, outcomes, suspend_limit
 from .entries import entry_of
 from .states import get_state, show_in
+from .test_languages import LANGUAGES
 
-FOLDER: Final = Path(__file__).parent.parent / "docs" / "dashboards"
+ROOT: Final = Path(__file__).parent.parent
+FOLDER: Final = ROOT / "docs" / "dashboards"
 DASHBOARD: Final = FOLDER / "goodwe_sec1000.yaml"
 PACKAGE: Final = FOLDER / "goodwe_sec1000_package.yaml"
 BUTTON_CARD: Final = FOLDER / "goodwe_sec1000_button_card.yaml"
-FILES: Final = (PACKAGE, DASHBOARD, BUTTON_CARD)
+TEXTS: Final = {file: file.read_text("utf-8") for file in (PACKAGE, DASHBOARD, BUTTON_CARD)}
 OWN_CARDS: Final = {
     "gauge",
     "glance",
@@ -37,11 +43,21 @@ OWN_CARDS: Final = {
     "statistics-graph",
     "tile",
 }
-PARTS_OF_CARDS: Final = {"entity", "numeric-input", "sections", "trend-graph"}
-STATUSES: Final = ("Ready", "Waiting", "Done", "Failed", "unavailable")
-APPLY_STATUS: Final = "sensor.sec1000_apply_export_limit_status"
+PARTS_OF_CARDS: Final = {"device", "entity", "numeric-input", "sections", "text", "trend-graph"}
 NEW_LIMIT: Final = "number.sec1000_new_export_limit"
-LIMIT_IN_WATTS: Final = "sensor.sec1000_export_limit_in_watts"
+SILENT: Final = "does not answer"
+NOT_MEASURED: Final = "No measurements"
+SUSPENDED: Final = "Limit suspended, being restored"
+
+
+def script() -> ModuleType:
+    """Return the script that makes the files."""
+    spec = spec_from_file_location("dashboards", ROOT / "scripts" / "internal" / "dashboards.py")
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture
@@ -80,35 +96,81 @@ async def press(hass: HomeAssistant, button: str) -> None:
     await hass.async_block_till_done()
 
 
-def in_words(hass: HomeAssistant) -> str:
-    """Return what the dashboard says about the last command."""
-    [card] = [card for card in cards(load_yaml_dict(DASHBOARD)) if card["type"] == "markdown"]
+def in_words(hass: HomeAssistant, file: Path = DASHBOARD) -> str:
+    """Return what the dashboard says about the last commands."""
+    *_, card = (card for card in cards(load_yaml_dict(file)) if card["type"] == "markdown")
     return str(Template(card["content"], hass).async_render(parse_result=False))
 
 
-@pytest.mark.parametrize("text", [file.read_text() for file in FILES], ids=[file.stem for file in FILES])
-@pytest.mark.usefixtures("package")
-async def test_every_entity_exists(hass: HomeAssistant, text: str) -> None:
-    entities = named(text)
+def is_visible(hass: HomeAssistant, card: dict[str, Any]) -> bool:
+    """Return whether the frontend shows a card, by its conditions on states."""
+    for condition in card.get("visibility", ()):
+        assert condition["condition"] == "state"
+        [kind] = {"state", "state_not"} & condition.keys()
+        state = get_state(hass, condition["entity"]).state
+        listed = condition[kind] if isinstance(condition[kind], list) else [condition[kind]]
+        if (state in listed) != (kind == "state"):
+            return False
+    return True
+
+
+def alarms(hass: HomeAssistant) -> list[str]:
+    """Return the names of the red and amber tiles that are shown, or the entities they are named by."""
+    shown = []
+    for card in cards(load_yaml_dict(DASHBOARD)):
+        if card.get("color") in {"red", "amber"} and "visibility" in card and is_visible(hass, card):
+            name = card["name"]
+            parts = name if isinstance(name, list) else [name]
+            texts = [part["text"] for part in parts if isinstance(part, dict) and "text" in part]
+            shown.append(texts[0] if texts else name if isinstance(name, str) else card["entity"])
+    return shown
+
+
+def test_files_are_what_the_script_makes() -> None:
+    made = dict(script().made())
+    assert {path for path in made if path.read_text("utf-8") != made[path]} == set()
+    assert set(FOLDER.rglob("*.yaml")) == {*made, BUTTON_CARD}
+    assert {path.parent.name for path in made} == {"dashboards", *LANGUAGES}
+
+
+def test_every_word_is_used_and_in_every_language() -> None:
+    module = script()
+    words = module.words()
+    templates = [(module.SOURCES / name).read_text("utf-8") for name in module.FILES]
+    assert {name for text in templates for name in Words(text).get_identifiers()} == words.keys()
+    for texts in words.values():
+        assert sorted(texts) == sorted(("en", *LANGUAGES))
+        assert all(text and text == text.strip() for text in texts.values())
+    english = [word for word, texts in words.items() for each in LANGUAGES if texts[each] == texts["en"]]
+    assert english == []
+
+
+@pytest.mark.parametrize("file", [DASHBOARD, BUTTON_CARD], ids=lambda file: file.stem)
+@pytest.mark.usefixtures("loaded")
+async def test_every_entity_is_of_the_integration(hass: HomeAssistant, file: Path) -> None:
+    entities = named(TEXTS[file])
     assert len(entities) >= 10
-    assert entities == {entity for entity in entities if hass.states.get(entity)}
+    assert {entity for entity in entities if not hass.states.get(entity)} == set()
+
+
+@pytest.mark.usefixtures("package")
+async def test_every_entity_of_the_package_exists(hass: HomeAssistant) -> None:
+    entities = named(TEXTS[PACKAGE])
+    assert len(entities) == 4
     assert not [entity for entity in entities if get_state(hass, entity).state == "unavailable"]
 
 
-async def test_every_entity_exists_for_another_device_name(hass: HomeAssistant, sim: Simulator) -> None:
+async def test_another_name_needs_one_replacement(hass: HomeAssistant, sim: Simulator) -> None:
     entry = entry_of(sim, "Garage roof")
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
-    files = [
-        file.read_text().replace("sec1000_", "garage_roof_").replace("SEC1000 ", "Garage roof ")
-        for file in FILES
-    ]
-    package = parse_yaml(files[0])
+    texts = [text.replace("sec1000_", "garage_roof_") for text in TEXTS.values()]
+    package = parse_yaml(texts[0])
     assert isinstance(package, dict)
     await set_up_package(hass, package)
-    for text in files:
+    for text in texts:
         entities = named(text, "garage_roof")
-        assert len(entities) >= 10
+        assert len(entities) >= 4
         assert not named(text)
         assert entities == {entity for entity in entities if hass.states.get(entity)}
     async with Simulator() as other:
@@ -123,14 +185,13 @@ async def test_every_entity_exists_for_another_device_name(hass: HomeAssistant, 
 
 
 @pytest.mark.parametrize("file", [DASHBOARD, BUTTON_CARD], ids=lambda file: file.stem)
-@pytest.mark.usefixtures("package")
+@pytest.mark.usefixtures("loaded")
 async def test_every_action_exists_and_only_reset_asks_first(hass: HomeAssistant, file: Path) -> None:
     taps = [card["tap_action"] for card in cards(load_yaml_dict(file)) if "tap_action" in card]
     calls = [tap for tap in taps if "perform_action" in tap]
-    assert {call["target"]["entity_id"] for call in calls} == {
+    assert {call["target"]["entity_id"] for call in calls} >= {
         f"button.sec1000_{button}"
         for button in (
-            "apply_export_limit",
             "disable_export",
             "enable_export",
             "read_export_limit",
@@ -152,41 +213,117 @@ def test_dashboard_needs_no_custom_card() -> None:
 
 
 def test_files_are_valid_for_home_assistant(caplog: pytest.LogCaptureFixture) -> None:
-    for file in FOLDER.glob("*.yaml"):
-        assert load_yaml_dict(file)
+    shapes = {str(load_yaml_dict(file).keys()) for file in FOLDER.rglob("*.yaml")}
+    assert len(shapes) == 3
     assert not caplog.records
 
 
-def test_each_button_has_one_look_for_each_status() -> None:
-    looks = [card for card in cards(load_yaml_dict(DASHBOARD)) if card.get("entity", "").endswith("_status")]
-    buttons = {look["entity"] for look in looks}
-    assert len(buttons) == 6
-    for button in buttons:
-        conditions = [look["visibility"] for look in looks if look["entity"] == button]
-        assert all(condition["entity"] == button for [condition] in conditions)
-        for status in STATUSES:
-            visible = [
-                status == condition["state"] if "state" in condition else status not in condition["state_not"]
-                for [condition] in conditions
-            ]
-            assert visible.count(True) == 1, (button, status)
+def test_gauge_has_a_color_below_any_minimum() -> None:
+    [gauge] = [card for card in cards(load_yaml_dict(DASHBOARD)) if card["type"] == "gauge"]
+    assert gauge["segments"][0]["from"] <= -1_000_000
 
 
-@pytest.mark.usefixtures("package")
-async def test_button_shows_ready_then_waiting_then_outcome(hass: HomeAssistant, sim: Simulator) -> None:
-    status = "sensor.sec1000_disable_export_status"
-    assert get_state(hass, status).state == "Ready"
+@pytest.mark.usefixtures("loaded")
+async def test_healthy_device_has_no_alarm(hass: HomeAssistant) -> None:
+    assert alarms(hass) == []
+
+
+@pytest.mark.usefixtures("warp", "loaded")
+async def test_silent_device_is_a_red_tile(hass: HomeAssistant, sim: Simulator) -> None:
+    sim.inject("silence")
+    await asyncio.sleep(90)
+    assert alarms(hass) == [NOT_MEASURED]
+    await asyncio.sleep(180)
+    assert alarms(hass) == [SILENT]
+    gauges = [card for card in cards(load_yaml_dict(DASHBOARD)) if card["type"] == "gauge"]
+    assert [is_visible(hass, gauge) for gauge in gauges] == [False]
+    sim.clear_faults()
+    await asyncio.sleep(400)
+    assert alarms(hass) == []
+
+
+async def test_unloaded_integration_is_said(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+    reason, _ = (card for card in cards(load_yaml_dict(DASHBOARD)) if card["type"] == "markdown")
+    assert not is_visible(hass, reason)
+    assert await hass.config_entries.async_unload(loaded.entry_id)
+    assert is_visible(hass, reason)
+    assert alarms(hass) == []
+
+
+@pytest.mark.usefixtures("warp", "loaded")
+async def test_suspended_limit_is_a_red_tile(hass: HomeAssistant, sim: Simulator) -> None:
+    reset = await suspend_limit(hass, sim)
+    sim.inject("refused")
+    await outcomes(reset)
+    await asyncio.sleep(30)
+    assert SUSPENDED in alarms(hass)
+    sim.clear_faults()
+    await asyncio.sleep(90)
+    assert alarms(hass) == []
+
+
+async def test_drift_is_a_red_tile(hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator) -> None:
+    sim.device.limit = 20_000
+    await loaded.runtime_data.coordinator.read_settings()
+    await hass.async_block_till_done()
+    assert alarms(hass) == ["binary_sensor.sec1000_limit_differs"]
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_only_newest_command_is_green(hass: HomeAssistant, sim: Simulator) -> None:
+    assert "No command since Home Assistant started" in in_words(hass)
+    await press(hass, "disable_export")
+    await press(hass, "enable_export")
+    words = in_words(hass)
+    [newest] = re.findall(r'alert-type="(\w+)" title="\d\d:\d\d ([^"]+)"', words)
+    assert newest == ("success", "Enable export: done")
+    assert "up to 10.00 kW" in words
+    assert re.search(r"^\d\d:\d\d Disable export: done$", words, re.MULTILINE)
+    sim.inject("refused")
+    with pytest.raises(HomeAssistantError):
+        await press(hass, "set_date_and_time")
+    assert re.search(r'"error" title="\d\d:\d\d Set date and time: failed"', in_words(hass))
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_running_command_is_shown(hass: HomeAssistant, sim: Simulator) -> None:
     sim.requests.clear()
     pressed = asyncio.create_task(press(hass, "disable_export"))
     await sim.wait_for_requests(1)
-    assert get_state(hass, status).state == "Waiting"
-    assert "Disable export: waiting" in in_words(hass)
+    assert re.search(r'"info" title="\d\d:\d\d Disable export: waiting"', in_words(hass))
     await pressed
-    assert get_state(hass, status).state == "Done"
-    sim.inject("refused")
-    with pytest.raises(HomeAssistantError):
-        await press(hass, "disable_export")
-    assert get_state(hass, status).state == "Failed"
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_adjusted_limit_is_a_warning(hass: HomeAssistant) -> None:
+    await act(hass, "set_export_limit", limit=20)
+    assert re.search(r'"warning" title="\d\d:\d\d Export limit: done"', in_words(hass))
+
+
+async def test_time_of_command_survives_rename(
+    hass: HomeAssistant, loaded: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    freezer.move_to("2026-11-29 10:05:00+00:00")
+    await hass.config.async_set_time_zone("UTC")
+    await press(hass, "disable_export")
+    freezer.move_to("2026-11-29 11:30:00+00:00")
+    registry = dr.async_get(hass)
+    [device] = dr.async_entries_for_config_entry(registry, loaded.entry_id)
+    registry.async_update_device(device.id, name_by_user="Garage")
+    er.async_get(hass).async_update_entity("button.sec1000_disable_export", name="Stop export")
+    await hass.async_block_till_done()
+    assert 'title="10:05 Stop export: done"' in in_words(hass)
+    freezer.move_to("2026-11-30 11:30:00+00:00")
+    assert 'title="2026-11-29 10:05 Stop export: done"' in in_words(hass)
+
+
+async def test_commands_have_names_of_the_language(
+    hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator
+) -> None:
+    hass.config.language = "de"
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await press(hass, "disable_export")
+    assert "Einspeisung sperren: ausgeführt" in in_words(hass, FOLDER / "de" / DASHBOARD.name)
 
 
 @pytest.mark.usefixtures("package")
@@ -201,8 +338,7 @@ async def test_slider_sends_nothing_and_apply_sends_its_value(hass: HomeAssistan
     assert sim.device.bound_limit == 10_000
     await press(hass, "apply_export_limit")
     assert sim.device.bound_limit == 6_500
-    assert get_state(hass, APPLY_STATUS).state == "Done"
-    assert "Set export limit: done" in in_words(hass)
+    assert "Export limit: done" in in_words(hass)
 
 
 @pytest.mark.parametrize("unit", ["W", "MW"])
@@ -214,14 +350,11 @@ async def test_slider_is_in_kilowatts_whatever_is_shown(
     await show_in(hass, entity_id, unit)
     assert get_state(hass, NEW_LIMIT).state == "10.0"
     assert get_state(hass, NEW_LIMIT).attributes["max"] == 10
-    assert get_state(hass, LIMIT_IN_WATTS).state == "10000"
     await hass.services.async_call(
         "number", "set_value", {"entity_id": NEW_LIMIT, "value": 6.5}, blocking=True
     )
     await press(hass, "apply_export_limit")
     assert sim.device.bound_limit == 6_500
-    assert get_state(hass, LIMIT_IN_WATTS).state == "6500"
-    assert get_state(hass, APPLY_STATUS).state == "Done"
     await hass.services.async_call("goodwe_sec1000", "set_min_export_limit", {"limit": 2}, blocking=True)
     await hass.async_block_till_done()
     assert get_state(hass, NEW_LIMIT).attributes["min"] == 2
@@ -235,7 +368,6 @@ async def test_package_reads_first_version_without_kilowatts(
     await set_up_package(hass, load_yaml_dict(PACKAGE))
     slider = get_state(hass, NEW_LIMIT)
     assert (slider.state, slider.attributes["min"], slider.attributes["max"]) == ("7.0", 0, 10)
-    assert get_state(hass, LIMIT_IN_WATTS).state == "7000"
 
 
 @pytest.mark.usefixtures("package")
@@ -246,10 +378,9 @@ async def test_package_does_without_the_sensor_of_the_limit(
         "sensor.sec1000_export_limit", disabled_by=er.RegistryEntryDisabler.USER
     )
     await hass.async_block_till_done()
-    for button, watts in (("disable_export", "0"), ("enable_export", "10000")):
+    for button, limit in (("disable_export", "0.0"), ("enable_export", "10.0")):
         await press(hass, button)
-        assert get_state(hass, LIMIT_IN_WATTS).state == watts
-        assert float(get_state(hass, NEW_LIMIT).state) == float(watts) / 1000
+        assert get_state(hass, NEW_LIMIT).state == limit
 
 
 @pytest.mark.usefixtures("package")
@@ -262,7 +393,6 @@ async def test_slider_reaches_below_zero_where_allowed(hass: HomeAssistant, sim:
     )
     await press(hass, "apply_export_limit")
     assert sim.device.bound_limit == -500
-    assert get_state(hass, LIMIT_IN_WATTS).state == "-500"
 
 
 @pytest.mark.usefixtures("package")
@@ -278,42 +408,3 @@ async def test_slider_follows_device_and_its_bounds(hass: HomeAssistant) -> None
     await hass.async_block_till_done()
     attributes = get_state(hass, NEW_LIMIT).attributes
     assert (attributes["min"], attributes["max"]) == (0, 12)
-
-
-@pytest.mark.usefixtures("package")
-async def test_graph_has_one_unit_and_only_a_binding_limit(hass: HomeAssistant, sim: Simulator) -> None:
-    [graph] = [card for card in cards(load_yaml_dict(DASHBOARD)) if card["type"] == "history-graph"]
-    states = [get_state(hass, entity["entity"]) for entity in graph["entities"]]
-    assert {state.attributes["unit_of_measurement"] for state in states} == {"W"}
-    assert get_state(hass, LIMIT_IN_WATTS).state == "10000"
-    sim.device.mode = ControlMode.RCR
-    await press(hass, "read_export_limit")
-    assert get_state(hass, LIMIT_IN_WATTS).state == "unavailable"
-
-
-@pytest.mark.usefixtures("package")
-async def test_last_command_is_shown_in_words(
-    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
-) -> None:
-    assert "No command since Home Assistant started" in in_words(hass)
-    await press(hass, "disable_export")
-    await press(hass, "enable_export")
-    words = in_words(hass)
-    assert 'alert-type="success" title="Enable export: done"' in words
-    assert "up to 10.00 kW" in words
-    assert re.search(r"^\d\d:\d\d Disable export: done \(1\)$", words, re.MULTILINE)
-    sim.inject("refused")
-    with pytest.raises(HomeAssistantError):
-        await press(hass, "set_date_and_time")
-    words = in_words(hass)
-    assert 'alert-type="error" title="Set clock: failed"' in words
-    assert "Check the address, port and power supply of the device" in words
-    assert await hass.config_entries.async_unload(loaded.entry_id)
-    assert "The integration is not loaded" in in_words(hass)
-
-
-@pytest.mark.usefixtures("package")
-async def test_corrected_limit_is_shown_as_warning(hass: HomeAssistant) -> None:
-    await hass.services.async_call("goodwe_sec1000", "set_export_limit", {"limit": 20}, blocking=True)
-    assert 'alert-type="warning" title="Set export limit: done"' in in_words(hass)
-    assert "feedback 129" in in_words(hass)

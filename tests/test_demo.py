@@ -231,7 +231,7 @@ class TestDashboard:
         folder.prepare(8123, fresh=False)
         assert json.loads((folder.config / "dashboard.yaml").read_text()) == self.DOCUMENTED
         packages = {file.name for file in (folder.config / "packages").iterdir()}
-        assert packages - {"http.yaml"} == {"goodwe_sec1000.yaml"}
+        assert packages - {"http.yaml"} == set()
 
 
 class TestPast:

@@ -87,7 +87,7 @@ def energy(screen: Screen, camera: Camera) -> None:
 def device(screen: Screen, camera: Camera) -> None:
     """Take the page of the device."""
     screen.open_device()
-    screen.shows("Export limit", "10.00 kW")
+    screen.shows("Export state", "Export on")
     screen.page.wait_for_timeout(_DRAWING_MS)
     screen.keep("the device")
     cards = screen.page.locator("ha-config-device-page ha-card")
