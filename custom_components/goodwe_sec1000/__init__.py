@@ -11,6 +11,7 @@ from homeassistant.helpers.typing import ConfigType
 from .const import DOMAIN, ENTRY_VERSION, LOGGER
 from .control.actions import ExportControl
 from .control.drift import DriftCorrection
+from .control.quick_polls import QuickPolls
 from .control.restore import placeholders, restore_removed
 from .coordinator import Sec1000Coordinator
 from .data import Sec1000ConfigEntry, Sec1000Data
@@ -74,6 +75,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> b
     export = ExportControl(coordinator)
     entry.runtime_data = Sec1000Data(coordinator, export)
     DriftCorrection(coordinator, export)
+    QuickPolls(coordinator)
     entry.async_on_unload(hass.async_add_shutdown_job(HassJob(export.async_stop)))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
 
