@@ -37,6 +37,7 @@ def printed(long_run: bool) -> dict[str, str]:
         ("command", "| mode stands, quiet for 0.5 s: requests | 3 | 3 – 3 | 1 | 3 met |"),
         ("command", "| mode changes, during a poll: requests | 5 | 5 – 5 | 1 | 5 met |"),
         ("command", "| reset, right after a poll: requests | 7 | 7 – 7 | 1 | 7 met |"),
+        pytest.param("meter", "| inverters react after 90 s |", marks=pytest.mark.long),
         pytest.param("entry", "| CPU per poll |", marks=pytest.mark.long),
         pytest.param(
             "recorder",
@@ -56,7 +57,7 @@ def test_benchmark_runs(printed: dict[str, str], subject: str, figure: str) -> N
 
 
 def test_every_benchmark_is_tested() -> None:
-    assert list(SUBJECTS) == ["read", "command", "entry", "recorder", "growth", "floods"]
+    assert list(SUBJECTS) == ["read", "command", "meter", "entry", "recorder", "growth", "floods"]
 
 
 def test_page_names_missed_goals() -> None:

@@ -16,6 +16,7 @@ from .commands import commanded
 from .entry_costs import inside_home_assistant
 from .floods import flooded
 from .growth import growing
+from .meter import seen_at_the_meter
 from .report import Table
 from .rows import recorded
 from .scale import FULL, SMALLEST, Scale
@@ -26,6 +27,7 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "BENCHMARKS.md"
 SUBJECTS: Final[dict[str, Callable[[Scale], Awaitable[Table]]]] = {
     "read": decoding_and_reading,
     "command": commanded,
+    "meter": seen_at_the_meter,
     "entry": inside_home_assistant,
     "recorder": recorded,
     "growth": growing,

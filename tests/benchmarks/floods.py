@@ -1,14 +1,10 @@
 """Floods of calls in virtual time: requests in the worst hour, and how long a limit and a poll wait."""
 
-from asyncio import create_subprocess_exec
-from pathlib import Path
-import sys
-from tempfile import TemporaryDirectory
 from typing import Final
-from xml.etree import ElementTree as ET
 
 from tests.virtual_time.floods import FLOODS, HOUR_S, LONGEST_TELEMETRY_S, LONGEST_WISH_S
 
+from .measured_tests import properties_of
 from .report import Figure, Goal, Table
 from .scale import Scale
 
@@ -41,26 +37,8 @@ async def flooded(scale: Scale) -> Table:
 
 async def _measured(*, long: bool) -> dict[str, dict[int, tuple[float, float, float]]]:
     """Return requests in the worst hour, oldest wish and telemetry (s), by flood and refresh interval."""
-    with TemporaryDirectory() as folder:
-        results = Path(folder, "results.xml")
-        options = [
-            "-n",
-            "2",
-            "-p",
-            "no:cacheprovider",
-            "--junitxml",
-            str(results),
-            *(["--long"] if long else []),
-        ]
-        process = await create_subprocess_exec(
-            sys.executable, "-m", "pytest", *options, TESTS, stdout=sys.stderr
-        )
-        if await process.wait():
-            raise RuntimeError(f"the tests of the floods ended with status {process.returncode}")
-        root = ET.parse(results)  # noqa: S314 - pytest wrote it
     found: dict[str, dict[int, tuple[float, float, float]]] = {}
-    for case in root.iter("testcase"):
-        of = {each.get("name"): each.get("value", "") for each in case.iter("property")}
+    for of in await properties_of(TESTS, "-n", "2", *(["--long"] if long else [])):
         found.setdefault(of["flood"], {})[int(of["interval"])] = (
             float(of["worst_hour"]),
             float(of["oldest_wish"]),

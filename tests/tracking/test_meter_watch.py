@@ -46,6 +46,19 @@ def exceeded(
     return judged
 
 
+def test_measurement_is_judged_by_limits_of_its_time() -> None:
+    watch = MeterWatch()
+    options = ExportOptions(30, 0, 10_000, 30_000, ControlMode.VALUE, sum_of_phases=True)
+    low, high = (ExportSettings(ControlMode.VALUE, 30_000, 200, limit) for limit in (5_000, 10_000))
+    export_of_8_kw = replace(CAPTURED, meter_power=8_000)
+    for at in (0, 30, 60):
+        watch.judge(export_of_8_kw, low, options, at)
+    watch.record_limit(high, options, 70)
+    # Taken before the limit was raised, and judged after it.
+    watch.judge(export_of_8_kw, high, options, 65)
+    assert watch.exceeded == 5_000
+
+
 @pytest.mark.promise("R-16")
 async def test_limit_exceeded_is_on_after_a_minute(
     pass_time: PassTime,

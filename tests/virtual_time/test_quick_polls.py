@@ -1,14 +1,17 @@
 """After the limit has changed, the meter is read sooner than at the refresh interval."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.event import async_track_state_change_event
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from simulator import Simulator
 from simulator.protocol import CAPTURED, TELEMETRY
+from tests.benchmarks.meter import SEEN_WITHIN_S
 from tests.calls import act, control, outcomes
 from tests.states import get_state
 
@@ -32,11 +35,19 @@ async def exporting(hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
 
 
 @pytest.mark.usefixtures("exporting")
-@pytest.mark.parametrize(("reacts_after", "seen_within"), [(1, 6), (18, 6), (30, 15), (90, 30)])
+@pytest.mark.parametrize(("reacts_after", "seen_within"), SEEN_WITHIN_S.items())
 async def test_meter_proves_a_limit_soon_after_inverters_react(
-    hass: HomeAssistant, sim: Simulator, reacts_after: float, seen_within: float
+    hass: HomeAssistant,
+    sim: Simulator,
+    record_property: Callable[[str, object], None],
+    reacts_after: int,
+    seen_within: int,
 ) -> None:
     loop = asyncio.get_running_loop()
+    seen_at: list[float] = []
+    async_track_state_change_event(
+        hass, "sensor.sec1000_meter_power", callback(lambda _event: seen_at.append(loop.time()))
+    )
     called = loop.time()
     assert await outcomes(act(hass, "set_export_limit", limit=5)) == [1]
     await asyncio.sleep(called + reacts_after - loop.time())
@@ -44,6 +55,8 @@ async def test_meter_proves_a_limit_soon_after_inverters_react(
     await asyncio.sleep(called + reacts_after + seen_within - loop.time())
     state = get_state(hass, "event.sec1000_export_limit")
     assert state.attributes["event_type"] == "obeyed"
+    record_property("reacts_after", reacts_after)
+    record_property("seen_after", seen_at[-1] - called)
     assert get_state(hass, "sensor.sec1000_meter_power").state == "4900"
     before = polls(sim)
     await asyncio.sleep(120)
