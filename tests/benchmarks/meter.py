@@ -15,7 +15,7 @@ async def seen_at_the_meter(_scale: Scale) -> Table:
     """Run the tests of the quick polls, and report what they measured."""
     table = Table(
         "Until the meter proves it",
-        f"From the call of the action, in virtual time, with the standard pauses, by `{TESTS}`: the device is "
+        f"From the call of the action, in virtual time, with the standard pauses, by `{TESTS}`: a device is "
         "polled every ten minutes, so that only the polls after the change of the limit can show it. The "
         "meter falls when the inverters react.",
     )
