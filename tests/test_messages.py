@@ -9,7 +9,11 @@ from unittest.mock import patch
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.helpers.translation import async_get_exception_message, async_get_translations
+from homeassistant.helpers.translation import (
+    TRANSLATION_FLATTEN_CACHE,
+    async_get_exception_message,
+    async_get_translations,
+)
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -146,7 +150,9 @@ async def test_message_is_in_english_where_language_is_missing(
 ) -> None:
     # Not loaded yet, as for a moment after it was chosen, or not there at all.
     hass.config.language = language
-    await hass.services.async_call(DOMAIN, "export_disable", blocking=True)
+    # Tests share what they loaded.
+    with patch.dict(hass.data[TRANSLATION_FLATTEN_CACHE].cache_data.cache, {language: {}}):
+        await hass.services.async_call(DOMAIN, "export_disable", blocking=True)
     assert message(hass, "sensor.sec1000_export_disable_feedback") == (
         "The device confirmed the setting. Export is off: the limit is 0.00 kW."
     )
