@@ -18,7 +18,7 @@ from .test_config_flow import connected
 from .test_options_flow import changing
 from .test_scenes import set_limit, turn_on
 
-UNPROVEN: Final = "not proven on any device known to this project"
+UNPROVEN: Final = "not been tested on any device known to this project"
 
 
 async def set_range(hass: HomeAssistant, entry: MockConfigEntry, minimum: float, maximum: float) -> None:

@@ -44,7 +44,7 @@ async def test_command_that_waits_says_so_after_2s(
     assert get_state(hass, FEEDBACK).attributes["message"] == "In progress."
     await asyncio.sleep(0.2)
     assert get_state(hass, FEEDBACK).state == "0"
-    assert "Waiting for its turn" in get_state(hass, FEEDBACK).attributes["message"]
+    assert "does not receive too many requests" in get_state(hass, FEEDBACK).attributes["message"]
     assert (await command)["feedback"] == 1
     assert get_state(hass, FEEDBACK).state == "1"
     assert sim.device.bound_limit == 3_000

@@ -118,7 +118,7 @@ async def test_limit_holds_for_its_duration_and_then_ends(
         ({"duration": float("inf")}, "inf is not a duration"),
         ({"duration": None}, "is not a duration"),
         ({"duration": "00:05", "then": "much"}, "'much' is not a valid number"),
-        ({"then": 5}, "needs a duration"),
+        ({"then": 5}, "requires a duration"),
     ],
 )
 async def test_end_that_is_none_is_refused_and_not_ignored(
@@ -147,7 +147,7 @@ async def test_end_without_a_proven_limit_asks_for_then(
     sim.inject("silence", commands=(READ_LIMIT,))
     await load(hass, entry)
     sim.clear_faults()
-    with pytest.raises(ServiceValidationError, match="limit afterwards"):
+    with pytest.raises(ServiceValidationError, match="Limit afterwards"):
         await call(hass, "set_export_limit", limit=3, duration="00:05")
     assert writes(sim) == 0
     assert (await call(hass, "set_export_limit", limit=3, duration="00:05", then=1))["then"] == 1.0
