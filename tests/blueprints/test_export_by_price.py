@@ -476,3 +476,36 @@ async def test_fallback_limit_rounded_up_by_device_is_sent_once(
     await asyncio.sleep(1200)
     assert sim.device.bound_limit == 10_000
     assert home.calls == ["export_enable"] * (held < 10_000)
+
+
+@pytest.mark.parametrize(
+    ("without_price", "after"),
+    [
+        ({"unknown_does": "export_off"}, 0),
+        ({"unknown_does": "export_on"}, 10_000),
+        ({"unknown_does": "limit", "unknown_limit": 2, "export_limit": "number.sec1000_export_limit"}, 2_000),
+        ({"unknown_does": "nothing"}, 10_000),
+    ],
+)
+@pytest.mark.parametrize(("now", "limit"), [(-1, 0), (1, 10_000)])
+async def test_state_is_renewed_and_ends_without_the_automation(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    home: Home,
+    without_price: dict[str, Any],
+    after: int,
+    now: int,
+    limit: int,
+) -> None:
+    price(hass, now)
+    automation = await home.automate(BLUEPRINT, inputs(ends_after={"minutes": 6}, **without_price))
+    await asyncio.sleep(900)
+    assert sim.device.bound_limit == limit
+    assert len(home.calls) > 5
+    writes = [request for request in sim.requests if request.frame and request.frame.command == WRITE_LIMIT]
+    assert len(writes) == 1
+    await hass.services.async_call("automation", "turn_off", {"entity_id": automation}, blocking=True)
+    await asyncio.sleep(420)
+    assert sim.device.bound_limit == after
+    assert get_state(hass, "sensor.sec1000_set_export_limit_feedback").state == "1"

@@ -394,3 +394,26 @@ async def test_attempts_for_percentage_are_limited(
     )
     await asyncio.sleep(1500)
     assert home.calls == ["set_export_limit"] * 2
+
+
+@pytest.mark.parametrize(
+    ("without_value", "after"), [({"unknown_limit": 1}, 1_000), ({"unknown_does": "nothing"}, 10_000)]
+)
+async def test_limit_is_renewed_and_ends_without_the_automation(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    home: Home,
+    without_value: dict[str, Any],
+    after: int,
+) -> None:
+    signal(hass, 4)
+    automation = await home.automate(BLUEPRINT, inputs(ends_after={"minutes": 6}, **without_value))
+    await asyncio.sleep(1_800)
+    assert sim.device.bound_limit == 4_000
+    assert len(home.calls) > 10
+    writes = [request for request in sim.requests if request.frame and request.frame.command == WRITE_LIMIT]
+    assert len(writes) == 1
+    await hass.services.async_call("automation", "turn_off", {"entity_id": automation}, blocking=True)
+    await asyncio.sleep(420)
+    assert sim.device.bound_limit == after
