@@ -403,3 +403,21 @@ async def test_deleted_entry_logs_nothing_and_is_dismissed(
         if record.levelno >= logging.WARNING and record.name != "custom_components.goodwe_sec1000"
     ] == []
     assert notifications(hass) == []
+
+
+async def test_automation_that_asked_is_named(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await home.automate(BLUEPRINT, inputs())
+    command = {"action": "goodwe_sec1000.set_export_limit", "data": {"limit": 5}}
+    script = {"alias": "Quiet hours", "sequence": [{**command, "continue_on_error": True}]}
+    assert await async_setup_component(hass, "script", {"script": {"quiet_hours": script}})
+    sim.inject("ack-without-effect", commands=(WRITE_LIMIT,))
+    await hass.services.async_call("script", "quiet_hours", blocking=True)
+    await asyncio.sleep(1)
+    [(_, message)] = notifications(hass)
+    assert message.endswith(" (Quiet hours)")
+    # What the owner does is no script's.
+    await set_limit(hass, 6)
+    [(_, message)] = notifications(hass)
+    assert "Quiet hours" not in message

@@ -248,6 +248,8 @@ class ActionRunner:
             feedback |= Feedback.INVALID_INPUT
             adjusted = (self._text("adjusted", **_bounds(each)) for each in stats.adjusted)
             message = " ".join((*adjusted, message))
+        # Before the feedback, so that who is told by that can ask the event for more.
+        await self._report(run, stats)
         run.record = FeedbackRecord.ended(feedback, message, stats, detail)
         run.has_ended = True
         if stats.action and stats.action is not action:
@@ -258,7 +260,6 @@ class ActionRunner:
             action = stats.action
             insort(self._runs[action], run, key=lambda run: run.number)
         self._show(action)
-        await self._report(run, stats)
         if failure:
             return failure
         self._drop_what_is_over()
