@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -426,6 +427,25 @@ async def test_change_of_a_setting_prevents_reset_for_three_minutes(
     show(hass, 900, 8_000)
     await asyncio.sleep(60)
     assert resets(sim) == done + 1
+
+
+async def test_command_that_changes_nothing_counts_whatever_the_ids(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    registry = er.async_get(hass)
+    for entity in er.async_entries_for_config_entry(registry, loaded.entry_id):
+        if entity.entity_id.endswith("_feedback"):
+            registry.async_update_entity(entity.entity_id, new_entity_id=f"{entity.entity_id}_of_mine")
+    await home.automate(BLUEPRINT, inputs(**BOTH))
+    await asyncio.sleep(CALM_S)
+    show(hass, 9_000, 0)
+    measure(sim, 9_000, 0)
+    await asyncio.sleep(30)
+    await hass.services.async_call("goodwe_sec1000", "set_export_limit", {"limit": 10}, blocking=True)
+    await asyncio.sleep(60)
+    show(hass, 900, 8_000)
+    await asyncio.sleep(60)
+    assert resets(sim) == 0
 
 
 async def test_command_during_the_last_read_prevents_reset(
