@@ -239,8 +239,8 @@ async def judge(world: World, said: Said) -> None:
     if entry is not None and entry.pref_disable_polling:
         world.poll(is_on=True)
     await world.pass_time(LONG_ENOUGH)
-    while (ends := world.end_shown) is not None and ends > world.now:
-        await world.pass_time(ends - world.now + ENDED_WITHIN)
+    while (ends := world.end_shown) is not None and ends + ENDED_WITHIN > world.now + 1:
+        await world.pass_time(ends + ENDED_WITHIN - world.now)
     if world.end_shown is not None and not is_end_told(world):
         world.violated(
             "f", f"a limit has not ended {world.now - world.end_shown:g} s later, and no issue says so"

@@ -131,6 +131,14 @@ CURES: Final[dict[str, tuple[Edit, ...]]] = {
     "an unload waits for what runs": (  # noticed by 100 of 200
         Edit("control/actions.py", "await self._finish(UNLOAD_TIMEOUT_S)", "await self._finish(0.5)"),
     ),
+    # A limit that ends by itself.
+    "a limit ends by itself": (  # noticed by 4 of 100
+        Edit(
+            "control/temporary_end.py",
+            "            self._begin(self._end_until_proven(temporary.ends), temporary)\n",
+            "            pass\n",
+        ),
+    ),
     # Ended early, and a late off.
     "a late off is waited for": (  # noticed by 1 of 400
         Edit("sec1000/client.py", "if fault or window.cut_short_by:", "if False:"),
