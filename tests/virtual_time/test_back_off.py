@@ -9,6 +9,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 from simulator import Simulator
+from simulator.protocol import TELEMETRY
 from tests.states import get_state
 
 
@@ -52,6 +53,17 @@ async def test_unreachable_device_is_reported_and_found_at_interval(
     await asyncio.sleep(35)
     assert get_state(hass, "sensor.sec1000_meter_power").state != "unavailable"
     assert issues.async_get_issue(*issue) is None
+
+
+@pytest.mark.promise("R-11")
+@pytest.mark.usefixtures("loaded")
+async def test_device_with_invalid_data_only_is_polled_less(sim: Simulator) -> None:
+    sim.inject("garbage", commands=(TELEMETRY,))
+    sim.inject("unknown-mode")
+    await asyncio.sleep(1800)
+    sim.requests.clear()
+    await asyncio.sleep(1800)
+    assert 5 <= len(sim.requests) <= 13
 
 
 async def test_single_faults_do_not_start_back_off(

@@ -12,7 +12,13 @@ from homeassistant.util.hass_dict import HassKey
 from ..const import DOMAIN
 from ..device import device_name
 from ..issues import Issue
-from ..sec1000.errors import AnswerTimeoutError, ChecksumError, Sec1000Error, UnexpectedAnswerError
+from ..sec1000.errors import (
+    AnswerTimeoutError,
+    ChecksumError,
+    InvalidAnswerError,
+    Sec1000Error,
+    UnexpectedAnswerError,
+)
 
 FAILURES_BEFORE_BACKING_OFF: Final = 3
 LONGEST_BACK_OFF_S: Final = 300
@@ -20,6 +26,8 @@ LONGEST_BACK_OFF_S: Final = 300
 OUTAGE_BEFORE_ISSUE_S: Final = 180.0
 """Without one good answer before a repair issue says what to do."""
 
+_ODD: Final = (AnswerTimeoutError, ChecksumError, InvalidAnswerError, UnexpectedAnswerError)
+"""Silence and invalid answers, which are what too many packets bring about."""
 _ANSWERED_AT: Final[HassKey[dict[str, float]]] = HassKey(f"{DOMAIN}_answered_at")
 """By entry id: when (s, monotonic) its device last gave a good answer, or was first asked."""
 
@@ -94,7 +102,7 @@ class Reachability:
         The error is that of a read of its settings: telemetry may be missing from its firmware. Only silence
         and odd answers are what too many packets bring about; None for anything else.
         """
-        if not isinstance(error, AnswerTimeoutError | UnexpectedAnswerError | ChecksumError):
+        if not isinstance(error, _ODD):
             self.reset_backoff()
             return None
         self._failures += 1
