@@ -23,7 +23,7 @@ from demo.ports import LOOPBACK
 from simulator import Simulator
 
 from .calls import until
-from .entries import entry_of
+from .entries import entry_at, entry_of
 from .pending_restore import PENDING, store_pending
 from .repair_flow import Repair
 from .states import get_state
@@ -619,7 +619,8 @@ class TestLimitWasLeftOff:
         assert scene.commands == []
         assert not scene.issue
 
-    async def test_device_with_new_entry_is_not_written(self, scene: Scene) -> None:
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+    async def test_device_with_new_entry_is_not_written(self, scene: Scene, host: str) -> None:
         repair = await scene.open("put_back")
         scene.sim.clear_faults()
         elsewhere = entry_of(scene.sim, "Shed")
@@ -627,7 +628,7 @@ class TestLimitWasLeftOff:
         scene.hass.config_entries.async_update_entry(
             elsewhere, data={**elsewhere.data, "port": scene.sim.port + 1}
         )
-        again = entry_of(scene.sim, "Barn")
+        again = entry_at(host, scene.sim.port, "Barn")
         again.add_to_hass(scene.hass)
         assert await scene.hass.config_entries.async_setup(again.entry_id)
         scene.sim.requests.clear()

@@ -15,7 +15,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 import voluptuous as vol
 
-from .address import address, address_of
+from .address import address, address_of, is_same_device
 from .const import DOMAIN, LOGGER
 from .control.restore import placeholders, restore_removed
 from .data import Sec1000ConfigEntry
@@ -381,7 +381,7 @@ class LimitWasLeftOffFlow(RepairFlowBase):
 
     async def async_step_put_back(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
         """Show the target, and restore it where nothing limits the export."""
-        self._abort_if_set_up_again()
+        await self._abort_if_set_up_again()
         if user_input is None:
             return self._show("put_back")
 
@@ -395,7 +395,7 @@ class LimitWasLeftOffFlow(RepairFlowBase):
 
     async def async_step_overwrite(self, user_input: Mapping[str, Any] | None = None) -> RepairsFlowResult:
         """Write the target, although another setting limits the export."""
-        self._abort_if_set_up_again()
+        await self._abort_if_set_up_again()
         if user_input is None:
             return self._show("overwrite")
 
@@ -414,12 +414,13 @@ class LimitWasLeftOffFlow(RepairFlowBase):
             return self._show("confirm")
         return self._finish_fixed(description="confirmed")
 
-    def _abort_if_set_up_again(self) -> None:
+    async def _abort_if_set_up_again(self) -> None:
         """Abort the flow where the device has an entry again, which has a target of its own."""
         for entry in self.hass.config_entries.async_entries(
             DOMAIN, include_ignore=False, include_disabled=False
         ):
-            if address_of(entry) == address({CONF_HOST: self._note.host, CONF_PORT: self._note.port}):
+            former = address({CONF_HOST: self._note.host, CONF_PORT: self._note.port})
+            if await is_same_device(address_of(entry), former):
                 raise AbortFlow(
                     "set_up_again",
                     description_placeholders=self._placeholders_from_issue
