@@ -260,7 +260,7 @@ async def test_second_flow_for_one_device_is_refused_at_its_end(hass: HomeAssist
         (-100, 12000, (0, 12, 12)),
         (20000, 12000, (0, 12, 12)),
         (2**31 - 1, 2**31 - 1, (0, 100, 100)),
-        (5000, -1, (0, 0, 0)),
+        (5000, -1, (0, 5, 100)),
     ],
 )
 async def test_limits_are_prefilled_from_device_in_range_and_order(

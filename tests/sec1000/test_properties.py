@@ -446,15 +446,16 @@ def test_any_settings_are_decoded_without_what_cannot_be(examples: int) -> None:
         answer = perform(decode(READ_EXPORT_SETTINGS.encode()), device, lambda: CAPTURED)
         assert answer is not None
         held = READ_EXPORT_SETTINGS.read(encode_answer(answer))
-        possible = [power if abs(power) <= 1_000_000 else None for power in (capacity, limit)]
+        is_possible = {"capacity": 0 <= capacity <= 1_000_000, "limit": abs(limit) <= 1_000_000}
         assert (held.mode, held.capacity, held.ct_ratio, held.limit) == (
             mode,
-            possible[0],
+            capacity if is_possible["capacity"] else None,
             ct_ratio,
-            possible[1],
+            limit if is_possible["limit"] else None,
         )
-        impossible = [power for power in (capacity, limit) if abs(power) > 1_000_000]
-        assert [value.raw for value in held.impossible] == impossible
+        assert [value.name for value in held.impossible] == [
+            name for name, possible in is_possible.items() if not possible
+        ]
 
     check()
 

@@ -19,7 +19,7 @@ _RANGES: Final[Mapping[str, tuple[int, int]]] = {
     **{f"power_l{phase}": (-_MAX_POWER_W, _MAX_POWER_W) for phase in (1, 2, 3)},
     "meter_power": (-_MAX_POWER_W, _MAX_POWER_W),
     "inverter_power": (-_MAX_INVERTER_POWER_W, _MAX_INVERTER_POWER_W),
-    "capacity": (-MAX_SETTING_W, MAX_SETTING_W),
+    "capacity": (0, MAX_SETTING_W),
     "limit": (-MAX_SETTING_W, MAX_SETTING_W),
 }
 """Lowest and highest value by name, in the steps of the wire."""

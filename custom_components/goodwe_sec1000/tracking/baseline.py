@@ -180,6 +180,6 @@ def adoptable_options(settings: ExportSettings, options: ExportOptions) -> dict[
     if settings.capacity is None or is_about(settings.capacity, options.total_capacity):
         return adopted
     capacity = round(kilowatts(settings.capacity), 2)
-    if settings.capacity >= max(options.max_export_limit, 0) and capacity <= MAX_KILOWATTS:
+    if settings.capacity >= options.max_export_limit and capacity <= MAX_KILOWATTS:
         adopted[CONF_TOTAL_CAPACITY] = capacity
     return adopted
