@@ -260,6 +260,9 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
                 return
             self._begin_reading_settings()
 
+        if self.pending.current and not self.client.pending.target:
+            # What is restored is another device; setup asked nothing of this one.
+            self._begin_reading_settings()
         self.config_entry.async_on_unload(
             async_track_time_interval(
                 self.hass,
@@ -499,8 +502,8 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             await self._replace_corrupt_pending()
         if self.pending.current is None:
             Issue.LIMIT_IS_OFF.async_clear(self.hass, self.config_entry.entry_id)
-        if self.client.pending.target:
-            # Restoring goes before everything else that could be asked.
+        if self.pending.current:
+            # Restoring goes before everything else that could be asked, also at another address.
             return
         try:
             with asked_by("setup"):

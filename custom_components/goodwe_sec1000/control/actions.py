@@ -283,13 +283,14 @@ class ExportControl:
 
         async def body(stats: ActionStats) -> str:
             coordinator = self._coordinator
-            if earlier := self._queue.task:
-                # Limit commands that were called before keep their place.
-                await asyncio.wait({earlier})
-            if self._runner.stopping or self._runner.closed:
-                raise ModeChangeRefusedError("the integration is stopping")
             try:
-                before, settings = await self._client.reset_watchdog(self._reset_target, stats=stats)
+                before, settings = await self._client.reset_watchdog(
+                    self._reset_target,
+                    highest=lambda: coordinator.options.max_export_limit,
+                    # Limit commands that were called before keep their place.
+                    after=self._queue.task,
+                    stats=stats,
+                )
             except NotAppliedError as error:
                 coordinator.show_settings(error.held)
                 self._restorer.report_unrestored()

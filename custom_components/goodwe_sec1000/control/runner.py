@@ -31,6 +31,7 @@ from ..sec1000.errors import (
     NotStoredError,
     OutcomeUnknownError,
     RestorePendingElsewhereError,
+    RestorePendingError,
     Sec1000Error,
     SupersededError,
 )
@@ -80,6 +81,7 @@ _ERROR_KEYS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (NotStoredError, "not_stored"),
     (EndNotStoredError, "end_not_stored"),
     (RestorePendingElsewhereError, "pending_elsewhere"),
+    (RestorePendingError, "reset_under_way"),
     (ModeChangeRefusedError, "stopping"),
     (InvalidValueError, "invalid_limit"),
     (Sec1000Error, "action_failed"),

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -16,7 +16,6 @@ from .errors import (
     HostNotFoundError,
     InvalidAnswerError,
     NotLimitedError,
-    NotStoredError,
     OutcomeUnknownError,
     Sec1000Error,
     SupersededError,
@@ -25,7 +24,7 @@ from .errors import (
 )
 from .model import LIMITING_MODES, ControlMode, ExportSettings, ExportTarget, Telemetry
 from .pending import PendingTarget
-from .plausibility import AcceptedGaps
+from .plausibility import MAX_SETTING_W, AcceptedGaps
 from .reset_window import ResetWindow
 from .setting_write import ROUNDS, TOLERANCE_W, SettingWrite, agrees, requests_at_best
 from .stats import RequestStats
@@ -189,23 +188,34 @@ class Sec1000Client:
             return await transaction.write(target)
 
     async def reset_watchdog(
-        self, expected: Callable[[ExportSettings], ExportTarget], *, stats: RequestStats | None = None
+        self,
+        expected: Callable[[ExportSettings], ExportTarget],
+        *,
+        highest: Callable[[], int] = lambda: MAX_SETTING_W,
+        after: asyncio.Task[None] | None = None,
+        stats: RequestStats | None = None,
     ) -> tuple[ExportSettings, ExportSettings]:
         """Take the limit off for 5 s and restore it; return what was held before, and the read-back.
 
         `expected` returns, once the device was read, what should hold by what was last proven. Its
         measurement, which cannot be read, is written again. Where the device allows more in the same
-        mode, twice read, the expected limit is put in force instead. Nothing else talks to the device
-        in between.
+        mode, twice read, the expected limit is put in force instead. In another mode what it holds is
+        restored, up to the `highest` limit (W). Nothing else talks to the device in between. It begins
+        `after` a task that carries out earlier commands.
 
-        Raises NotLimitedError where the device limits nothing; what the first read met, and then
-        nothing was changed; as `LimitTransaction.write`, where the setting could not be restored;
-        what was met instead of an acknowledgement that the limit was off, and SupersededError where
-        the 5 s were cut short, both after the setting was put in force again.
+        Raises NotLimitedError where the device limits nothing; RestorePendingError where the limit is off
+        already; what the first read met, and then nothing was changed; as `LimitTransaction.write`, where
+        the setting could not be restored; what was met instead of an acknowledgement that the limit was
+        off, and SupersededError where the reset was cut short, both after the setting was put in force
+        again.
         """
         stats = stats or RequestStats()
         window = self._reset_window = ResetWindow()
         try:
+            if after:
+                await window.wait_for(after)
+            self._raise_if_cut_short(window)
+            self.pending.check_free()
             async with self.endpoint.hold(
                 # Cut short while it waits, it must not keep a newer command waiting.
                 Priority.COMMAND,
@@ -213,7 +223,7 @@ class Sec1000Client:
                 lambda: 0 if window.cut_short_by else _REQUESTS_OF_RESET,
             ) as transaction:
                 self._raise_if_cut_short(window)
-                before, target = await self._reset_target(transaction, expected, stats)
+                before, target = await self._reset_target(transaction, expected, highest, stats)
                 self._raise_if_cut_short(window)
                 await self.pending.save(target)
                 if window.cut_short_by:
@@ -281,6 +291,7 @@ class Sec1000Client:
         self,
         transaction: Transaction,
         expected: Callable[[ExportSettings], ExportTarget],
+        highest: Callable[[], int],
         stats: RequestStats,
     ) -> tuple[ExportSettings, ExportTarget]:
         """Return what the device holds before a reset, and what is to hold again after it."""
@@ -296,7 +307,7 @@ class Sec1000Client:
         if before.mode is target.mode and (before.limit is None or limit >= target.limit + TOLERANCE_W):
             return before, target
         capacity = target.capacity if before.capacity is None else before.capacity
-        return before, ExportTarget(before.mode, capacity, limit, target.sum_of_phases)
+        return before, ExportTarget(before.mode, capacity, min(limit, highest()), target.sum_of_phases)
 
     async def read_in(self, transaction: Transaction, stats: RequestStats) -> ExportSettings:
         """Return what the device holds, read while the line is held; raises as `read_export_settings`."""
@@ -351,9 +362,7 @@ class Sec1000Client:
         # What is refused must not become what is restored.
         write.check_mode_change()
         if was_pending and target.mode is not ControlMode.DEACTIVATED and target != was_pending:
-            # The limit is off already: a full disk must not keep a newer one from being written.
-            with suppress(NotStoredError):
-                await self.pending.save(target)
+            await self.pending.replace(target)
         try:
             return await write.run()
         except ConnectionFailedError as error:

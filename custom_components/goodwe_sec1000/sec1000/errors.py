@@ -66,7 +66,11 @@ class NotStoredError(Sec1000Error):
     """What should hold again could not be kept on disk, so the limit was not taken off."""
 
 
-class RestorePendingElsewhereError(Sec1000Error):
+class RestorePendingError(Sec1000Error):
+    """The limit is off already and not restored yet; nothing was sent."""
+
+
+class RestorePendingElsewhereError(RestorePendingError):
     """The limit of a device at another address is off and not restored; nothing was sent."""
 
 

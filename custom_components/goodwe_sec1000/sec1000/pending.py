@@ -2,6 +2,7 @@
 
 import asyncio
 
+from .errors import RestorePendingError
 from .model import ExportTarget
 
 
@@ -29,11 +30,20 @@ class PendingTarget:
         """What should hold; None where nothing was taken off, or all is back."""
         return self._target
 
+    def check_free(self) -> None:
+        """Raise RestorePendingError where something is to be restored already."""
+        if self.target:
+            raise RestorePendingError("the limit is suspended and not restored yet")
+
     async def save(self, target: ExportTarget) -> None:
         """Make this what should hold; to be awaited before a limiting mode is taken off.
 
         Raises Sec1000Error where it cannot be kept: then the limit must not be taken off.
         """
+        self._target = target
+
+    async def replace(self, target: ExportTarget) -> None:
+        """Make this what should hold in place of what is pending; the limit is off already."""
         self._target = target
 
     async def clear(self) -> None:

@@ -118,6 +118,19 @@ class PendingRestoreStore:
         pending = PendingRestore(target, host, port, dt_util.utcnow().isoformat())
         await self._write(pending)
 
+    async def replace_target(self, target: ExportTarget) -> None:
+        """Have this restored instead; where it cannot be saved, for as long as Home Assistant runs."""
+        if not self.current:
+            return
+        pending = replace(self.current, target=target, at=dt_util.utcnow().isoformat())
+        try:
+            await self._write(pending)
+        except NotStoredError as error:
+            # The limit is off already: a full disk must not bring back an older one.
+            LOGGER.warning("%s", error)
+            self.current = pending
+            self._on_change()
+
     async def move(self, host: str, port: int) -> None:
         """Restore at this address from now on; raises NotStoredError, and then nothing has changed."""
         if self.current:
@@ -178,12 +191,25 @@ class _PendingAtAddress(PendingTarget):
         return pending.target if pending and pending.is_at(self._host, self._port) else None
 
     @override
+    def check_free(self) -> None:
+        self._check_not_elsewhere()
+        super().check_free()
+
+    @override
     async def save(self, target: ExportTarget) -> None:
+        self._check_not_elsewhere()
+        await self._store.save(target, self._host, self._port)
+
+    @override
+    async def replace(self, target: ExportTarget) -> None:
+        if self.target:
+            await self._store.replace_target(target)
+
+    def _check_not_elsewhere(self) -> None:
         if self._store.current and self.target is None:
             raise RestorePendingElsewhereError(
                 "the limit of the device at the address before is not restored yet"
             )
-        await self._store.save(target, self._host, self._port)
 
     @property
     @override

@@ -63,6 +63,19 @@ async def test_disable_is_sent_where_pending_cannot_be_saved(hass: HomeAssistant
     assert sim.device.bound_limit == 0
 
 
+@pytest.mark.promise("R-22")
+@pytest.mark.usefixtures("hass_storage", "loaded")
+async def test_newer_limit_is_restored_although_it_is_not_saved(hass: HomeAssistant, sim: Simulator) -> None:
+    reset = await suspend_limit(hass, sim)
+    sim.inject("silence")
+    await outcomes(reset)
+    with full_disk():
+        await outcomes(act(hass, "set_export_limit", limit=2))
+        sim.clear_faults()
+        await asyncio.sleep(90)
+    assert sim.device.bound_limit == 2_000
+
+
 @pytest.mark.promise("R-15")
 async def test_stale_baseline_does_not_undo_its_owner(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry

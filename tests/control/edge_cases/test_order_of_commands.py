@@ -17,7 +17,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.goodwe_sec1000.issues import Issue
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
-from simulator.protocol import DRED, TELEMETRY, WRITE_LIMIT
+from simulator.protocol import DRED, TELEMETRY, VALUE, WRITE_LIMIT
 from tests.calls import act, control, is_off, keep_busy, load, outcomes, requested, suspend_limit
 from tests.repair_flow import Repair
 from tests.states import get_state
@@ -381,3 +381,30 @@ async def test_repair_of_a_drift_stays_below_a_newer_maximum(
     assert await outcomes(maximum) == [1]
     assert repair.success_text
     assert sim.device.bound_limit == 3_000
+
+
+@pytest.mark.promise("R-07", "R-22")
+@pytest.mark.usefixtures("loaded")
+async def test_newer_limit_ends_reset_that_waits_for_older_one(hass: HomeAssistant, sim: Simulator) -> None:
+    sim.inject("effect-then-silence", count=1)
+    older = act(hass, "set_export_limit", limit=5)
+    await sim.wait_for_requests(len(sim.requests) + 1)
+    reset = act(hass, "reset_export_watchdog")
+    await asyncio.sleep(0.1)
+    newer = act(hass, "set_export_limit", limit=1)
+    [error] = await outcomes(reset)
+    assert isinstance(error, HomeAssistantError)
+    assert error.translation_key == "superseded"
+    assert await outcomes(older, newer) == [1, 1]
+    assert (VALUE, b"\x02") not in requested(sim)
+    assert sim.device.bound_limit == 1_000
+
+
+@pytest.mark.promise("R-08")
+@pytest.mark.usefixtures("loaded")
+async def test_reset_in_other_mode_restores_no_limit_above_maximum(
+    hass: HomeAssistant, sim: Simulator
+) -> None:
+    sim.device.mode, sim.device.limit = ControlMode.RCR, 25_000
+    assert await outcomes(act(hass, "reset_export_watchdog")) == [1]
+    assert (sim.device.mode, sim.device.limit) == (ControlMode.RCR, 10_000)

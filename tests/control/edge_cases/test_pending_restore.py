@@ -19,6 +19,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.client import Sec1000Client
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTarget
+from custom_components.goodwe_sec1000.tracking.pending import PendingRestoreStore
 from simulator import Simulator
 from simulator.protocol import RCR, READ_LIMIT, VALUE
 from tests.calls import Storage, act, control, issue, load, outcomes, suspend_limit, until
@@ -108,6 +109,50 @@ async def test_pending_limit_below_zero_is_restored(
     await (hass.config_entries.async_remove(entry.entry_id) if is_removed else load(hass, entry))
     await asyncio.sleep(10)
     assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, -1_000)
+
+
+@pytest.mark.promise("R-19")
+async def test_reset_saves_nothing_that_a_start_cannot_read(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    """A capacity below zero is impossible; a saved one made the pending restore unreadable."""
+    sim.device.mode, sim.device.capacity = ControlMode.RCR, -5_000
+    reset = await suspend_limit(hass, sim)
+    store = PendingRestoreStore(hass, loaded.entry_id)
+    await store.load()
+    assert store.current
+    assert (store.current.target.mode, store.current.target.capacity) == (ControlMode.RCR, 30_000)
+    await outcomes(reset)
+
+
+@pytest.mark.promise("R-19")
+async def test_restore_elsewhere_waits_for_no_other_device(
+    hass: HomeAssistant, sim: Simulator, entry: MockConfigEntry, other: Simulator, hass_storage: Storage
+) -> None:
+    sim.inject("silence")
+    other.device.mode = ControlMode.DEACTIVATED
+    store_pending(hass_storage, entry, other)
+    await load(hass, entry)
+    await until(lambda: other.device.bound_limit == 4_320, within=3)
+    sim.clear_faults()
+    await asyncio.sleep(40)
+    assert get_state(hass, SETTINGS[0]).state == "10.0"
+
+
+@pytest.mark.promise("R-12")
+async def test_reset_sends_nothing_while_another_device_is_restored(
+    hass: HomeAssistant, sim: Simulator, entry: MockConfigEntry, other: Simulator, hass_storage: Storage
+) -> None:
+    other.device.mode = ControlMode.DEACTIVATED
+    other.inject("silence")
+    store_pending(hass_storage, entry, other)
+    await load(hass, entry)
+    await asyncio.sleep(20)
+    sent = len(sim.requests)
+    [error] = await outcomes(act(hass, "reset_export_watchdog"))
+    assert isinstance(error, HomeAssistantError)
+    assert error.translation_key == "pending_elsewhere"
+    assert len(sim.requests) == sent
     assert issue(hass, entry, "pending_unreadable") is None
 
 
