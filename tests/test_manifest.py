@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 import struct
-import tomllib
 from typing import Any, Final
 
 from awesomeversion import AwesomeVersion
@@ -44,11 +43,6 @@ def test_manifest_has_keys_of_custom_integration() -> None:
     assert MANIFEST["codeowners"]
     for address in (MANIFEST["documentation"], MANIFEST["issue_tracker"]):
         assert address.startswith("https://github.com/")
-
-
-def test_version_is_same_everywhere() -> None:
-    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
-    assert MANIFEST["version"] == project["version"]
 
 
 async def test_home_assistant_loads_integration(hass: HomeAssistant) -> None:

@@ -107,6 +107,11 @@ def test_release_that_does_not_fit_is_refused(
     assert reason in result.stderr
 
 
+def test_version_of_this_checkout_can_be_released() -> None:
+    result = run(CHECKOUT, "--check")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 def test_notes_are_those_of_the_version(checkout: Path) -> None:
     assert run(checkout, "--notes").stdout == "### Added\n\n- One thing.\n"
 
