@@ -12,7 +12,7 @@ from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportTa
 from custom_components.goodwe_sec1000.sec1000.setting_write import NotAppliedError
 from custom_components.goodwe_sec1000.sec1000.stats import RequestStats
 from custom_components.goodwe_sec1000.sec1000.timing import Timing
-from custom_components.goodwe_sec1000.sec1000.turns import Priority, Turns
+from custom_components.goodwe_sec1000.sec1000.turns import Claim, Priority, Turns
 from simulator import Simulator
 
 READ, LIMIT, VALUE, CLOCK = 0x43, 0x42, 0x40, 0x05
@@ -60,15 +60,18 @@ class Queue:
         """Who, and when (s from the begin)."""
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def add(self, who: str, priority: Priority, requests: int = 1) -> None:
+    async def add(
+        self, who: str, priority: Priority, requests: int = 1, *, may_owe: bool | None = None
+    ) -> None:
         """Let somebody wait for so many requests, and spend them."""
-        self._tasks.append(asyncio.create_task(self._take(who, priority, requests)))
+        claim = Claim(priority, requests, priority is Priority.RESTORE if may_owe is None else may_owe)
+        self._tasks.append(asyncio.create_task(self._take(who, claim)))
         await asyncio.sleep(0)
 
-    async def _take(self, who: str, priority: Priority, requests: int) -> None:
-        await self.turns.take(priority, lambda: requests, lambda: None)
+    async def _take(self, who: str, claim: Claim) -> None:
+        await self.turns.take(lambda: claim, lambda: None)
         self.served.append((who, round(now() - self.began, 1)))
-        spend(self.turns, requests)
+        spend(self.turns, claim.requests)
         self.turns.release()
 
     async def done(self) -> list[tuple[str, float]]:
@@ -135,6 +138,18 @@ async def test_restore_goes_into_debt_of_20_before_anything_else(turns: Turns) -
     assert [at for who, at in served if who == "restore"] == [0.0] * 5 + [pytest.approx(17.6, abs=0.1)]
 
 
+async def test_command_that_restores_owes_and_lets_polls_in(turns: Turns) -> None:
+    spend(turns, BUDGET)
+    queue = Queue(turns)
+    await queue.add("poll", Priority.POLL)
+    for _ in range(14):
+        await queue.add("command", Priority.COMMAND, 3, may_owe=True)
+    served = await queue.done()
+    assert [at for who, at in served if who == "command"][:6] == [0.0] * 6
+    # As the first after 60 s.
+    assert 60 < next(at for who, at in served if who == "poll") < 80
+
+
 async def test_commands_go_before_reads_and_polls(turns: Turns) -> None:
     spend(turns, BUDGET)
     queue = Queue(turns)
@@ -166,7 +181,7 @@ async def test_poll_goes_between_commands_after_60_s(turns: Turns) -> None:
 
 async def test_cancelled_caller_leaves_its_place_to_the_next(turns: Turns) -> None:
     spend(turns, BUDGET)
-    first = asyncio.create_task(turns.take(Priority.COMMAND, lambda: 8, lambda: None))
+    first = asyncio.create_task(turns.take(lambda: Claim(Priority.COMMAND, 8), lambda: None))
     await asyncio.sleep(0)
     queue = Queue(turns)
     await queue.add("read", Priority.READ)
@@ -175,13 +190,13 @@ async def test_cancelled_caller_leaves_its_place_to_the_next(turns: Turns) -> No
 
 
 async def test_caller_cancelled_at_its_turn_gives_it_back(turns: Turns) -> None:
-    await turns.take(Priority.COMMAND, lambda: 1, lambda: None)
-    waiting = asyncio.create_task(turns.take(Priority.COMMAND, lambda: 1, lambda: None))
+    await turns.take(lambda: Claim(Priority.COMMAND, 1), lambda: None)
+    waiting = asyncio.create_task(turns.take(lambda: Claim(Priority.COMMAND, 1), lambda: None))
     await asyncio.sleep(0)
     turns.release()
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    await asyncio.wait_for(turns.take(Priority.POLL, lambda: 1, lambda: None), 1)
+    await asyncio.wait_for(turns.take(lambda: Claim(Priority.POLL, 1), lambda: None), 1)
 
 
 async def test_60_equal_reads_at_once_are_one_request(client: Sec1000Client, sim: Simulator) -> None:

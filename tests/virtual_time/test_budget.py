@@ -14,6 +14,7 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.diagnostics import async_get_config_entry_diagnostics
 from custom_components.goodwe_sec1000.sec1000 import timing
 from simulator import Simulator
+from tests.calls import outcomes, suspend_limit
 from tests.entries import entry_at
 from tests.states import get_state
 
@@ -62,6 +63,39 @@ async def test_newer_limit_takes_the_place_of_one_that_waits(
     with pytest.raises(HomeAssistantError, match="newer limit"):
         await first
     assert sim.device.bound_limit == 4_000
+
+
+@pytest.mark.promise("R-18", "R-22")
+async def test_newer_limit_for_a_suspended_one_waits_no_longer_than_a_restore(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    reset = await suspend_limit(hass, sim)
+    sim.inject("ack-without-effect")
+    await outcomes(reset)
+    await asyncio.sleep(10)
+    sim.clear_faults()
+    turns = loaded.runtime_data.coordinator.client.transport.turns
+    assert turns.level < 0
+    began = hass.loop.time()
+    assert (await act(hass, "set_export_limit", limit=4))["feedback"] == 1
+    assert hass.loop.time() - began < 2
+    assert sim.device.bound_limit == 4_000
+
+
+async def test_newer_limits_for_a_suspended_one_stay_within_its_debt(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    reset = await suspend_limit(hass, sim)
+    sim.inject("ack-without-effect")
+    turns = loaded.runtime_data.coordinator.client.transport.turns
+    calls, least = [], turns.level
+    for number in range(300):
+        calls.append(asyncio.create_task(act(hass, "set_export_limit", limit=number % 9)))
+        await asyncio.sleep(1)
+        least = min(least, turns.level)
+    assert -21 < least < -16
+    assert not sim.overload.exhausted
+    await outcomes(reset, *calls)
 
 
 async def test_60_reads_at_once_are_one_request(

@@ -29,7 +29,7 @@ from .reset_window import ResetWindow
 from .setting_write import ROUNDS, TOLERANCE_W, SettingWrite, agrees, requests_at_best
 from .stats import RequestStats
 from .transport import Transaction, Transport
-from .turns import Priority
+from .turns import Claim, Priority
 
 TRIES: Final = 3
 """How often a read is tried."""
@@ -167,10 +167,15 @@ class Sec1000Client:
     ) -> AsyncIterator[LimitTransaction]:
         """Wait until the device bears as many requests as `needs` returns, then hold the line for a change.
 
-        What is read and written in it goes out with nothing in between.
+        What is read and written in it goes out with nothing in between. Where the limit is off, the change
+        brings one back, and may go into debt as a restore does.
         """
         stats = stats or RequestStats()
-        async with self.endpoint.hold(Priority.COMMAND, stats, needs) as transaction:
+
+        def claim() -> Claim:
+            return Claim(Priority.COMMAND, needs(), may_owe=self.pending.target is not None)
+
+        async with self.endpoint.hold(claim, stats) as transaction:
             yield LimitTransaction(self, transaction, stats)
 
     def requests_at_best(self, mode: ControlMode) -> int:
@@ -211,17 +216,17 @@ class Sec1000Client:
         """
         stats = stats or RequestStats()
         window = self._reset_window = ResetWindow()
+
+        def claim() -> Claim:
+            # Cut short while it waits, it must not keep a newer command waiting.
+            return Claim(Priority.COMMAND, 0 if window.cut_short_by else _REQUESTS_OF_RESET)
+
         try:
             if after:
                 await window.wait_for(after)
             self._raise_if_cut_short(window)
             self.pending.check_free()
-            async with self.endpoint.hold(
-                # Cut short while it waits, it must not keep a newer command waiting.
-                Priority.COMMAND,
-                stats,
-                lambda: 0 if window.cut_short_by else _REQUESTS_OF_RESET,
-            ) as transaction:
+            async with self.endpoint.hold(claim, stats) as transaction:
                 self._raise_if_cut_short(window)
                 before, target = await self._reset_target(transaction, expected, highest, stats)
                 self._raise_if_cut_short(window)
@@ -263,7 +268,8 @@ class Sec1000Client:
         twice. Raises what a read met, else as `LimitTransaction.write`; then it is still pending.
         """
         stats = stats or RequestStats()
-        async with self.endpoint.hold(Priority.RESTORE, stats, lambda: _REQUESTS_OF_RESTORE) as transaction:
+        claim = Claim(Priority.RESTORE, _REQUESTS_OF_RESTORE, may_owe=True)
+        async with self.endpoint.hold(lambda: claim, stats) as transaction:
             await transaction.ready()
             read_at = asyncio.get_running_loop().time()
             settings = await transaction.ask(READ_EXPORT_SETTINGS)
@@ -441,6 +447,9 @@ class LimitTransaction:
         taken off for it without `may_switch_off`.
         """
         client = self._client
+        if client.pending.target and client.transport.turns.level < 0:
+            # What owes must not repeat: it is repeated as a restore.
+            rounds = 1
         return await client.write_setting(
             self._transaction,
             target,

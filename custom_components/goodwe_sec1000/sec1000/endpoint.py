@@ -18,7 +18,7 @@ from .errors import HostNotFoundError
 from .stats import RequestStats
 from .timing import Timing
 from .transport import STREAM_LIMIT, Reading, Transaction, Transport
-from .turns import Priority
+from .turns import Claim, Priority
 
 LOOK_UP_INTERVAL_S: Final = 600.0
 """Between two look-ups of a name; a failed connection is followed by one as well."""
@@ -48,15 +48,13 @@ class Endpoint:
         self._look_up_at = 0.0
 
     @asynccontextmanager
-    async def hold(
-        self, priority: Priority, stats: RequestStats, needs: Callable[[], int] = lambda: 1
-    ) -> AsyncIterator[Transaction]:
+    async def hold(self, claim: Callable[[], Claim], stats: RequestStats) -> AsyncIterator[Transaction]:
         """Wait for the turn and keep it for a transaction, which no other request interrupts.
 
-        It comes once the budget has as many requests as `needs` returns then. From there on none waits
-        for the budget.
+        It comes once the budget has what `claim` returns then. From there on no request waits for the
+        budget.
         """
-        transport, _ = await self._take(priority, needs, lambda _transport: lambda: None)
+        transport, _ = await self._take(claim, lambda _transport: lambda: None)
         stats.is_under_way = True
         try:
             yield Transaction(transport, self, stats)
@@ -125,7 +123,7 @@ class Endpoint:
             # A loop without a pause would keep the whole program busy.
             await asyncio.sleep(self.transport.timing.pacing)
 
-        transport, reading = await self._take(priority, lambda: 1, answer)
+        transport, reading = await self._take(lambda: Claim(priority), answer)
         stats.is_under_way = True
         if reading is None:
             try:
@@ -138,8 +136,7 @@ class Endpoint:
 
     async def _take[T](
         self,
-        priority: Priority,
-        needs: Callable[[], int],
+        claim: Callable[[], Claim],
         answer: Callable[[Transport], Callable[[], T | None]],
     ) -> tuple[Transport, T | None]:
         """Take the turn at the device that this leads to now; return its transport, or the answer.
@@ -149,7 +146,7 @@ class Endpoint:
         while True:
             transport = self.transport
             self.used_at = asyncio.get_running_loop().time()
-            answered = await transport.turns.take(priority, needs, answer(transport))
+            answered = await transport.turns.take(claim, answer(transport))
             if answered is not None:
                 return transport, answered
             try:

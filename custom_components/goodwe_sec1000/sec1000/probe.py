@@ -25,7 +25,7 @@ from .errors import Sec1000Error
 from .report import Report, Verdict
 from .stats import RequestStats
 from .transport import Exchange
-from .turns import Priority
+from .turns import Claim, Priority
 
 PAUSE_S: Final = 5.0
 """Between two requests; a device is not known to bear less for long."""
@@ -54,7 +54,7 @@ async def ask(endpoint: Endpoint, pause: float) -> AsyncIterator[Exchange]:
             await asyncio.sleep(pause)
         try:
             with asked_by("probe"):
-                async with endpoint.hold(Priority.READ, RequestStats()) as transaction:
+                async with endpoint.hold(lambda: Claim(Priority.READ), RequestStats()) as transaction:
                     await transaction.ask(command)
         except Sec1000Error:
             failures[command.name] += 1

@@ -21,18 +21,28 @@ class Priority(IntEnum):
     """Order in which those that wait take their turn, lowest first."""
 
     RESTORE = 0
-    """Of a limit that is off; goes into debt."""
+    """Of a limit that is off."""
     COMMAND = 1
     READ = 2
     """For which a user waits."""
     POLL = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What somebody who waits needs as things are."""
+
+    priority: Priority
+    requests: int = 1
+    """That are to be there."""
+    may_owe: bool = False
+    """Whether the budget may be in debt: a limit that is off is brought back."""
+
+
 @dataclass(eq=False, slots=True)
 class _Waiting:
-    priority: Priority
+    claim: Callable[[], Claim]
     since: float
-    needs: Callable[[], int]
     answer: Callable[[], object]
     turn: asyncio.Future[object]
 
@@ -73,16 +83,14 @@ class Turns:
         self._count()
         self._level -= 1
 
-    async def take[T](
-        self, priority: Priority, needs: Callable[[], int], answer: Callable[[], T | None]
-    ) -> T | None:
+    async def take[T](self, claim: Callable[[], Claim], answer: Callable[[], T | None]) -> T | None:
         """Wait for the turn, and return None; `release` ends it.
 
-        `needs` returns how many requests are to be there. Where `answer` returns something before the turn
-        has come, that is returned instead.
+        `claim` returns what is needed by now. Where `answer` returns something before the turn has come,
+        that is returned instead.
         """
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(priority, loop.time(), needs, answer, loop.create_future())
+        waiting = _Waiting(claim, loop.time(), answer, loop.create_future())
         self._waiting.append(waiting)
         self.reconsider()
         try:
@@ -124,16 +132,18 @@ class Turns:
             self._timer = asyncio.get_running_loop().call_later(wait, self.reconsider)
             return
         self._is_taken = True
-        self._was_poll = first.priority is Priority.POLL
+        self._was_poll = first.claim().priority is Priority.POLL
         self._end(first, None)
 
     def _wait(self, waiting: _Waiting) -> float:
         """Return how long (s) until the budget lets it go."""
-        timing = self._timing()
-        if waiting.priority is Priority.RESTORE:
-            return (waiting.needs() - timing.restore_debt - self.level) * timing.refill
-        wait = (waiting.needs() - self.level) * timing.refill
-        if waiting.priority is Priority.COMMAND:
+        timing, claim = self._timing(), waiting.claim()
+        # Else commands that may owe would keep a poll out for ever.
+        may_owe = claim.may_owe or (
+            self._is_turn_of_poll(waiting) and any(other.claim().may_owe for other in self._waiting)
+        )
+        wait = (claim.requests - self.level - (timing.restore_debt if may_owe else 0)) * timing.refill
+        if claim.priority is Priority.COMMAND:
             patience = waiting.since + timing.command_patience - asyncio.get_running_loop().time()
             return min(wait, max(patience, wait - timing.refill))
         return wait
@@ -143,17 +153,21 @@ class Turns:
         waiting.turn.set_result(answer)
 
     def _rank(self, waiting: _Waiting) -> float:
-        """Return the place in the order: every second turn is that of a poll that waits.
+        """Return the place in the order."""
+        if self._is_turn_of_poll(waiting):
+            return (Priority.RESTORE + Priority.COMMAND) / 2
+        return waiting.claim().priority
+
+    def _is_turn_of_poll(self, waiting: _Waiting) -> bool:
+        """Return whether this is a poll whose turn it is: every second is one's.
 
         Commands go before it for a while.
         """
-        if waiting.priority is not Priority.POLL or self._was_poll:
-            return waiting.priority
+        if waiting.claim().priority is not Priority.POLL or self._was_poll:
+            return False
         waited = asyncio.get_running_loop().time() - waiting.since
-        command_waits = any(other.priority is Priority.COMMAND for other in self._waiting)
-        if command_waits and waited < self._timing().poll_patience:
-            return waiting.priority
-        return (Priority.RESTORE + Priority.COMMAND) / 2
+        command_waits = any(other.claim().priority is Priority.COMMAND for other in self._waiting)
+        return waited >= self._timing().poll_patience or not command_waits
 
     def _count(self) -> None:
         """Bring the budget up to date."""
