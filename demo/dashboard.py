@@ -27,13 +27,18 @@ def dashboard(*, simulated: bool, has_past: bool) -> dict[str, Any]:
     sections: list[Card] = config["views"][0]["sections"]
     if simulated and not has_past:
         for section in sections:
-            section["cards"] = [card for card in section["cards"] if card["type"] != "statistics-graph"]
+            section["cards"] = [card for card in section["cards"] if not _needs_statistics(card)]
             for part in _parts(section):
                 _shorten_history(part)
     if simulated:
         # Below the button that resets the watchdog.
         sections[_MORE_COMMANDS]["cards"] += load_yaml_dict(_SIMULATED_HOUSE)["cards"]
     return config
+
+
+def _needs_statistics(card: Card) -> bool:
+    # The other is the heading above them.
+    return card["type"] == "statistics-graph" or card.get("heading_style") == "subtitle"
 
 
 def _shorten_history(part: Card) -> None:

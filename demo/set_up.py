@@ -70,7 +70,7 @@ async def set_up(api: HomeAssistantApi, device: Device, past: Sequence[Statistic
             "config/entity_registry/update",
             entity_id=f"sensor.{_NAME.lower()}_export_limit",
             options_domain="sensor",
-            options={"unit_of_measurement": "W"},
+            options={"unit_of_measurement": "W", "display_precision": 0},
         )
         # Older versions take the unit of the inverted power from the entity, which has to exist.
         await api.command("energy/save_prefs", energy_sources=_ENERGY_SOURCES)

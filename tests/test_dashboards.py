@@ -115,10 +115,11 @@ def is_visible(hass: HomeAssistant, card: dict[str, Any]) -> bool:
 
 
 def alarms(hass: HomeAssistant) -> list[str]:
-    """Return the names of the red and amber tiles that are shown, or the entities they are named by."""
+    """Return the names of the tiles that are shown only in trouble, or the entities they are named by."""
     shown = []
     for card in cards(load_yaml_dict(DASHBOARD)):
-        if card.get("color") in {"red", "amber"} and "visibility" in card and is_visible(hass, card):
+        is_alarm = card.get("color") == "red" or "feedback" in card.get("entity", "")
+        if is_alarm and "visibility" in card and is_visible(hass, card):
             name = card["name"]
             parts = name if isinstance(name, list) else [name]
             texts = [part["text"] for part in parts if isinstance(part, dict) and "text" in part]

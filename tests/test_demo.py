@@ -210,6 +210,7 @@ class TestDashboard:
         parts = list(_parts(dashboard(simulated=True, has_past=False)))
         assert {part["hours_to_show"] for part in parts if "hours_to_show" in part} == {0.25}
         assert not [part for part in parts if part.get("type") == "statistics-graph"]
+        assert not [part for part in parts if "Per day" in str(part.get("heading"))]
         assert not [part for part in parts if "24 hours" in str(part.get("heading"))]
 
     def test_demo_with_past_shows_documented_dashboard_and_house(self) -> None:
