@@ -320,18 +320,18 @@ class OptionsWish(Wish):
             for followed in follow(held, *ends)
         }
         after = replace(state, options=new)
-        if self.deactivates:
-            # What was confirmed holds; the rest may be saved without a write where nothing was changed.
-            written = in_force(after, limits, {DEACTIVATED})
-            device = written.device if self.changed else _joined(state.device, written.device)
-            return State(new, {**device, "mode": frozenset({DEACTIVATED})})
-        # The bounds bring what follows into range, too, and another mode ends it.
+        # The bounds bring what follows into range, too, and another mode of the options ends it.
         followed_by = {
             end and replace(end, then=then)
             for end in state.ends
             for then in ([*after.within(end.then), end.then] if end else [0])
         }
         after = replace(after, ends=frozenset(followed_by | ({None} if MODE in new_keys else set())))
+        if self.deactivates:
+            # What was confirmed holds; the rest may be saved without a write where nothing was changed.
+            written = in_force(after, limits, {DEACTIVATED})
+            device = written.device if self.changed else _joined(state.device, written.device)
+            return replace(after, device={**device, "mode": frozenset({DEACTIVATED})})
         if not self.changed and self.shown:
             # Windows in which nothing was changed may be saved without a write.
             return state.joined(in_force(after, limits))
