@@ -251,6 +251,7 @@ class EnergySensor(Sec1000Sensor, RestoreEntity):
             or self.coordinator.config_entry.state is ConfigEntryState.UNLOAD_IN_PROGRESS
         )
         if is_ending or not self.available:
+            self._writes.async_cancel()
             self.async_write_ha_state()
         else:
             self._writes.async_schedule_call()
