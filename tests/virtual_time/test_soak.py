@@ -298,7 +298,8 @@ async def test_soak_with_faults_makes_no_wrong_claim_and_leaks_nothing(
     assert not witness.wrong, "\n\n".join(witness.wrong)
     claims = sum(witness.claims[claim] for claim in ("applied", "stored", "not applied", "unknown"))
     assert claims == witness.calls >= hours * 12
-    assert witness.claims["applied"] > 0.98 * claims
+    # The rest is unknown to be armed: one answer in twenty is lost.
+    assert witness.claims["applied"] > 0.95 * claims
     assert witness.claims["limit shown"] > 0.9 * claims
     assert 0.04 < witness.hit / witness.requests < 0.06
     assert witness.requests > 200 * hours
