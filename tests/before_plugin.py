@@ -1,10 +1,18 @@
 """Imported before Home Assistant's test plugin, which may be older than the Home Assistant that is tested."""
 
-# Before httpx, whose place it takes.
-import homeassistant  # noqa: F401
-from homeassistant.components import logger
-from homeassistant.components.logger import helpers
+from importlib.metadata import version
 
-if not hasattr(logger, "_clear_logger_overwrites"):
-    # The plugin up to 0.13.375 imports it from where it was before 2026.11.
-    vars(logger)["_clear_logger_overwrites"] = vars(helpers)["_clear_logger_overwrites"]
+from awesomeversion import AwesomeVersion
+
+if AwesomeVersion(version("homeassistant")) >= "2026.11.0":
+    # First, and in the order of the plugin: what is imported before keeps clocks that nothing can freeze.
+    import homeassistant  # noqa: F401, I001 - before httpx, whose place it takes
+    from pytest_homeassistant_custom_component import patch_json  # noqa: F401
+    from pytest_homeassistant_custom_component import patch_recorder  # noqa: F401
+    from pytest_homeassistant_custom_component import patch_time  # noqa: F401
+    from homeassistant.components import logger
+    from homeassistant.components.logger import helpers
+
+    if not hasattr(logger, "_clear_logger_overwrites"):
+        # The plugin up to 0.13.375 imports it from where it was before 2026.11.
+        vars(logger)["_clear_logger_overwrites"] = vars(helpers)["_clear_logger_overwrites"]

@@ -156,7 +156,7 @@ async def test_template_that_renders_no_number_is_refused(
     hass: HomeAssistant, device: Simulator, limit: str
 ) -> None:
     await migrate(hass, older_entry())
-    with pytest.raises(ServiceValidationError, match="128"):
+    with pytest.raises(ServiceValidationError, match="not a valid number"):
         await act(hass, "set_export_limit", limit=limit)
     assert device.device.limit == 10_000
 
