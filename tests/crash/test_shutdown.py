@@ -255,7 +255,7 @@ async def test_failed_reset_shows_device_mode_and_is_retried(scene: Scene) -> No
     with pytest.raises(HomeAssistantError) as raised:
         await call
     assert raised.value.translation_key == "not_applied"
-    assert scene.state("select.sec1000_control_mode") == "deactivated"
+    assert scene.state("select.sec1000_control_mode") == "unknown"
     assert scene.state("sensor.sec1000_reset_export_watchdog_feedback") == "2"
     assert scene.issue()
     scene.sim.clear_faults()
@@ -464,7 +464,7 @@ class TestOutage:
         assert reported
         assert reported.severity is ir.IssueSeverity.CRITICAL
         assert scene.state(EXPORT_STATE) == "on"
-        assert scene.state("sensor.sec1000_export_limit") == "unavailable"
+        assert scene.state("sensor.sec1000_export_limit") == "unknown"
         with pytest.raises(ServiceValidationError, match="already suspended"):
             await scene.call("reset_export_watchdog")
         scene.sim.clear_faults()
