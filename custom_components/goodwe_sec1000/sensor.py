@@ -246,11 +246,10 @@ class EnergySensor(Sec1000Sensor, RestoreEntity):
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
-        is_ending = (
-            self.hass.is_stopping
-            or self.coordinator.config_entry.state is ConfigEntryState.UNLOAD_IN_PROGRESS
-        )
-        if is_ending or not self.available:
+        if self.hass.is_stopping:
+            self._writes.async_shutdown()
+            self.async_write_ha_state()
+        elif not self.available or self.coordinator.config_entry.state is ConfigEntryState.UNLOAD_IN_PROGRESS:
             self._writes.async_cancel()
             self.async_write_ha_state()
         else:
