@@ -42,7 +42,7 @@ def test_setup_in_three_steps_adds_device(device: SimulatedDevice, screen: Scree
     screen.shows("Export limit", "10.00 kW")
     screen.shows("Export state", "Export on")
     screen.shows("Module started", "Ready")
-    screen.shows("Get telemetry data feedback", "1")
+    screen.shows("Get telemetry data feedback", "OK")
     assert device.limit_in_force() == 10
 
 
