@@ -126,7 +126,5 @@ async def add_helpers(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     await hass.async_block_till_done()
     first, *others = er.async_entries_for_device(registry, device.id)
     assert first.platform != DOMAIN
-    assert {"switch.sec1000_guests", "select.export_by_tariff"} <= {
-        first.entity_id,
-        *(e.entity_id for e in others),
-    }
+    kinds = {(each.domain, each.platform) for each in (first, *others)}
+    assert {("switch", "template"), ("select", "utility_meter")} <= kinds
