@@ -587,9 +587,10 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         raise shown from error
 
     async def _settings_beside(self, error: Sec1000Error, stats: RequestStats) -> Sec1000Error | None:
-        """Return why the settings are not answered for beside a poll that failed; None where they are.
+        """Return why the settings could not be read either after a failed poll; None where they could.
 
-        A device that is well may have no telemetry to give; one that answers for nothing is left alone.
+        Firmware without telemetry still responds with its settings; a device that responds to neither is
+        unresponsive.
         """
         if isinstance(error, ConnectionFailedError) and not isinstance(error, ConnectionClosedError):
             # Unreachable.

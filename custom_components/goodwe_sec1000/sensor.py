@@ -247,6 +247,7 @@ class EnergySensor(Sec1000Sensor, RestoreEntity):
     @override
     def _handle_coordinator_update(self) -> None:
         if self.hass.is_stopping:
+            # Also for what the device responds after the stop.
             self._writes.async_shutdown()
             self.async_write_ha_state()
         elif not self.available or self.coordinator.config_entry.state is ConfigEntryState.UNLOAD_IN_PROGRESS:

@@ -26,8 +26,8 @@ LONGEST_BACK_OFF_S: Final = 300
 OUTAGE_BEFORE_ISSUE_S: Final = 180.0
 """Without one good answer before a repair issue says what to do."""
 
-_ODD: Final = (AnswerTimeoutError, ChecksumError, InvalidAnswerError, UnexpectedAnswerError)
-"""Silence and invalid answers, which are what too many packets bring about."""
+_OVERLOAD_ERRORS: Final = (AnswerTimeoutError, ChecksumError, InvalidAnswerError, UnexpectedAnswerError)
+"""No response or an invalid one, as from an overloaded device."""
 _ANSWERED_AT: Final[HassKey[dict[str, float]]] = HassKey(f"{DOMAIN}_answered_at")
 """By entry id: when (s, monotonic) its device last gave a good answer, or was first asked."""
 
@@ -97,12 +97,12 @@ class Reachability:
 
     @callback
     def back_off(self, error: Sec1000Error, interval: int) -> float | None:
-        """Return how long (s) to leave alone a device that is polled at this interval (s).
+        """Return the back-off (s) for a device that is polled at this interval (s); None where there is none.
 
-        The error is that of a read of its settings: telemetry may be missing from its firmware. Only silence
-        and odd answers are what too many packets bring about; None for anything else.
+        The error is that of a read of its settings, since firmware may lack telemetry. Only errors of an
+        overloaded device lead to a back-off.
         """
-        if not isinstance(error, _ODD):
+        if not isinstance(error, _OVERLOAD_ERRORS):
             self.reset_backoff()
             return None
         self._failures += 1
