@@ -34,6 +34,7 @@ def test_standard_timing_is_unchanged() -> None:
         poll_patience=60,
         command_patience=13.5,
         reread_interval=5,
+        reset_read_deadline=25,
         watchdog_pause=5,
     )
 

@@ -269,6 +269,54 @@ async def test_reset_without_first_read_writes_nothing(client: Sec1000Client, si
     assert set(commands(sim)) == {READ}
 
 
+def less_than_read(held: ExportSettings) -> ExportTarget:
+    """Return another target than the device holds, which is read again then."""
+    return replace(as_read(held), limit=7_000)
+
+
+@pytest.mark.promise("R-05")
+@pytest.mark.usefixtures("warp")
+@pytest.mark.parametrize("lost_reads", range(2))
+@pytest.mark.parametrize("lost_offs", range(4))
+async def test_reset_of_lossy_device_ends_within_45_s(
+    client: Sec1000Client, sim: Simulator, lost_reads: int, lost_offs: int
+) -> None:
+    """The limit and every read-back is lost as well."""
+    client.transport.timing = Timing()
+    lost = {READ: lost_reads, LIMIT: 1}
+    for command, count in lost.items():
+        if count:
+            sim.inject("silence", count=count, commands=(command,))
+    if lost_offs:
+        sim.inject("silence", count=lost_offs, commands=(VALUE, DRED, RCR))
+    began = asyncio.get_running_loop().time()
+    reset = asyncio.create_task(client.reset_watchdog(less_than_read))
+    await sim.wait_for_requests(lost_reads + 1)
+    await sim.wait_until_idle()
+    if lost_reads:
+        sim.inject("silence", count=lost_reads, commands=(READ,))
+    await sim.wait_for_requests(2 * lost_reads + 3)
+    sim.inject("silence", commands=(READ,))
+    with pytest.raises(OutcomeUnknownError):
+        await reset
+    assert asyncio.get_running_loop().time() - began <= 45
+    assert sim.device.bound_limit is not None
+
+
+@pytest.mark.promise("R-05")
+@pytest.mark.usefixtures("warp")
+async def test_reset_suspends_nothing_where_reading_takes_long(client: Sec1000Client, sim: Simulator) -> None:
+    client.transport.timing = Timing()
+    sim.inject("silence", count=2, commands=(READ,))
+    reset = asyncio.create_task(client.reset_watchdog(less_than_read))
+    await sim.wait_for_requests(3)
+    await sim.wait_until_idle()
+    sim.inject("silence", count=2, commands=(READ,))
+    with pytest.raises(AnswerTimeoutError):
+        await reset
+    assert set(commands(sim)) == {READ}
+
+
 async def test_reset_with_lost_offs_restores_limit_and_fails(client: Sec1000Client, sim: Simulator) -> None:
     sim.inject("close-before-answer", count=3, commands=(VALUE, DRED, RCR))
     with pytest.raises(Sec1000Error):

@@ -10,6 +10,7 @@ from typing import Final
 from .command import READ_EXPORT_SETTINGS, SET_CLOCK, read_telemetry_with_gaps, set_clock, switch_mode
 from .endpoint import Endpoint, endpoint_for
 from .errors import (
+    AnswerTimeoutError,
     ChecksumError,
     ConnectionClosedError,
     ConnectionFailedError,
@@ -228,6 +229,7 @@ class Sec1000Client:
             self.pending.check_free()
             async with self.endpoint.hold(claim, stats) as transaction:
                 self._raise_if_cut_short(window)
+                started = asyncio.get_running_loop().time()
                 before, target = await self._reset_target(transaction, expected, highest, stats)
                 self._raise_if_cut_short(window)
                 await self.pending.save(target)
@@ -240,7 +242,7 @@ class Sec1000Client:
                 if fault or window.cut_short_by:
                     self.pending.distrust_until(asyncio.get_running_loop().time() + timing.late_effect)
                 settings = await self.write_setting(
-                    transaction, target, stats, known_mode=ControlMode.DEACTIVATED
+                    transaction, target, stats, known_mode=ControlMode.DEACTIVATED, started=started
                 )
         finally:
             self._reset_window = None
@@ -301,10 +303,15 @@ class Sec1000Client:
         stats: RequestStats,
     ) -> tuple[ExportSettings, ExportTarget]:
         """Return what the device holds before a reset, and what is to hold again after it."""
-        before = await self.read_in(transaction, stats)
-        if before.mode is not ControlMode.DEACTIVATED and not agrees(before, expected(before)):
-            # One stale answer must not decide on what holds from now on.
-            before = await self.read_in(transaction, stats)
+        deadline = transaction.timing.reset_read_deadline
+        try:
+            async with asyncio.timeout(deadline):
+                before = await self.read_in(transaction, stats)
+                if before.mode is not ControlMode.DEACTIVATED and not agrees(before, expected(before)):
+                    # One stale answer must not decide on what holds from now on.
+                    before = await self.read_in(transaction, stats)
+        except TimeoutError as error:
+            raise AnswerTimeoutError(f"the settings could not be read within {deadline:.3g} s") from error
         if before.mode is ControlMode.DEACTIVATED:
             raise NotLimitedError("nothing limits the export (control mode deactivated)")
         target = expected(before)

@@ -43,6 +43,8 @@ class Timing:
     """Between two manual retries."""
     late_effect: float = 2.5
     """After an "off" before a read-back proves that it does not take effect late."""
+    reset_read_deadline: float = 25
+    """Of the reads before a watchdog reset; what is left of its time is for suspending and restoring."""
     watchdog_pause: float = 5
     """How long a watchdog reset suspends the limit."""
 
