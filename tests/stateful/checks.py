@@ -155,7 +155,7 @@ def extension(world: World, wish: LimitWish, during: list[Moment]) -> list[str]:
     others = [other for other in world.wishes if other is not wish]
     if world.is_end_due or any(other.told is None or other.told >= wish.called for other in others):
         return []
-    sent = [moment.asked for moment in during if moment.asked not in {"read", "telemetry"}]
+    sent = [moment.asked for moment in during if moment.asked not in {"", "read", "telemetry"}]
     return [f"told to be extended, and these were sent: {sent}"] if sent or not wish.duration else []
 
 

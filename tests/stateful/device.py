@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Final, override
 
 from custom_components.goodwe_sec1000.sec1000.errors import Sec1000Error
@@ -24,6 +24,8 @@ MEASURED: Final = Telemetry(
     inverter_power=0,
 )
 """At night: no limit is exceeded, and no zero is doubtful."""
+STALE: Final = frozenset({"stale-value", "stale-answer"})
+"""Faults by which a device that is read tells what it held before."""
 
 
 class Writer(StrEnum):
@@ -47,6 +49,7 @@ class Moment:
     by: Writer | None
     """None where nothing changed: it was only asked."""
     asked: str
+    """The request, in words; empty where another program or a late effect changed it."""
     faults: tuple[str, ...]
 
 
@@ -120,6 +123,17 @@ class WatchedDevice(Simulator):
             elif before.setting.mode != DEACTIVATED:
                 by = after.by
         return by
+
+    @property
+    def is_off_hidden(self) -> bool:
+        """Whether it was read since the limit is off, and answered each time with what it held before."""
+        self._see_late()
+        reads = [
+            moment
+            for moment in takewhile(lambda moment: moment.setting.mode == DEACTIVATED, reversed(self.moments))
+            if moment.asked == "read"
+        ]
+        return bool(reads) and all(STALE & {*moment.faults} for moment in reads)
 
     def begin(self) -> None:
         """Keep what it holds at the beginning."""

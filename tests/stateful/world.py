@@ -1069,7 +1069,7 @@ class World:
 
     def may_be_off(self, device: WatchedDevice) -> bool:
         """Tell whether the owner chose deactivated for a device, or another program did, or none can know."""
-        if device.taken_off_by is Writer.FOREIGN or self._is_forgotten(device):
+        if device.taken_off_by is Writer.FOREIGN or self._is_forgotten(device) or device.is_off_hidden:
             return True
         if self.device is not device:
             return device.name in self.left_off or any(
