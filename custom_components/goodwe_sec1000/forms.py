@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 import math
 from typing import Any, Final, override
+import unicodedata
 
 from homeassistant.const import CONF_HOST, CONF_NAME, CONF_PORT, CONF_SCAN_INTERVAL, UnitOfPower, UnitOfTime
 from homeassistant.helpers.selector import (
@@ -152,7 +153,8 @@ def _name(text: str) -> str:
 
 
 def _host(text: str) -> str:
-    host = text.strip()
+    # Full-width digits are digits: what is entered in another script is the same address.
+    host = unicodedata.normalize("NFKC", text).strip()
     if not is_host_valid(host):
         raise _FieldError("invalid_host")
     return host
