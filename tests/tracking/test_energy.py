@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, State, callback
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import entity_registry as er, restore_state
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, mock_restore_cache_with_extra_data
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Telemetry
@@ -245,8 +245,14 @@ async def test_energy_is_greater_of_file_and_restored_state(
         "key": f"{DOMAIN}.{entry.entry_id}.energy",
         "data": {"energy_exported": on_disk, "energy_imported": 3.21},
     }
-    restored = {"native_value": 12.0, "native_unit_of_measurement": "kWh"}
-    mock_restore_cache_with_extra_data(hass, [(State(entity_id, "12.0"), restored)])
+    state = State(entity_id, "12.0")
+    restored = {
+        "state": state.as_dict(),
+        "extra_data": {"native_value": 12.0, "native_unit_of_measurement": "kWh"},
+        "last_seen": state.last_updated,
+    }
+    hass_storage[restore_state.STORAGE_KEY] = {"version": 1, "minor_version": 1, "data": [restored]}
+    await restore_state.async_get(hass).async_load()
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     assert float(get_state(hass, entity_id).state) == expected
