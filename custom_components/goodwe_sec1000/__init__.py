@@ -27,6 +27,7 @@ from .services import async_setup_services
 from .tracking.baseline import Baseline
 from .tracking.energy import EnergyTotals
 from .tracking.pending import PendingRestoreStore
+from .tracking.quarter_hour import QuarterHourStore
 from .tracking.reachability import async_forget_entry
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -98,6 +99,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> 
         issue.async_clear(hass, entry.entry_id)
     coordinator = entry.runtime_data.coordinator
     await coordinator.energy_totals.save()
+    await coordinator.quarter_hour_store.save()
     # As at a stop of Home Assistant; once the platforms are unloaded, nothing can be written any more.
     coordinator.async_update_listeners()
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
@@ -119,6 +121,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> 
         )
     await baseline.remove()
     await EnergyTotals(hass, entry_id).remove()
+    await QuarterHourStore(hass, entry_id).remove()
     await MigrationFollowUp(hass, entry).remove()
     if not hass.config_entries.async_entries(DOMAIN):
         await async_remove_stored_limits(hass)

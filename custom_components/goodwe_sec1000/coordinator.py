@@ -43,6 +43,7 @@ from .tracking.limit_events import LimitEvent, LimitEvents, LimitEventType
 from .tracking.meter_watch import MeterWatch
 from .tracking.obedience import Obedience
 from .tracking.pending import PendingRestoreStore
+from .tracking.quarter_hour import QuarterHourMeter, QuarterHours, QuarterHourStore
 from .tracking.reachability import Reachability
 from .tracking.telemetry_service import TelemetryService
 from .tracking.temporary import TemporaryLimit
@@ -84,6 +85,8 @@ class Snapshot:
     """Whether a suspended limit was not restored as it should have been, so that what holds is unknown."""
     energy: Energy | None = None
     """The totals since the entry was first set up; None before the first measurement."""
+    quarter_hours: QuarterHours = field(default_factory=QuarterHours)
+    """The export by quarter hours."""
     limit_exceeded: bool | None = None
     """Whether the meter has been above the limit for too long; None where that cannot be judged."""
     feedback: Mapping[Action, FeedbackRecord] = field(
@@ -153,6 +156,8 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._meter_watch = MeterWatch()
         self.energy_totals = EnergyTotals(hass, entry.entry_id)
         self._energy_meter = EnergyMeter()
+        self.quarter_hour_store = QuarterHourStore(hass, entry.entry_id)
+        self._quarter_hour_meter = QuarterHourMeter()
         self._power_filter = PowerFilter()
         self._cancel_holding: CALLBACK_TYPE | None = None
         self._settings_read_at = 0.0
@@ -497,7 +502,11 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._energy_meter = EnergyMeter(energy)
         # There is energy on disk only where there was telemetry.
         self._telemetry_service.has_served = energy is not None
-        self._publish(replace(self.data, proven_limit=self.baseline.limit, energy=energy))
+        quarter_hours = await self.quarter_hour_store.load()
+        self._quarter_hour_meter = QuarterHourMeter(quarter_hours)
+        self._publish(
+            replace(self.data, proven_limit=self.baseline.limit, energy=energy, quarter_hours=quarter_hours)
+        )
         if self.pending.corrupt:
             await self._replace_corrupt_pending()
         if self.pending.current is None:
@@ -619,7 +628,8 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         shown = self._power_filter.filter(telemetry, monotonic())
         self._end_hold_in_time(telemetry, shown)
         # Another entry of the same device may have read it a while ago.
-        taken_at = monotonic() - (self.hass.loop.time() - self.client.telemetry_taken_at)
+        age = self.hass.loop.time() - self.client.telemetry_taken_at
+        taken_at = monotonic() - age
         self._meter_watch.judge(shown, self.data.held, self.options, taken_at)
         if (seconds := self._obedience.judge(shown.meter_power, taken_at)) is not None:
             self.limit_events.report(
@@ -630,6 +640,10 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             self._report_exceeded(shown.meter_power, exceeded)
         energy = self._energy_meter.add(shown, monotonic(), self.options.scan_interval)
         self.energy_totals.keep(energy)
+        quarter_hours = self._quarter_hour_meter.add(
+            shown.meter_power, dt_util.utcnow().timestamp() - age, self.options.scan_interval
+        )
+        self.quarter_hour_store.keep(quarter_hours)
         message = text(self.hass, "common", "telemetry_read")
         if telemetry.impossible:
             keys = (f"sensor.{value.name}.name" for value in telemetry.impossible)
@@ -641,6 +655,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             stats,
             telemetry=shown,
             energy=energy,
+            quarter_hours=quarter_hours,
             answered=True,
         )
 

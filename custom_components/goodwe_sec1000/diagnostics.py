@@ -58,6 +58,7 @@ def _shown(coordinator: Sec1000Coordinator) -> dict[str, Any]:
             "pending_restore": asdict(snapshot.pending_restore) if snapshot.pending_restore else None,
             "limit_is_off": snapshot.limit_is_off,
             "energy": asdict(snapshot.energy) if snapshot.energy else None,
+            "quarter_hours": asdict(snapshot.quarter_hours),
             "limit_exceeded": snapshot.limit_exceeded,
             "feedback": {
                 str(action): {

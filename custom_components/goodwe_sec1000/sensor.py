@@ -28,7 +28,9 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.event import async_track_time_change
 from homeassistant.helpers.restore_state import RestoreEntity
+from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN, LOGGER
 from .coordinator import Snapshot, export_is_on
@@ -38,12 +40,13 @@ from .options import ExportOptions
 from .sec1000.model import ExportSettings, Phases, Telemetry, kilowatts, watts
 from .tracking.energy import RISING
 from .tracking.feedback import Action
+from .tracking.quarter_hour import month_before, month_of
 from .tracking.recorded_energy import async_recorded_total
 
 PARALLEL_UPDATES = 0
-ENERGY_WRITE_INTERVAL_S: Final = 60.0
-"""How far apart the states of an energy sensor are: its value changes with every poll, and each is a row in
-the recorder."""
+WRITE_INTERVAL_S: Final = 60.0
+"""How far apart the states of a sensor are whose value changes with every poll: each is a row in the
+recorder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +133,22 @@ TEMPORARY_LIMIT_ENDS: Final = SensorEntityDescription(
     key="temporary_limit_ends", device_class=SensorDeviceClass.TIMESTAMP
 )
 
+QUARTER_HOUR_EXPORT: Final = SensorEntityDescription(
+    key="quarter_hour_export",
+    device_class=SensorDeviceClass.POWER,
+    native_unit_of_measurement=UnitOfPower.KILO_WATT,
+    state_class=SensorStateClass.MEASUREMENT,
+    suggested_display_precision=2,
+    entity_registry_enabled_default=False,
+)
+HIGHEST_QUARTER_HOUR_EXPORT: Final = SensorEntityDescription(
+    key="highest_quarter_hour_export",
+    device_class=SensorDeviceClass.POWER,
+    native_unit_of_measurement=UnitOfPower.KILO_WATT,
+    state_class=SensorStateClass.MEASUREMENT,
+    suggested_display_precision=2,
+)
+
 FEEDBACK_SENSORS: Final = tuple(
     FeedbackSensorDescription(
         key=f"{'set_date_and_time' if action is Action.SET_DATETIME else action}_feedback",
@@ -162,6 +181,8 @@ async def async_setup_entry(
         [
             *(TelemetrySensor(data, description) for description in TELEMETRY_SENSORS),
             *(EnergySensor(data, description) for description in ENERGY_SENSORS),
+            QuarterHourExportSensor(data, QUARTER_HOUR_EXPORT),
+            HighestQuarterHourExportSensor(data, HIGHEST_QUARTER_HOUR_EXPORT),
             *(SettingsSensor(data, description) for description in SETTINGS_SENSORS),
             TemporaryLimitEndsSensor(data, TEMPORARY_LIMIT_ENDS),
             *(FeedbackSensor(data, description) for description in FEEDBACK_SENSORS),
@@ -193,11 +214,40 @@ class TelemetrySensor(Sec1000Sensor):
         return None if telemetry is None else self.entity_description.value(telemetry)
 
 
-class EnergySensor(Sec1000Sensor, RestoreEntity):
-    """Energy total since setup; available from the first measurement on, whether or not the device is.
+class ThrottledSensor(Sec1000Sensor):
+    """A sensor whose value changes with every poll, calculated from many.
 
     The state is written at most once a minute, and when the entry is unloaded or Home Assistant stops.
     """
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        self._writes = Debouncer(
+            self.hass,
+            LOGGER,
+            cooldown=WRITE_INTERVAL_S,
+            immediate=True,
+            function=self.async_write_ha_state,
+        )
+        self.async_on_remove(self._writes.async_shutdown)
+        await super().async_added_to_hass()
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        if self.hass.is_stopping:
+            # Also for what the device responds after the stop.
+            self._writes.async_shutdown()
+            self.async_write_ha_state()
+        elif not self.available or self.coordinator.config_entry.state is ConfigEntryState.UNLOAD_IN_PROGRESS:
+            self._writes.async_cancel()
+            self.async_write_ha_state()
+        else:
+            self._writes.async_schedule_call()
+
+
+class EnergySensor(ThrottledSensor, RestoreEntity):
+    """Energy total since setup; available from the first measurement on, whether or not the device is."""
 
     entity_description: EnergySensorDescription
     _is_restored = False
@@ -205,14 +255,6 @@ class EnergySensor(Sec1000Sensor, RestoreEntity):
     @override
     async def async_added_to_hass(self) -> None:
         """Take over what Home Assistant knows and the file on disk does not, as after a power cut."""
-        self._writes = Debouncer(
-            self.hass,
-            LOGGER,
-            cooldown=ENERGY_WRITE_INTERVAL_S,
-            immediate=True,
-            function=self.async_write_ha_state,
-        )
-        self.async_on_remove(self._writes.async_shutdown)
         await super().async_added_to_hass()
         if self._is_restored:
             # Added again under another entity id; what is stored under that one is another sensor's.
@@ -243,19 +285,6 @@ class EnergySensor(Sec1000Sensor, RestoreEntity):
             return None
         return watts(float(last.native_value))
 
-    @callback
-    @override
-    def _handle_coordinator_update(self) -> None:
-        if self.hass.is_stopping:
-            # Also for what the device responds after the stop.
-            self._writes.async_shutdown()
-            self.async_write_ha_state()
-        elif not self.available or self.coordinator.config_entry.state is ConfigEntryState.UNLOAD_IN_PROGRESS:
-            self._writes.async_cancel()
-            self.async_write_ha_state()
-        else:
-            self._writes.async_schedule_call()
-
     @property
     @override
     def available(self) -> bool:
@@ -266,6 +295,72 @@ class EnergySensor(Sec1000Sensor, RestoreEntity):
     def native_value(self) -> float | None:
         energy = self.coordinator.data.energy
         return None if energy is None else kilowatts(getattr(energy, self.entity_description.kind))
+
+
+class QuarterHourExportSensor(ThrottledSensor):
+    """The mean export since the quarter hour began; unavailable where the last poll failed."""
+
+    _unrecorded_attributes = frozenset({"covered", "projected"})
+
+    @property
+    @override
+    def available(self) -> bool:
+        return self.coordinator.data.telemetry is not None
+
+    @property
+    @override
+    def native_value(self) -> float | None:
+        current = self.coordinator.data.quarter_hours.current
+        return _rounded_kilowatts(current.mean) if current else None
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        current = self.coordinator.data.quarter_hours.current
+        return {
+            "projected": _rounded_kilowatts(current.projected) if current else None,
+            "covered": round(100 * current.covered) if current else 0,
+        }
+
+
+class HighestQuarterHourExportSensor(Sec1000Sensor):
+    """The highest quarter hour of this month, also of a silent device; unknown until one counts."""
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        await super().async_added_to_hass()
+
+        @callback
+        def show_month(_now: datetime) -> None:
+            self.async_write_ha_state()
+
+        # A new month begins at a midnight, also while the device is silent.
+        self.async_on_remove(async_track_time_change(self.hass, show_month, hour=0, minute=0, second=0))
+
+    @property
+    @override
+    def available(self) -> bool:
+        return True
+
+    @property
+    @override
+    def native_value(self) -> float | None:
+        highest = self.coordinator.data.quarter_hours.highest_of(month_of(dt_util.utcnow()))
+        return _rounded_kilowatts(highest.mean) if highest else None
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        quarter_hours, month = self.coordinator.data.quarter_hours, month_of(dt_util.utcnow())
+        highest, before = quarter_hours.highest_of(month), quarter_hours.highest_of(month_before(month))
+        return {
+            "when": dt_util.as_local(dt_util.utc_from_timestamp(highest.start)) if highest else None,
+            "last_month": _rounded_kilowatts(before.mean) if before else None,
+        }
+
+
+def _rounded_kilowatts(power: float | None) -> float | None:
+    return None if power is None else kilowatts(round(power))
 
 
 class SettingsSensor(Sec1000Sensor):

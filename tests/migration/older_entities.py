@@ -81,7 +81,7 @@ ENTITIES: Final = (*OTHER_MEASURED, *POWERS, *ON_OR_OFF, *FEEDBACKS, *CONTROLS)
 NEW: Final = {
     "sensor": {
         *(f"energy_{kind}" for kind in ("exported", "imported", "produced", "consumed")),
-        "temporary_limit_ends",
+        *("temporary_limit_ends", "quarter_hour_export", "highest_quarter_hour_export"),
     },
     "binary_sensor": {
         *("export_state", "module_started", "limit_differs", "limit_exceeded", "export_limited"),

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 _MAX_DECIVOLTS: Final = 10_000
 _MAX_CENTIAMPERES: Final = 1_000_000
-_MAX_POWER_W: Final = 10_000_000
+MAX_POWER_W: Final = 10_000_000
 _MAX_INVERTER_POWER_W: Final = 2_000_000
 MAX_SETTING_W: Final = 1_000_000
 """Of an export limit, either side of zero, and of a total capacity."""
@@ -16,8 +16,8 @@ MAX_SETTING_W: Final = 1_000_000
 _RANGES: Final[Mapping[str, tuple[int, int]]] = {
     **{f"voltage_l{phase}": (0, _MAX_DECIVOLTS) for phase in (1, 2, 3)},
     **{f"current_l{phase}": (-_MAX_CENTIAMPERES, _MAX_CENTIAMPERES) for phase in (1, 2, 3)},
-    **{f"power_l{phase}": (-_MAX_POWER_W, _MAX_POWER_W) for phase in (1, 2, 3)},
-    "meter_power": (-_MAX_POWER_W, _MAX_POWER_W),
+    **{f"power_l{phase}": (-MAX_POWER_W, MAX_POWER_W) for phase in (1, 2, 3)},
+    "meter_power": (-MAX_POWER_W, MAX_POWER_W),
     "inverter_power": (-_MAX_INVERTER_POWER_W, _MAX_INVERTER_POWER_W),
     "capacity": (0, MAX_SETTING_W),
     "limit": (-MAX_SETTING_W, MAX_SETTING_W),

@@ -12,7 +12,7 @@ from homeassistant.helpers.storage import Store
 from ..const import DOMAIN, LOGGER
 from ..sec1000.errors import InvalidValueError
 from ..sec1000.model import Telemetry, kilowatts, watts
-from .storage import async_load_lenient
+from .storage import SAVE_INTERVAL_S, ThrottledStore, async_load_lenient
 
 LONGEST_GAP: Final = 3.5
 """Refresh intervals between two good polls over which the power may be interpolated: two may fail between
@@ -21,8 +21,6 @@ LEAST_LONGEST_GAP_S: Final = 60.0
 """The same at short intervals, where one lost answer takes longer."""
 RISING: Final = frozenset({"exported", "imported", "produced"})
 """The totals that never fall."""
-SAVE_INTERVAL_S: Final = 300.0
-"""How long a total that grows may be missing on disk."""
 SECONDS_PER_HOUR: Final = 3600.0
 _VERSION: Final = 1
 
@@ -37,6 +35,11 @@ class Energy:
     """AC output of the inverters; energy from batteries behind them is included."""
     consumed: int = 0
     """By the load, which is held while inverters and meter do not belong together."""
+
+
+def longest_gap(interval: float) -> float:
+    """Return over how many seconds the power may be interpolated at this refresh interval (s)."""
+    return max(LONGEST_GAP * interval, LEAST_LONGEST_GAP_S)
 
 
 class EnergyMeter:
@@ -56,7 +59,7 @@ class EnergyMeter:
     def add(self, telemetry: Telemetry, at: float, interval: float) -> Energy:
         """Return the totals up to this measurement; `at` (monotonic) and the interval of polls are in s."""
         # Where the interval was just shortened, the previous poll came at the longer one.
-        longest_gap = max(LONGEST_GAP * max(interval, self._interval), LEAST_LONGEST_GAP_S)
+        longest = longest_gap(max(interval, self._interval))
         self._interval = interval
         for measured, power in (
             ("meter", telemetry.meter_power),
@@ -66,8 +69,8 @@ class EnergyMeter:
             if power is None:
                 continue
             before_at, before = self._last.get(measured, (-math.inf, 0))
-            if 0 < (seconds := at - before_at) <= longest_gap:
-                self._add_areas(measured, *_areas(before, power, seconds))
+            if 0 < (seconds := at - before_at) <= longest:
+                self._add_areas(measured, *areas(before, power, seconds))
             self._last[measured] = (at, power)
         return self.energy
 
@@ -84,7 +87,7 @@ class EnergyMeter:
         return self.energy
 
 
-def _areas(first: float, last: float, seconds: float) -> tuple[float, float]:
+def areas(first: float, last: float, seconds: float) -> tuple[float, float]:
     """Return Wh above and below zero of a power (W) that changes linearly from first to last."""
     hours = seconds / SECONDS_PER_HOUR
     if first >= 0 <= last:
@@ -108,9 +111,9 @@ class EnergyTotals:
         self._store = Store[dict[str, float]](
             hass, _VERSION, f"{DOMAIN}.{entry_id}.energy", atomic_writes=True
         )
+        self._saves = ThrottledStore(self._store, self._stored)
         self._hass = hass
         self._energy: Energy | None = None
-        self._is_save_due = False
         self.loaded_from: datetime | None = None
         """When what was loaded had been saved, UTC; None where nothing was there."""
 
@@ -136,15 +139,11 @@ class EnergyTotals:
         # The first measurement also says that the device serves telemetry: that is saved at once.
         delay = SAVE_INTERVAL_S if self._energy else 0.0
         self._energy = energy
-        # Each call of async_delay_save postpones the save.
-        if not self._is_save_due:
-            self._is_save_due = True
-            self._store.async_delay_save(self._stored, delay)
+        self._saves.save_soon(delay)
 
     async def save(self) -> None:
         """Save now, where a save is due."""
-        if self._is_save_due:
-            await self._store.async_save(self._stored())
+        await self._saves.save()
 
     async def remove(self) -> None:
         """Remove the file, with its entry."""
@@ -152,7 +151,6 @@ class EnergyTotals:
 
     @callback
     def _stored(self) -> dict[str, float]:
-        self._is_save_due = False
         return {
             f"energy_{kind}": kilowatts(total) for kind, total in asdict(self._energy or Energy()).items()
         }

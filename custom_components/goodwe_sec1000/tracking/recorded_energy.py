@@ -10,7 +10,8 @@ from homeassistant.helpers.recorder import DATA_INSTANCE
 from homeassistant.util.unit_conversion import EnergyConverter
 
 from ..const import LOGGER
-from .energy import SAVE_INTERVAL_S, SECONDS_PER_HOUR
+from .energy import SECONDS_PER_HOUR
+from .storage import SAVE_INTERVAL_S
 
 _TIMEOUT_S: Final = 10.0
 _MAX_STATES: Final = 20
