@@ -10,10 +10,10 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .control.actions import ExportControl
-from .control.caller import called_in
 from .control.runner import Outcome
 from .data import Sec1000ConfigEntry
 from .entity import Sec1000Entity
+from .tracking.caller import async_caller, called_by
 
 # The client sends one request at a time, and a newer limit overtakes one that waits.
 PARALLEL_UPDATES = 0
@@ -64,5 +64,5 @@ class Sec1000Button(Sec1000Entity, ButtonEntity):
 
     @override
     async def async_press(self) -> None:
-        with called_in(self._context):
+        with called_by(await async_caller(self.hass, self._context)):
             await self.entity_description.press(self._export)

@@ -99,6 +99,11 @@ class Snapshot:
         return None if self.limit_is_off else self.settings
 
     @property
+    def limit_before(self) -> int | None:
+        """The limit (W) that a command finds: what is held, or else was proven last; None without both."""
+        return self.held.limit if self.held else self.proven_limit
+
+    @property
     def has_settings(self) -> bool:
         """Whether what follows from the settings is available; while the limit is off it is, as unknown."""
         return self.settings is not None or self.limit_is_off
@@ -243,7 +248,8 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         snapshot = self.data
         self.limit_events.observe(
             snapshot.held,
-            is_suspended=snapshot.pending_restore is not None,
+            target=snapshot.proven_limit,
+            suspended=snapshot.pending_restore,
             differs=None if snapshot.limit_is_off else limit_differs(snapshot, self.options),
             exceeds=snapshot.limit_exceeded,
         )

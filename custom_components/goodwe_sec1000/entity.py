@@ -12,10 +12,10 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 from homeassistant.util import slugify
 
 from .const import DOMAIN, LOGGER
-from .control.caller import called_in
 from .control.runner import Outcome
 from .coordinator import Sec1000Coordinator
 from .data import Sec1000Data
+from .tracking.caller import async_caller, called_by
 
 
 class Source(Flag):
@@ -66,7 +66,7 @@ class Sec1000Entity(CoordinatorEntity[Sec1000Coordinator]):
         """
         key = self.entity_description.key
         with (
-            called_in(self._context),
+            called_by(await async_caller(self.hass, self._context)),
             self._commands.begin(key, self._context, limit, decides_limit=decides_limit) as this,
         ):
             try:

@@ -51,11 +51,11 @@ class ExportLimitEvents(Sec1000Entity, EventEntity):
                 "limit_before": None if before is None else kilowatts(before),
                 "limit": None if settings is None or settings.limit is None else kilowatts(settings.limit),
                 "control_mode": settings.mode.key if settings else None,
-                "asked_by": event.asked_by,
+                "asked_by": event.caller.name if event.caller else None,
                 "requests": event.requests,
                 "seconds": event.seconds,
             },
         )
-        if event.context:
-            self.async_set_context(event.context)
+        if event.caller:
+            self.async_set_context(event.caller.context)
         self.async_write_ha_state()

@@ -8,6 +8,7 @@ import reprlib
 from typing import Final
 
 from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.typing import UNDEFINED
 import voluptuous as vol
 
 from .options import ExportOptions
@@ -67,9 +68,9 @@ class LimitEnd:
     """When a limit is to end by itself and what is to hold then, as an action was given it."""
 
     duration: object
-    """None where it was not given."""
-    then: object = None
-    """In kW; None where it was not given. A future is waited for."""
+    """UNDEFINED where it was not given. A future is waited for."""
+    then: object = UNDEFINED
+    """In kW; UNDEFINED where it was not given. A future is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +100,9 @@ def wanted_duration(value: object) -> timedelta:
     """Return how long a limit is to hold for the value of an action.
 
     Taken is what Home Assistant takes for a duration: seconds, "HH:MM:SS", hours and minutes by name. Raises
-    DurationMissingError for None, else InvalidDurationError; no value means that there is no end.
+    DurationMissingError for UNDEFINED, else InvalidDurationError; no value means that there is no end.
     """
-    if value is None:
+    if value is UNDEFINED:
         raise DurationMissingError("a limit that is to hold then needs a duration")
     try:
         duration: timedelta = cv.time_period(value)

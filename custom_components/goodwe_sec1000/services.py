@@ -13,17 +13,18 @@ from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, Supp
 from homeassistant.exceptions import ServiceValidationError, TemplateError, Unauthorized, UnknownUser
 from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.template import Template, is_template_string
+from homeassistant.helpers.typing import UNDEFINED
 from homeassistant.util import slugify
 import voluptuous as vol
 
 from .const import DOMAIN, LOGGER
 from .control.actions import ExportControl
-from .control.caller import called_in
 from .control.runner import Outcome
 from .data import Sec1000ConfigEntry
 from .device import device_name, name_at_setup
 from .limit import LimitEnd
 from .sec1000.model import kilowatts
+from .tracking.caller import async_caller, called_by
 
 ATTR_LIMIT: Final = "limit"
 ATTR_DURATION: Final = "duration"
@@ -32,7 +33,7 @@ ATTR_DEVICE: Final = "device"
 """The name of a device, as automations made for the older integration give it."""
 
 TEMPLATE_TIMEOUT_S: Final = 1.0
-"""How long the template of a limit may take to render."""
+"""How long the template of a value may take to render."""
 _LONGEST_OLDER_SLUG: Final = 20
 
 _SCHEMA: Final = vol.Schema(
@@ -49,18 +50,18 @@ _HANDLERS: Final[dict[str, tuple[_Handler, vol.Schema]]] = {
     "export_enable": (lambda export, call: export.enable(_end(call)), _SCHEMA.extend(_END)),
     "export_toggle": (lambda export, _call: export.toggle(), _SCHEMA),
     "set_export_limit": (
-        lambda export, call: export.set_limit(_kilowatts(call, ATTR_LIMIT), _end(call)),
+        lambda export, call: export.set_limit(_value(call, ATTR_LIMIT), _end(call)),
         _LIMIT_SCHEMA.extend(_END),
     ),
     "get_export_limit": (lambda export, _call: export.read_limit(), _SCHEMA),
     "set_datetime": (lambda export, _call: export.set_clock(), _SCHEMA),
     "reset_export_watchdog": (lambda export, _call: export.reset_watchdog(), _SCHEMA),
     "set_min_export_limit": (
-        lambda export, call: export.set_minimum(_kilowatts(call, ATTR_LIMIT)),
+        lambda export, call: export.set_minimum(_value(call, ATTR_LIMIT)),
         _LIMIT_SCHEMA,
     ),
     "set_max_export_limit": (
-        lambda export, call: export.set_maximum(_kilowatts(call, ATTR_LIMIT)),
+        lambda export, call: export.set_maximum(_value(call, ATTR_LIMIT)),
         _LIMIT_SCHEMA,
     ),
 }
@@ -82,7 +83,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
 async def _handle(handler: _Handler, call: ServiceCall) -> ServiceResponse:
     entry = resolve_entry(call.hass, call.data.get(ATTR_CONFIG_ENTRY_ID), call.data.get(ATTR_DEVICE))
     await _check_permission(call, entry)
-    with called_in(call.context):
+    with called_by(await async_caller(call.hass, call.context)):
         outcome = await handler(entry.runtime_data.export, call)
     settings = outcome.settings
     temporary = entry.runtime_data.coordinator.data.temporary
@@ -101,33 +102,32 @@ def _end(call: ServiceCall) -> LimitEnd | None:
     """Return when the limit of a call ends by itself; None where the call says nothing of it."""
     if ATTR_DURATION not in call.data and ATTR_THEN not in call.data:
         return None
-    duration = call.data.get(ATTR_DURATION)
-    if ATTR_DURATION in call.data and duration is None:
-        # Meant as an end, and empty.
-        duration = ""
-    return LimitEnd(duration, _kilowatts(call, ATTR_THEN))
+    # What is empty was meant as something, and is refused.
+    return LimitEnd(
+        *(_value(call, key) if key in call.data else UNDEFINED for key in (ATTR_DURATION, ATTR_THEN))
+    )
 
 
-def _kilowatts(call: ServiceCall, key: str) -> object:
-    """Return a limit of a call; a template is rendered while the call has its place in the order already."""
-    limit = call.data.get(key)
-    if isinstance(limit, str) and is_template_string(limit):
-        return call.hass.async_create_task(_rendered(call, limit), f"render the {key} of {call.service}")
-    return limit
+def _value(call: ServiceCall, key: str) -> object:
+    """Return a value of a call; a template is rendered while the call has its place in the order already."""
+    value = call.data.get(key)
+    if isinstance(value, str) and is_template_string(value):
+        return call.hass.async_create_task(_rendered(call, key, value), f"render the {key} of {call.service}")
+    return value
 
 
-async def _rendered(call: ServiceCall, limit: str) -> str:
-    """Return what the template of a limit comes to.
+async def _rendered(call: ServiceCall, key: str, value: str) -> str:
+    """Return what the template of a value comes to.
 
     In automations and scripts Home Assistant renders it before the call, on a card it does not. A template
-    that cannot be rendered, or takes longer than a second, is refused as no number.
+    that cannot be rendered, or takes longer than a second, is refused as no number or duration.
     """
-    template = Template(limit, call.hass)
+    template = Template(value, call.hass)
     with suppress(TemplateError):
         if not await template.async_render_will_timeout(TEMPLATE_TIMEOUT_S):
             return str(template.async_render(parse_result=False))
-        LOGGER.warning("%s: the template of the limit takes too long to render", call.service)
-    return limit
+        LOGGER.warning("%s: the template of %s takes too long to render", call.service, key)
+    return value
 
 
 async def _check_permission(call: ServiceCall, entry: Sec1000ConfigEntry) -> None:

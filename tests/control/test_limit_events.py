@@ -91,10 +91,25 @@ async def test_temporary_limit_is_told_to_its_end(hass: HomeAssistant, events: l
 
 @pytest.mark.usefixtures("loaded")
 async def test_reset_is_told_as_suspended_and_restored(
-    hass: HomeAssistant, events: list[dict[str, Any]]
+    hass: HomeAssistant, events: list[dict[str, Any]], hass_admin_user: MockUser
 ) -> None:
-    await call(hass, "reset_export_watchdog")
+    await call(hass, "reset_export_watchdog", Context(user_id=hass_admin_user.id))
     assert types(events) == ["suspended", "restored"]
+    suspended, restored = events
+    assert (suspended["limit_before"], suspended["limit"], suspended["control_mode"]) == (10.0, None, None)
+    assert (restored["limit"], restored["control_mode"]) == (10.0, "value")
+    assert suspended["asked_by"] == restored["asked_by"] == hass_admin_user.name
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_limit_before_is_the_one_a_command_finds_at_its_turn(
+    hass: HomeAssistant, sim: Simulator, events: list[dict[str, Any]]
+) -> None:
+    first = act(hass, "set_export_limit", limit=5)
+    await sim.wait_for_requests(len(sim.requests) + 1)
+    second = act(hass, "set_export_limit", limit=7)
+    assert await outcomes(first, second) == [1, 1]
+    assert [(event["limit_before"], event["limit"]) for event in events] == [(10.0, 5.0), (5.0, 7.0)]
 
 
 @pytest.mark.usefixtures("loaded")
@@ -121,6 +136,7 @@ async def test_drift_is_told_once_and_corrected(
     sim.device.limit = sim.device.bound_limit = 12_000
     await asyncio.sleep(200)
     assert types(events) == ["differs"]
+    assert (events[0]["limit_before"], events[0]["limit"]) == (10.0, 12.0)
     hass.config_entries.async_update_entry(loaded, options={**loaded.options, "put_back": True})
     await asyncio.sleep(70)
     assert types(events)[:2] == ["differs", "corrected"]

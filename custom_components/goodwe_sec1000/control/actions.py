@@ -1,13 +1,14 @@
 """The actions on one device: disable, enable, set and read the export limit, clock, watchdog reset."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from homeassistant.core import callback
 from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers.typing import UNDEFINED
 from homeassistant.util import dt as dt_util
 
 from ..const import (
@@ -28,9 +29,9 @@ from ..sec1000.errors import ModeChangeRefusedError, OutcomeUnknownError, Supers
 from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, watts
 from ..sec1000.setting_write import TOLERANCE_W, NotAppliedError
 from ..tracking.baseline import adoptable_options, is_acceptable
+from ..tracking.caller import called_by
 from ..tracking.feedback import Action
 from ..tracking.limit_events import LimitEventType
-from .caller import called_in
 from .limit_commands import ActionStats, LimitCommand, ModeDeactivatedError, Plan
 from .limit_queue import LimitQueue, describe
 from .restore import Restorer
@@ -137,7 +138,7 @@ class ExportControl:
 
         return await self._change(
             Action.SET_EXPORT_LIMIT,
-            LimitCommand(plan=plan, decides_limit=True, sets_limit=True, event=LimitEventType.ENDED),
+            LimitCommand(plan=plan, decides_limit=True, event=LimitEventType.ENDED),
             called="end",
         )
 
@@ -283,6 +284,7 @@ class ExportControl:
 
         async def body(stats: ActionStats) -> str:
             coordinator = self._coordinator
+            stats.limit_before = coordinator.data.limit_before
             try:
                 before, settings = await self._client.reset_watchdog(
                     self._reset_target,
@@ -377,8 +379,9 @@ class ExportControl:
         hass = self._coordinator.hass
         return format_export(hass, settings, self._coordinator.options, hass.config.language)
 
-    def _tasks(self) -> set[asyncio.Task[Any]]:
-        tasks: set[asyncio.Task[Any]] = {*self._runner.tasks}
+    def _tasks(self, actions: Iterable[asyncio.Task[Any]] | None = None) -> set[asyncio.Task[Any]]:
+        """Return these actions that run, or all of them, and what carries out the commands of some."""
+        tasks: set[asyncio.Task[Any]] = {*(self._runner.tasks if actions is None else actions)}
         if self._queue.task:
             tasks.add(self._queue.task)
         return tasks
@@ -390,7 +393,7 @@ class ExportControl:
         """
         options, limit = self._coordinator.options, self._coordinator.data.proven_limit
         temporary = self._coordinator.data.temporary
-        if temporary and temporary.remaining(dt_util.utcnow()) <= timedelta():
+        if temporary and self._temporary_end.is_due:
             limit = temporary.then_within(options)
         if limit is not None and options.control_mode is not ControlMode.DEACTIVATED:
             return options.target(limit)
@@ -410,16 +413,20 @@ class ExportControl:
         async def body(stats: ActionStats) -> str:
             async def plan(plan: Plan) -> None:
                 limit = await wanted(plan.options)
-                plan.set_limit(limit.limit)
                 then = None
                 if end:
-                    duration = wanted_duration(end.duration)
-                    if end.then is not None:
+                    duration = wanted_duration(await _known(end.duration))
+                    if end.then is not UNDEFINED:
                         then = wanted_limit(await _known(end.then), plan.options)
-                    plan.end_after(duration, then.limit if then else None)
+                    plan.set_temporary_limit(limit.limit, duration, then.limit if then else None)
+                else:
+                    plan.set_limit(limit.limit)
                 stats.adjusted = [each.adjusted for each in (limit, then) if each and each.adjusted]
 
-            return await self._carry_out(LimitCommand(plan=plan, decides_limit=True, sets_limit=True), stats)
+            # One that is to lead back to the limit before depends on what that was.
+            sets_limit = end is None or end.then is not UNDEFINED
+            command = LimitCommand(plan=plan, decides_limit=True, sets_limit=sets_limit)
+            return await self._carry_out(command, stats)
 
         return await self._runner.run(action, body)
 
@@ -441,9 +448,9 @@ class ExportControl:
             except SupersededError:
                 return self._text("end_dropped")
 
-        while earlier := self._tasks():
+        while earlier := self._tasks(self._runner.limit_tasks):
             await asyncio.wait(earlier)
-        with called_in(None):
+        with called_by(None):
             return await self._runner.run(Action.SET_EXPORT_LIMIT, body, asked="end", called="end")
 
     async def _change_options(

@@ -14,8 +14,8 @@ from ..coordinator import Sec1000Coordinator
 from ..issues import Issue
 from ..messages import format_kw, mode_name
 from ..tracking.baseline import Drift, drift
+from ..tracking.caller import called_by
 from .actions import ExportControl
-from .caller import called_in
 from .limit_queue import describe
 
 CORRECTIONS_AN_HOUR: Final = 3
@@ -75,6 +75,6 @@ class DriftCorrection:
         entry.async_create_task(hass, self._correct(limit), f"{coordinator.name} correct drift")
 
     async def _correct(self, limit: int) -> None:
-        with suppress(HomeAssistantError), called_in(None):
+        with suppress(HomeAssistantError), called_by(None):
             # The feedback shows how it ended.
             await self._control.restore_baseline(limit)

@@ -43,6 +43,8 @@ class ActionStats(RequestStats):
     """What the device was proven to hold by this action."""
     event: LimitEventType | None = None
     """What happened to the limit where all went well; None where nothing did."""
+    limit_before: int | None = None
+    """What the device was known to hold, or else to have held, when the action had its turn, in W."""
 
 
 class Plan:
@@ -75,6 +77,7 @@ class Plan:
         """The end of the limit; None where it stands."""
         self._has_ended = False
         self._before = running.before if running else proven_limit
+        """Where a temporary limit leads that says nothing else, in W."""
         self._stored = stored
         self._pending = pending
         self._read = read
@@ -93,18 +96,22 @@ class Plan:
         """Have this limit (W) hold until another is set."""
         self.limit = limit
         self.temporary = None
+        # A later command may replace it before it is written, and its end must not lead beyond it.
+        self._before = limit if self._before is None else min(self._before, limit)
 
-    def end_after(self, duration: timedelta, then: int | None) -> None:
-        """Let the limit that was set hold for so long, and then this one (W).
+    def set_temporary_limit(self, limit: int, duration: timedelta, then: int | None) -> None:
+        """Have this limit (W) hold for so long, and then the other.
 
         Without `then` it is the one that was proven before the first of the temporary ones in a row; raises
         ThenNeededError where there was none.
         """
         if then is None and (then := self._before) is None:
             raise ThenNeededError("no limit was proven before, to which this one could lead back")
-        if self.limit is None:
-            raise ValueError("no command has said what the limit is to be")
-        self.temporary = TemporaryLimit(self.limit, then, self._before, dt_util.utcnow() + duration, duration)
+        ends = dt_util.utcnow() + duration
+        self.limit = limit
+        self.temporary = TemporaryLimit(limit, then, self._before, ends, duration).moved_to(
+            limit, self.options
+        )
 
     def end_now(self) -> None:
         """Have the limit hold to which the temporary one leads; raises NoTemporaryLimitError.

@@ -184,6 +184,7 @@ class LimitQueue:
                 self._waiting = []
                 for waiting in batch.waiting:
                     waiting.stats.is_under_way = True
+                    waiting.stats.limit_before = self._coordinator.data.limit_before
                 try:
                     with asked_by(batch.asker):
                         await self._carry_out(batch, transaction)

@@ -37,10 +37,10 @@ from ..sec1000.errors import (
 )
 from ..sec1000.model import ExportSettings
 from ..sec1000.setting_write import NotAppliedError
+from ..tracking.caller import calling
 from ..tracking.feedback import Action, Feedback, FeedbackRecord
 from ..tracking.limit_events import LimitEvent, LimitEventType
 from ..tracking.temporary import EndNotStoredError
-from .caller import calling_context, calling_entity, calling_user
 from .limit_commands import ActionStats, ModeDeactivatedError, NoTemporaryLimitError, ThenNeededError
 
 WAIT_SHOWN_AFTER_S: Final = 2.0
@@ -55,7 +55,7 @@ _LIMIT_ACTIONS: Final = frozenset(
         Action.RESET_EXPORT_WATCHDOG,
     }
 )
-"""Those of which it is told that they have failed."""
+"""Those that are about the limit, also where they change options or the mode."""
 
 
 class DeactivatingNotAllowedError(InvalidValueError):
@@ -111,10 +111,6 @@ class _Run:
     called: str
     """What was called: an action, or what else has a name in the translations."""
     record: FeedbackRecord
-    entity: str | None
-    """The automation or script that called it."""
-    limit_before: int | None
-    """What the device was known to hold, or else to have held, in W."""
     has_ended: bool = False
     is_over_with_an_answer: bool = False
     """Whether what its message says is over once the device answers, and its limit is restored."""
@@ -141,6 +137,11 @@ class ActionRunner:
     def tasks(self) -> set[asyncio.Task[Outcome | HomeAssistantError]]:
         """The actions that run."""
         return set(self._running)
+
+    @property
+    def limit_tasks(self) -> set[asyncio.Task[Outcome | HomeAssistantError]]:
+        """Those that set the limit, or what it depends on, or take it off."""
+        return {task for task, action in self._running.items() if action in _LIMIT_ACTIONS}
 
     def is_running(self, action: Action) -> bool:
         """Return whether a call of this action has not ended."""
@@ -182,14 +183,7 @@ class ActionRunner:
         self.check_accepts(action, takes_mode_off=takes_mode_off, called=called)
         begun = FeedbackRecord(message=self._text("in_progress"))
         coordinator = self._coordinator
-        snapshot = coordinator.data
-        run = _Run(
-            next(self._numbers),
-            called or action,
-            begun,
-            calling_entity(coordinator.hass, calling_context()),
-            snapshot.held.limit if snapshot.held else snapshot.proven_limit,
-        )
+        run = _Run(next(self._numbers), called or action, begun)
         self._runs[action].append(run)
         self._show(action)
         task = coordinator.config_entry.async_create_task(
@@ -251,7 +245,7 @@ class ActionRunner:
             adjusted = (self._text("adjusted", **_bounds(each)) for each in stats.adjusted)
             message = " ".join((*adjusted, message))
         # Before the feedback, so that who is told by that can ask the event for more.
-        await self._report(run, stats)
+        self._report(stats)
         run.record = FeedbackRecord.ended(feedback, message, stats, detail)
         run.has_ended = True
         if stats.action and stats.action is not action:
@@ -267,15 +261,16 @@ class ActionRunner:
         self._drop_what_is_over()
         return Outcome(feedback, message, stats.settings or self._coordinator.data.settings)
 
-    async def _report(self, run: _Run, stats: ActionStats) -> None:
-        """Report what the run did to the limit, if anything."""
+    @callback
+    def _report(self, stats: ActionStats) -> None:
+        """Report what an action did to the limit, if anything."""
         if stats.event is None:
             return
-        coordinator, context = self._coordinator, calling_context()
-        asked_by = run.entity or await calling_user(coordinator.hass, context)
-        settings = stats.settings or coordinator.data.held
-        coordinator.limit_events.report(
-            LimitEvent(stats.event, run.limit_before, settings, asked_by, context, stats.requests)
+        snapshot = self._coordinator.data
+        before = stats.limit_before if stats.is_under_way else snapshot.limit_before
+        settings = stats.settings or snapshot.held
+        self._coordinator.limit_events.report(
+            LimitEvent(stats.event, before, settings, calling(), stats.requests)
         )
 
     @callback

@@ -53,6 +53,11 @@ class TemporaryLimitEnd:
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
 
+    @property
+    def is_due(self) -> bool:
+        """Whether the end has passed and is being carried out."""
+        return self._task is not None and not self._task.done()
+
     @callback
     def start(self) -> None:
         """Wait for the end; one that passed before is carried out if the device holds what was set."""
@@ -166,11 +171,16 @@ class TemporaryLimitEnd:
             await self._pause(next(pauses), temporary.ends)
 
     def _is_held(self, temporary: TemporaryLimit) -> bool:
-        """Return whether the device holds the temporary limit, or the one after it from before a crash."""
+        """Return whether nothing but a command from here has set what the device holds.
+
+        In a crash the temporary limit may not have been written yet, or the one after it already.
+        """
         coordinator = self._coordinator
-        settings, options = coordinator.data.settings, coordinator.options
-        limits = (temporary.limit, temporary.then_within(options))
-        return settings is not None and any(drift(settings, options, limit) is Drift.NONE for limit in limits)
+        snapshot, options = coordinator.data, coordinator.options
+        limits = (temporary.limit, temporary.then_within(options), snapshot.proven_limit)
+        return snapshot.settings is not None and any(
+            limit is not None and drift(snapshot.settings, options, limit) is Drift.NONE for limit in limits
+        )
 
     async def _end_until_proven(self, ends: datetime) -> None:
         pauses = _pauses()

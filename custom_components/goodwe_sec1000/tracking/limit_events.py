@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
-from homeassistant.core import CALLBACK_TYPE, Context, callback
+from homeassistant.core import CALLBACK_TYPE, callback
 
-from ..sec1000.model import ExportSettings
+from ..sec1000.model import ExportSettings, ExportTarget
+from ..sec1000.setting_write import agrees
+from .caller import Caller, calling
 
 
 class LimitEventType(StrEnum):
@@ -43,9 +45,8 @@ class LimitEvent:
     limit_before: int | None = None
     settings: ExportSettings | None = None
     """What the device holds now."""
-    asked_by: str | None = None
-    """The automation, script or user; None where it was none of them."""
-    context: Context | None = None
+    caller: Caller | None = None
+    """Whose command it was; None where it was none."""
     requests: int | None = None
     """What it cost; None where it was no command."""
     seconds: float | None = None
@@ -57,7 +58,7 @@ class LimitEvents:
 
     def __init__(self) -> None:
         self._listeners: list[Callable[[LimitEvent], None]] = []
-        self._is_suspended = False
+        self._suspended: ExportTarget | None = None
         self._differs: bool | None = None
         self._exceeds: bool | None = None
         """Whether it differed, and was exceeded, when that was last known."""
@@ -79,20 +80,32 @@ class LimitEvents:
         self,
         settings: ExportSettings | None,
         *,
-        is_suspended: bool,
+        target: int | None,
+        suspended: ExportTarget | None,
         differs: bool | None,
         exceeds: bool | None,
     ) -> None:
-        """Report what has changed since the last time, where the device holds these settings now."""
-        if is_suspended is not self._is_suspended:
-            self._is_suspended = is_suspended
-            kind = LimitEventType.SUSPENDED if is_suspended else LimitEventType.RESTORED
-            self.report(LimitEvent(kind, settings=settings))
+        """Report what has changed since the last time, where the device was last read to hold these settings.
+
+        `target` is the limit (W) that it should hold, `suspended` what is to be restored, if anything is.
+        """
+        self._observe_suspension(settings, suspended)
         if differs is not None:
             if differs and not self._differs:
-                self.report(LimitEvent(LimitEventType.DIFFERS, settings=settings))
+                self.report(LimitEvent(LimitEventType.DIFFERS, target, settings))
             self._differs = differs
         if exceeds is not None:
             if exceeds and not self._exceeds:
                 self.report(LimitEvent(LimitEventType.EXCEEDED, settings=settings))
             self._exceeds = exceeds
+
+    @callback
+    def _observe_suspension(self, settings: ExportSettings | None, suspended: ExportTarget | None) -> None:
+        before, self._suspended = self._suspended, suspended
+        if suspended and before is None:
+            self.report(LimitEvent(LimitEventType.SUSPENDED, suspended.limit, caller=calling()))
+        if before and suspended is None:
+            # What was read before it was suspended is what holds only where that was to be restored.
+            is_so = settings is not None and agrees(settings, before)
+            restored = settings if is_so else None
+            self.report(LimitEvent(LimitEventType.RESTORED, settings=restored, caller=calling()))

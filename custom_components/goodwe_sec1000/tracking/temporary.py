@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
+from ..limit import LONGEST, SHORTEST
 from ..options import ExportOptions
 from ..sec1000.errors import Sec1000Error
 from ..sec1000.plausibility import MAX_SETTING_W
@@ -40,6 +41,8 @@ class TemporaryLimit:
         )
         if any(abs(limit) > MAX_SETTING_W for limit in (temporary.limit, temporary.then, before or 0)):
             raise ValueError(f"limit {temporary.limit} W, then {temporary.then} W: out of range")
+        if not SHORTEST <= temporary.duration <= LONGEST:
+            raise ValueError(f"for {temporary.duration}: out of range")
         return temporary
 
     def as_dict(self) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-import logging
 from typing import Any
 from unittest.mock import patch
 
@@ -43,7 +42,6 @@ pytestmark = pytest.mark.usefixtures("warp")
 ENDS = "sensor.sec1000_temporary_limit_ends"
 NOT_ENDED = "temporary_limit_not_ended"
 FIVE_MINUTES = 300
-RUN = {"limit": 3_000, "then": 8_000, "before": 10_000, "duration": float(FIVE_MINUTES)}
 
 
 async def call(hass: HomeAssistant, action: str, **data: Any) -> dict[str, Any]:
@@ -61,14 +59,6 @@ def ends(hass: HomeAssistant) -> str:
 def writes(sim: Simulator, since: int = 0) -> int:
     """Return how many requests have written a limit."""
     return sum(command == WRITE_LIMIT for command, _ in requested(sim, since))
-
-
-def store_temporary(storage: Storage, entry: MockConfigEntry, **changed: Any) -> None:
-    """Have a temporary limit of 3 kW on disk, which ended a minute ago, unless something else is said."""
-    key = f"{DOMAIN}.{entry.entry_id}"
-    ended = (dt_util.utcnow() - timedelta(minutes=1)).isoformat()
-    data = {"limit": 3_000, "temporary": {**RUN, "ends": ended, **changed}}
-    storage[key] = {"version": 1, "minor_version": 1, "key": key, "data": data}
 
 
 @contextmanager
@@ -117,7 +107,14 @@ async def test_limit_holds_for_its_duration_and_then_ends(
         ({"duration": True}, "True is not a duration"),
         ({"duration": float("inf")}, "inf is not a duration"),
         ({"duration": None}, "is not a duration"),
+        ({"duration": "-00:05"}, "is not a duration of 1 minute"),
+        ({"duration": "24:00:01"}, "is not a duration of 1 minute"),
+        ({"duration": {"hours": 0, "minutes": 0, "seconds": 0}}, "is not a duration of 1 minute"),
+        ({"duration": {}}, "is not a duration of 1 minute"),
+        ({"duration": "{{ none }}"}, "'None' is not a duration"),
         ({"duration": "00:05", "then": "much"}, "'much' is not a valid number"),
+        ({"duration": "00:05", "then": None}, "None is not a valid number"),
+        ({"duration": "00:05", "then": True}, "True is not a valid number"),
         ({"then": 5}, "requires a duration"),
     ],
 )
@@ -129,6 +126,19 @@ async def test_end_that_is_none_is_refused_and_not_ignored(
     assert writes(sim) == 0
     assert ends(hass) == "unknown"
     assert get_state(hass, "sensor.sec1000_set_export_limit_feedback").state == "128"
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize(
+    "duration",
+    ["00:05", "00:05:00", 300, "300", {"minutes": 5}, {"minutes": "4", "seconds": 60}, "{{ 5 * 60 }}"],
+    ids=str,
+)
+async def test_duration_is_taken_in_any_usual_form(hass: HomeAssistant, duration: object) -> None:
+    response = await call(hass, "set_export_limit", limit=3, duration=duration, then=8)
+    until = dt_util.parse_datetime(response["ends"])
+    assert until
+    assert FIVE_MINUTES - 5 < (until - dt_util.utcnow()).total_seconds() <= FIVE_MINUTES
 
 
 @pytest.mark.usefixtures("loaded")
@@ -161,6 +171,20 @@ async def test_then_is_what_was_proven_before_the_first_of_a_row(hass: HomeAssis
     assert response["then"] == 6.0
     await asyncio.sleep(150)
     assert sim.device.bound_limit == 6_000
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_then_is_never_beyond_a_limit_that_was_replaced(hass: HomeAssistant, sim: Simulator) -> None:
+    """A limit that was to stand gives way before it is written: what ends leads to no more than that."""
+    clock = await keep_busy(hass, sim)
+    standing = act(hass, "set_export_limit", limit=2)
+    temporary = act(hass, "set_export_limit", limit=1, duration="00:01")
+    _, error, feedback = await outcomes(clock, standing, temporary)
+    assert isinstance(error, HomeAssistantError)
+    assert feedback == 1
+    assert get_state(hass, ENDS).attributes["then"] == 2.0
+    await asyncio.sleep(90)
+    assert sim.device.bound_limit == 2_000
 
 
 @pytest.mark.promise("R-35")
@@ -237,6 +261,20 @@ async def test_bounds_keep_the_end_and_bring_both_into_range(hass: HomeAssistant
     assert ends(hass) == "unknown"
 
 
+@pytest.mark.usefixtures("loaded")
+async def test_raised_minimum_keeps_the_end_and_raises_both(hass: HomeAssistant, sim: Simulator) -> None:
+    await call(hass, "set_export_limit", limit=1, duration="00:05", then=2)
+    await call(hass, "set_min_export_limit", limit=3)
+    assert (sim.device.bound_limit, get_state(hass, ENDS).attributes["then"]) == (3_000, 3.0)
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_then_from_before_is_told_within_the_options(hass: HomeAssistant) -> None:
+    await call(hass, "set_export_limit", limit=3, duration="00:05")
+    await call(hass, "set_max_export_limit", limit=5)
+    assert (await call(hass, "set_export_limit", limit=2, duration="00:05"))["then"] == 5.0
+
+
 async def test_then_is_brought_into_the_options_of_the_end(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
 ) -> None:
@@ -254,6 +292,16 @@ async def test_button_ends_a_temporary_limit_at_once(hass: HomeAssistant, sim: S
     assert ends(hass) == "unknown"
     with pytest.raises(ServiceValidationError, match="does not end by itself"):
         await control(hass, "button", "press", "end_temporary_limit")
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_button_ends_a_temporary_limit_that_waits(hass: HomeAssistant, sim: Simulator) -> None:
+    await call(hass, "set_export_limit", limit=3, duration="00:05", then=8)
+    clock = await keep_busy(hass, sim)
+    newer = act(hass, "set_export_limit", limit=5, duration="00:05", then=4)
+    _, error, ended = await outcomes(clock, newer, control(hass, "button", "press", "end_temporary_limit"))
+    assert isinstance(error, HomeAssistantError)
+    assert (ended, sim.device.bound_limit, ends(hass)) == (None, 4_000, "unknown")
 
 
 @pytest.mark.promise("R-32")
@@ -345,6 +393,24 @@ async def test_newer_limit_supersedes_an_end_that_waits(hass: HomeAssistant, sim
     await asyncio.sleep(120)
     assert (sim.device.bound_limit, ends(hass)) == (5_000, "unknown")
     assert get_state(hass, "sensor.sec1000_set_export_limit_feedback").state == "1"
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_end_waits_for_no_reads_and_clocks(hass: HomeAssistant, sim: Simulator) -> None:
+    await call(hass, "set_export_limit", limit=3, duration="00:01", then=8)
+    is_over = False
+
+    async def call_again_and_again(action: str) -> None:
+        while not is_over:
+            await outcomes(act(hass, action))
+
+    calls = [
+        asyncio.create_task(call_again_and_again(action)) for action in ("get_export_limit", "set_datetime")
+    ]
+    await asyncio.sleep(120)
+    assert sim.device.bound_limit == 8_000
+    is_over = True
+    await asyncio.gather(*calls)
 
 
 @pytest.mark.promise("R-33")
@@ -470,6 +536,15 @@ async def test_limit_lasts_as_long_whatever_the_clock_does(
 
 
 @pytest.mark.usefixtures("loaded")
+async def test_reset_after_a_clock_jump_restores_what_holds(hass: HomeAssistant, sim: Simulator) -> None:
+    await call(hass, "set_export_limit", limit=8, duration="00:05", then=3)
+    with clock_set(timedelta(hours=30)):
+        await call(hass, "reset_export_watchdog")
+        assert (sim.device.mode, sim.device.bound_limit) == (ControlMode.VALUE, 8_000)
+        assert is_off(hass, "limit_differs")
+
+
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize("warp", ["2026-10-25 00:58:00", "2026-03-29 00:58:00"], indirect=True)
 async def test_limit_lasts_as_long_across_summer_time(hass: HomeAssistant, sim: Simulator) -> None:
     await hass.config.async_set_time_zone("Europe/Prague")
@@ -492,74 +567,6 @@ async def test_reload_keeps_the_end(hass: HomeAssistant, sim: Simulator, loaded:
     assert sim.device.bound_limit == 3_000
     await asyncio.sleep(90)
     assert sim.device.bound_limit == 8_000
-
-
-async def test_clock_that_was_set_back_does_not_prolong_a_limit(
-    hass: HomeAssistant, hass_storage: Storage, sim: Simulator, entry: MockConfigEntry
-) -> None:
-    sim.device.limit = sim.device.bound_limit = 3_000
-    store_temporary(hass_storage, entry, ends=(dt_util.utcnow() + timedelta(days=30)).isoformat())
-    await load(hass, entry)
-    await asyncio.sleep(FIVE_MINUTES + 30)
-    assert sim.device.bound_limit == 8_000
-
-
-@pytest.mark.promise("R-14", "R-32")
-@pytest.mark.parametrize("held", [3_000, 8_000], ids=["before", "between write and read-back"])
-async def test_end_that_passed_before_setup_is_carried_out(
-    hass: HomeAssistant,
-    hass_storage: Storage,
-    sim: Simulator,
-    entry: MockConfigEntry,
-    caplog: pytest.LogCaptureFixture,
-    held: int,
-) -> None:
-    sim.device.limit = sim.device.bound_limit = held
-    store_temporary(hass_storage, entry)
-    await load(hass, entry)
-    await asyncio.sleep(30)
-    assert sim.device.bound_limit == 8_000
-    assert ends(hass) == "unknown"
-    assert writes(sim) == 1
-    late = [record for record in caplog.records if "should have ended 0:01:00 ago" in record.message]
-    assert [record.levelno for record in late] == [logging.WARNING]
-
-
-async def test_end_is_dropped_where_the_device_holds_something_else(
-    hass: HomeAssistant, hass_storage: Storage, sim: Simulator, entry: MockConfigEntry
-) -> None:
-    sim.device.limit = sim.device.bound_limit = 5_000
-    store_temporary(hass_storage, entry)
-    await load(hass, entry)
-    await asyncio.sleep(60)
-    assert writes(sim) == 0
-    assert ends(hass) == "unknown"
-    assert not is_off(hass, "limit_differs")
-
-
-async def test_end_that_passed_a_day_ago_asks_first(
-    hass: HomeAssistant, hass_storage: Storage, sim: Simulator, entry: MockConfigEntry
-) -> None:
-    sim.device.limit = sim.device.bound_limit = 3_000
-    store_temporary(hass_storage, entry, ends=(dt_util.utcnow() - timedelta(hours=25)).isoformat())
-    await load(hass, entry)
-    await asyncio.sleep(600)
-    assert writes(sim) == 0
-    assert ends(hass) != "unknown"
-    assert issue(hass, entry, NOT_ENDED)
-    await control(hass, "button", "press", "end_temporary_limit")
-    assert sim.device.bound_limit == 8_000
-    assert issue(hass, entry, NOT_ENDED) is None
-
-
-async def test_damaged_end_keeps_nothing_from_being_set_up(
-    hass: HomeAssistant, hass_storage: Storage, sim: Simulator, entry: MockConfigEntry
-) -> None:
-    store_temporary(hass_storage, entry, ends="soon")
-    await load(hass, entry)
-    assert ends(hass) == "unknown"
-    await asyncio.sleep(60)
-    assert writes(sim) == 0
 
 
 async def test_each_entry_has_an_end_of_its_own(
