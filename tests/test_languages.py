@@ -20,6 +20,13 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 TRANSLATIONS: Final = Path(__file__).parent.parent / "custom_components" / "goodwe_sec1000" / "translations"
 LANGUAGES: Final = ("cs", "de", "hu", "nl", "pl", "ro", "sk")
 
+NAME_LENGTHS: Final = {"button": 24, "number": 14, "sensor": 26}
+"""Characters beside a button, a number's box and a reading, on a device page of 1280 px."""
+MIGRATED: Final = {"export_state", "module_started"}
+"""Sensors of the older integration, that say so in their names."""
+STATE_LENGTH: Final = 33
+"""Of a name together with its longest state."""
+
 type Tree = dict[str, str | Tree]
 
 
@@ -99,6 +106,22 @@ def test_entity_names_are_distinct(language: str) -> None:
     assert by_platform
     for platform, names in by_platform.items():
         assert len(set(names)) == len(names), platform
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_entity_names_fit_on_the_device_page(language: str) -> None:
+    """English names are documented, and longer only where their end says little."""
+    entities = json.loads((TRANSLATIONS / f"{language}.json").read_text(encoding="utf-8"))["entity"]
+    too_long = {
+        described["name"]
+        for platform, length in NAME_LENGTHS.items()
+        for key, described in entities[platform].items()
+        if len(described["name"]) > length and key not in MIGRATED
+    }
+    for described in entities["binary_sensor"].values():
+        if len(described["name"]) + max(map(len, described["state"].values())) > STATE_LENGTH:
+            too_long.add(described["name"])
+    assert not too_long
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
