@@ -5,6 +5,7 @@ in real time, so that a reset of 5 s takes 5 s. Only the refresh of the reported
 faster on a faster day: a load computed from a value that is half a day old would make no sense.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -241,6 +242,8 @@ class House:
         start: float = 11.0,
         speed: float = 1.0,
         battery: float = 0.0,
+        reaction: float = 0.0,
+        obedient: int | None = None,
         clouds: bool = True,
         seed: int = 0,
         sun: Sun | None = None,
@@ -252,6 +255,8 @@ class House:
         `start`: hour at which the day begins, 0 to 24.
         `speed`: of the day; 1 is real time.
         `battery`: power of a battery in W, which lasts for an hour; 0 is none.
+        `reaction`: seconds until the inverters follow what the device tells them.
+        `obedient`: how many of the inverters follow it at all; None: all.
 
         Raises ValueError for less than one inverter, a negative speed or battery and an hour out of range.
         """
@@ -267,6 +272,10 @@ class House:
         self.speed = speed
         self._refresh = REFRESH_S / max(1.0, speed)
         self.battery = Battery(battery, battery)
+        self._reaction = reaction
+        self._obedient_share = 1.0 if obedient is None else obedient / inverters
+        self._told: deque[tuple[float, float]] = deque()
+        """Since when (s) they may deliver so much in all (W): what they follow, and what is newer."""
         self.sun = sun or Sun(clouds=clouds, seed=seed)
         self.load = load or Load(seed=seed)
         self.heater = False
@@ -389,14 +398,22 @@ class House:
         Where each phase is limited on its own it may export a third of the limit [a guess]; the
         inverters feed all phases alike, so the phase with the least load decides.
         """
-        target = self.available
-        if self.watchdog.throttling:
-            target = min(target, THROTTLED_SHARE * self.rated)
-        if restriction is None:
-            return target
-        load = sum(self._load) if restriction.sum_of_phases else 3 * min(self._load)
-        # A limit below 0 cannot make them draw power.
-        return min(target, max(restriction.watts + load, 0.0))
+        obedient = self._obedient_share
+        # The device divides what they may deliver evenly.
+        target = obedient * min(self.available, self._allowed(restriction)) + (1 - obedient) * self.available
+        return min(target, THROTTLED_SHARE * self.rated) if self.watchdog.throttling else target
+
+    def _allowed(self, restriction: Restriction | None) -> float:
+        """Return what the inverters may deliver in all by what the device told them a reaction ago (W)."""
+        allowed = math.inf
+        if restriction:
+            load = sum(self._load) if restriction.sum_of_phases else 3 * min(self._load)
+            # A limit below 0 cannot make them draw power.
+            allowed = max(restriction.watts + load, 0.0)
+        self._told.append((self._now, allowed))
+        while len(self._told) > 1 and self._told[1][0] <= self._now - self._reaction:
+            self._told.popleft()
+        return self._told[0][1]
 
     def _day(self) -> float:
         """Return the simulated time in seconds since the first midnight."""

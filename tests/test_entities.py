@@ -103,7 +103,7 @@ async def test_all_entities_belong_to_one_device(
     assert device.identifiers == {(DOMAIN, loaded.entry_id)}
     assert (device.name, device.manufacturer, device.model) == ("SEC1000", "GoodWe", "SEC1000/S")
     entities = er.async_entries_for_config_entry(entity_registry, loaded.entry_id)
-    assert len(entities) == len(MEASURED) + len(FEEDBACKS) + 24
+    assert len(entities) == len(MEASURED) + len(FEEDBACKS) + 26
     assert {entity.device_id for entity in entities} == {device.id}
 
 

@@ -26,6 +26,7 @@ from .sec1000.errors import Sec1000Error
 from .services import async_setup_services
 from .tracking.baseline import Baseline
 from .tracking.energy import EnergyTotals
+from .tracking.limit_test_record import LimitTestStore
 from .tracking.pending import PendingRestoreStore
 from .tracking.quarter_hour import QuarterHourStore
 from .tracking.reachability import async_forget_entry
@@ -122,6 +123,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> 
     await baseline.remove()
     await EnergyTotals(hass, entry_id).remove()
     await QuarterHourStore(hass, entry_id).remove()
+    await LimitTestStore(hass, entry_id).remove()
     await MigrationFollowUp(hass, entry).remove()
     if not hass.config_entries.async_entries(DOMAIN):
         await async_remove_stored_limits(hass)

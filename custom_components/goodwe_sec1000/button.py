@@ -34,6 +34,9 @@ BUTTONS: Final = (
         key="read_export_limit", entity_category=EntityCategory.DIAGNOSTIC, press=ExportControl.read_limit
     ),
     Sec1000ButtonDescription(
+        key="test_export_limit", entity_category=EntityCategory.DIAGNOSTIC, press=ExportControl.test_limit
+    ),
+    Sec1000ButtonDescription(
         key="set_date_and_time", entity_category=EntityCategory.CONFIG, press=ExportControl.set_clock
     ),
     Sec1000ButtonDescription(

@@ -40,6 +40,7 @@ from .tracking.energy import Energy, EnergyMeter, EnergyTotals
 from .tracking.feedback import Action, Feedback, FeedbackRecord
 from .tracking.impossible_values import ImpossibleValues
 from .tracking.limit_events import LimitEvent, LimitEvents, LimitEventType
+from .tracking.limit_test_record import LimitTestRecord, LimitTestStore
 from .tracking.meter_watch import MeterWatch
 from .tracking.obedience import Obedience
 from .tracking.pending import PendingRestoreStore
@@ -87,6 +88,8 @@ class Snapshot:
     """The totals since the entry was first set up; None before the first measurement."""
     quarter_hours: QuarterHours = field(default_factory=QuarterHours)
     """The export by quarter hours."""
+    limit_test: LimitTestRecord | None = None
+    """How the last test of the limit ended; None before the first."""
     limit_exceeded: bool | None = None
     """Whether the meter has been above the limit for too long; None where that cannot be judged."""
     feedback: Mapping[Action, FeedbackRecord] = field(
@@ -151,6 +154,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         host, port = entry.data[CONF_HOST], entry.data[CONF_PORT]
         self.pending = PendingRestoreStore(hass, entry.entry_id, self._publish_pending)
         self.baseline = Baseline(hass, entry.entry_id)
+        self._limit_test_store = LimitTestStore(hass, entry.entry_id)
         self.client = Sec1000Client(host, port, pending=self.pending.at(host, port))
         self._settings_listeners: list[Callable[[], None]] = []
         self._snapshot_listeners: list[Callable[[], None]] = []
@@ -370,6 +374,11 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         self._publish(self.data)
         await self.baseline.drop_end()
 
+    async def keep_limit_test(self, record: LimitTestRecord) -> None:
+        """Show how a test of the limit ended, also after a restart."""
+        self._publish(replace(self.data, limit_test=record))
+        await self._limit_test_store.save(record)
+
     def settings_read_within(self, seconds: float) -> ExportSettings | None:
         """Return what the device was read to hold at most so long ago, polling enabled or not."""
         return self.data.settings if monotonic() - self._settings_read_at < seconds else None
@@ -511,7 +520,13 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         quarter_hours = await self.quarter_hour_store.load()
         self._quarter_hour_meter = QuarterHourMeter(quarter_hours)
         self._publish(
-            replace(self.data, proven_limit=self.baseline.limit, energy=energy, quarter_hours=quarter_hours)
+            replace(
+                self.data,
+                proven_limit=self.baseline.limit,
+                energy=energy,
+                quarter_hours=quarter_hours,
+                limit_test=await self._limit_test_store.load(),
+            )
         )
         if self.pending.corrupt:
             await self._replace_corrupt_pending()

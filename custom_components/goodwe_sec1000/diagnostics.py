@@ -59,6 +59,7 @@ def _shown(coordinator: Sec1000Coordinator) -> dict[str, Any]:
             "limit_is_off": snapshot.limit_is_off,
             "energy": asdict(snapshot.energy) if snapshot.energy else None,
             "quarter_hours": asdict(snapshot.quarter_hours),
+            "limit_test": snapshot.limit_test.as_dict() if snapshot.limit_test else None,
             "limit_exceeded": snapshot.limit_exceeded,
             "feedback": {
                 str(action): {

@@ -40,6 +40,7 @@ from .options import ExportOptions
 from .sec1000.model import ExportSettings, Phases, Telemetry, kilowatts, watts
 from .tracking.energy import RISING
 from .tracking.feedback import Action
+from .tracking.limit_test import LimitTestResult
 from .tracking.quarter_hour import month_before, month_of
 from .tracking.recorded_energy import async_recorded_total
 
@@ -148,6 +149,12 @@ HIGHEST_QUARTER_HOUR_EXPORT: Final = SensorEntityDescription(
     state_class=SensorStateClass.MEASUREMENT,
     suggested_display_precision=2,
 )
+LAST_LIMIT_TEST: Final = SensorEntityDescription(
+    key="last_limit_test",
+    entity_category=EntityCategory.DIAGNOSTIC,
+    device_class=SensorDeviceClass.ENUM,
+    options=[result.value for result in LimitTestResult],
+)
 
 FEEDBACK_SENSORS: Final = tuple(
     FeedbackSensorDescription(
@@ -185,6 +192,7 @@ async def async_setup_entry(
             HighestQuarterHourExportSensor(data, HIGHEST_QUARTER_HOUR_EXPORT),
             *(SettingsSensor(data, description) for description in SETTINGS_SENSORS),
             TemporaryLimitEndsSensor(data, TEMPORARY_LIMIT_ENDS),
+            LastLimitTestSensor(data, LAST_LIMIT_TEST),
             *(FeedbackSensor(data, description) for description in FEEDBACK_SENSORS),
             *legacy_sensors(hass, data),
         ]
@@ -417,6 +425,27 @@ class TemporaryLimitEndsSensor(Sec1000Sensor):
             "limit": kilowatts(temporary.limit) if temporary else None,
             "then": kilowatts(temporary.then) if temporary else None,
         }
+
+
+class LastLimitTestSensor(Sec1000Sensor):
+    """How the last test of the limit ended; unknown before the first, known whether or not the device is."""
+
+    @property
+    @override
+    def available(self) -> bool:
+        return True
+
+    @property
+    @override
+    def native_value(self) -> str | None:
+        record = self.coordinator.data.limit_test
+        return record.finding.result.value if record else None
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        record = self.coordinator.data.limit_test
+        return {**record.attributes, "tested_at": record.at} if record else {}
 
 
 class FeedbackSensor(Sec1000Sensor):

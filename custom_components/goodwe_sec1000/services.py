@@ -25,6 +25,7 @@ from .device import device_name, name_at_setup
 from .limit import LimitEnd
 from .sec1000.model import kilowatts
 from .tracking.caller import async_caller, called_by
+from .tracking.limit_test_record import LimitTestRecord
 
 ATTR_LIMIT: Final = "limit"
 ATTR_DURATION: Final = "duration"
@@ -52,6 +53,12 @@ _HANDLERS: Final[dict[str, tuple[_Handler, vol.Schema]]] = {
     "set_export_limit": (
         lambda export, call: export.set_limit(_value(call, ATTR_LIMIT), _end(call)),
         _LIMIT_SCHEMA.extend(_END),
+    ),
+    "test_export_limit": (
+        lambda export, call: export.test_limit(
+            _value(call, ATTR_LIMIT) if ATTR_LIMIT in call.data else UNDEFINED
+        ),
+        _LIMIT_SCHEMA,
     ),
     "get_export_limit": (lambda export, _call: export.read_limit(), _SCHEMA),
     "set_datetime": (lambda export, _call: export.set_clock(), _SCHEMA),
@@ -95,6 +102,16 @@ async def _handle(handler: _Handler, call: ServiceCall) -> ServiceResponse:
         "control_mode": settings.mode.key if settings else None,
         "ends": temporary.ends.isoformat(timespec="seconds") if temporary else None,
         "then": kilowatts(temporary.then) if temporary else None,
+        **(_found(outcome.limit_test) if outcome.limit_test else {}),
+    }
+
+
+def _found(record: LimitTestRecord) -> dict[str, str | float | None]:
+    """Return what a test of the limit has found."""
+    return {
+        "result": record.finding.result.value,
+        **record.attributes,
+        "tested_at": record.at.isoformat(timespec="seconds"),
     }
 
 

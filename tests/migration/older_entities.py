@@ -81,14 +81,14 @@ ENTITIES: Final = (*OTHER_MEASURED, *POWERS, *ON_OR_OFF, *FEEDBACKS, *CONTROLS)
 NEW: Final = {
     "sensor": {
         *(f"energy_{kind}" for kind in ("exported", "imported", "produced", "consumed")),
-        *("temporary_limit_ends", "quarter_hour_export", "highest_quarter_hour_export"),
+        *("temporary_limit_ends", "quarter_hour_export", "highest_quarter_hour_export", "last_limit_test"),
     },
     "binary_sensor": {
         *("export_state", "module_started", "limit_differs", "limit_exceeded", "export_limited"),
     },
     "number": {"minimum_export_limit", "maximum_export_limit"},
     "select": {"control_mode"},
-    "button": {"read_export_limit", "end_temporary_limit"},
+    "button": {"read_export_limit", "end_temporary_limit", "test_export_limit"},
     "event": {"export_limit"},
 }
 """The keys of the entities that the older integration did not have, by platform."""

@@ -163,4 +163,4 @@ async def test_template_that_renders_no_number_is_refused(
 
 async def test_action_system_started_is_gone(hass: HomeAssistant, device: Simulator) -> None:
     await migrate(hass, older_entry())
-    assert sorted(hass.services.async_services_for_domain(DOMAIN)) == sorted(ACTIONS)
+    assert sorted(hass.services.async_services_for_domain(DOMAIN)) == sorted([*ACTIONS, "test_export_limit"])

@@ -30,10 +30,11 @@ from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, watts
 from ..sec1000.setting_write import TOLERANCE_W, NotAppliedError
 from ..tracking.baseline import adoptable_options, is_acceptable
 from ..tracking.caller import called_by
-from ..tracking.feedback import Action
+from ..tracking.feedback import Action, Feedback
 from ..tracking.limit_events import LimitEventType
 from .limit_commands import ActionStats, LimitCommand, ModeDeactivatedError, Plan
 from .limit_queue import LimitQueue, describe
+from .limit_test import LimitTester
 from .restore import Restorer
 from .runner import ActionRunner, DeactivatingNotAllowedError, Outcome, SettingNotAcceptableError
 from .temporary_end import TemporaryLimitEnd
@@ -74,6 +75,9 @@ class ExportControl:
         coordinator.config_entry.async_on_unload(coordinator.async_add_settings_listener(self._settle))
         self._temporary_end = TemporaryLimitEnd(coordinator, self._end_temporary_limit)
         self._temporary_end.start()
+        self._limit_tester = LimitTester(
+            coordinator, self._runner, self._interrupt, self._end_temporary_limit
+        )
 
     @property
     def is_busy(self) -> bool:
@@ -263,6 +267,23 @@ class ExportControl:
 
         return await self._runner.run(Action.GET_EXPORT_LIMIT, body)
 
+    async def test_limit(self, limit: object = UNDEFINED) -> Outcome:
+        """Find out by the meter whether the installation obeys a lower limit (kW), which is lifted again.
+
+        Left out, it is half of what is exported; a future is waited for. Where nothing can be tested now,
+        that is refused (ServiceValidationError), and nothing is written.
+        """
+        called = "test_export_limit"
+        self._runner.check_accepts(Action.SET_EXPORT_LIMIT, takes_mode_off=True, called=called)
+        record = await self._limit_tester.run(await _known(limit))
+        coordinator, finding = self._coordinator, record.finding
+        sensor = "sensor.last_limit_test"
+        message = text(coordinator.hass, "entity", f"{sensor}.state.{finding.result}")
+        if finding.reason:
+            reason = f"{sensor}.state_attributes.reason.state.{finding.reason}"
+            message = f"{message}: {text(coordinator.hass, 'entity', reason)}"
+        return Outcome(Feedback.OK, f"{message}.", coordinator.data.settings, record)
+
     async def set_clock(self) -> Outcome:
         """Set the device's clock to the time in Home Assistant's time zone."""
 
@@ -327,6 +348,7 @@ class ExportControl:
 
         Where a limit that is off cannot be restored in time, an issue says so and the next start restores it.
         """
+        self._limit_tester.stop()
         self._runner.closed = True
         self._temporary_end.stop()
         entry = self._coordinator.config_entry
@@ -348,6 +370,7 @@ class ExportControl:
 
         Automations on its shutdown event may set a limit as long as anything runs here.
         """
+        self._limit_tester.stop()
         self._runner.stopping = True
         self._temporary_end.stop()
         await self._finish(STOP_TIMEOUT_S, grace=SHUTDOWN_GRACE_S)
@@ -394,7 +417,7 @@ class ExportControl:
         options, limit = self._coordinator.options, self._coordinator.data.proven_limit
         temporary = self._coordinator.data.temporary
         if temporary and self._temporary_end.is_due:
-            limit = temporary.then_within(options)
+            limit, _ = temporary.following(options, dt_util.utcnow())
         if limit is not None and options.control_mode is not ControlMode.DEACTIVATED:
             return options.target(limit)
         return ExportTarget(
@@ -429,6 +452,17 @@ class ExportControl:
             return await self._carry_out(command, stats)
 
         return await self._runner.run(action, body)
+
+    async def _interrupt(self, limit: int, ends: datetime) -> Outcome:
+        """Have this lower limit (W) hold until then at most, and what stands now after it."""
+
+        async def plan(plan: Plan) -> None:
+            plan.interrupt(limit, ends)
+
+        command = LimitCommand(plan=plan, decides_limit=True)
+        return await self._change(
+            Action.SET_EXPORT_LIMIT, command, asked="test_export_limit", called="test_export_limit"
+        )
 
     async def _end_temporary_limit(self, ends: datetime, rounds: int) -> Outcome:
         """Carry out the end of this moment, once nothing waits or runs here; a reset is not cut short.

@@ -1,8 +1,8 @@
 """What limit commands want, and what those that are carried out together come to."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from homeassistant.util import dt as dt_util
@@ -10,7 +10,7 @@ from homeassistant.util import dt as dt_util
 from ..const import CONF_CONTROL_MODE, MIN_LIMIT_KW
 from ..limit import OutOfRangeError
 from ..options import ExportOptions
-from ..sec1000.errors import InvalidValueError
+from ..sec1000.errors import InvalidValueError, SupersededError
 from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, watts
 from ..sec1000.setting_write import ROUNDS, TOLERANCE_W
 from ..sec1000.stats import RequestStats
@@ -113,13 +113,32 @@ class Plan:
             limit, self.options
         )
 
+    def interrupt(self, limit: int, ends: datetime) -> None:
+        """Have this lower limit (W) hold until then (UTC), and go on as if it had never been set.
+
+        One that ends at the same moment gives way to it. Raises SupersededError where another command has
+        decided on the limit.
+        """
+        running, standing = self.temporary, self._proven_limit
+        is_same = running is not None and running.ends == ends
+        if running and is_same:
+            standing = running.then
+        if self.limit is not None or self.changed or standing is None or limit >= standing:
+            raise SupersededError("superseded by a newer limit command")
+        self.limit = limit
+        self.temporary = (
+            replace(running, limit=limit)
+            if running and is_same
+            else TemporaryLimit(limit, standing, self._before, ends, ends - dt_util.utcnow(), running)
+        )
+
     def end_now(self) -> None:
         """Have the limit hold to which the temporary one leads; raises NoTemporaryLimitError.
 
         Where a command before has ended it, nothing is left to do.
         """
         if self.temporary:
-            self.set_limit(self.temporary.then_within(self.options))
+            self.limit, self.temporary = self.temporary.following(self.options, dt_util.utcnow())
             self._has_ended = True
         elif not self._has_ended:
             raise NoTemporaryLimitError("the limit does not end by itself")

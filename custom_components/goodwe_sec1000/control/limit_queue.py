@@ -274,9 +274,11 @@ class LimitQueue:
         """
         coordinator = self._coordinator
         running = coordinator.baseline.temporary
-        if temporary is None:
+        if temporary is None or (
+            running and running.interrupted and _is_same(temporary, running.interrupted)
+        ):
             await coordinator.baseline.tighten_end(limit)
-        elif running and running.ends == temporary.ends:
+        elif running and _is_same(temporary, running):
             # Its options change.
             await coordinator.keep_end(temporary.at_most(running.then))
         else:
@@ -453,6 +455,11 @@ def describe(settings: ExportSettings) -> str:
         for power in (settings.limit, settings.capacity)
     )
     return f"limit {limit}, control mode {settings.mode.key}, total capacity {capacity}"
+
+
+def _is_same(one: TemporaryLimit, other: TemporaryLimit) -> bool:
+    """Return whether this is the same end, under whatever options."""
+    return one.ends == other.ends
 
 
 def _not_superseded(commands: list[_Waiting]) -> list[_Waiting]:

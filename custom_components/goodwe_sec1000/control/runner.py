@@ -40,6 +40,7 @@ from ..sec1000.setting_write import NotAppliedError
 from ..tracking.caller import calling
 from ..tracking.feedback import Action, Feedback, FeedbackRecord
 from ..tracking.limit_events import LimitEvent, LimitEventType
+from ..tracking.limit_test_record import LimitTestRecord
 from ..tracking.temporary import EndNotStoredError
 from .limit_commands import ActionStats, ModeDeactivatedError, NoTemporaryLimitError, ThenNeededError
 
@@ -96,6 +97,8 @@ class Outcome:
     message: str
     settings: ExportSettings | None
     """What the device was last read to hold; None where that is too long ago."""
+    limit_test: LimitTestRecord | None = None
+    """What a test of the limit has found; None of any other action."""
 
 
 type ActionBody = Callable[[ActionStats], Awaitable[str]]
@@ -124,6 +127,8 @@ class ActionRunner:
         """Whether Home Assistant is stopping: no mode is taken off any more."""
         self.closed = False
         """Whether nothing that goes to the device is begun any more."""
+        self.limit_calls = 0
+        """How many calls there were of actions that change what limits the export."""
         self._coordinator = coordinator
         self._running: dict[asyncio.Task[Outcome | HomeAssistantError], Action] = {}
         self._runs: defaultdict[Action, list[_Run]] = defaultdict(list)
@@ -181,6 +186,7 @@ class ActionRunner:
         HomeAssistantError, both translated.
         """
         self.check_accepts(action, takes_mode_off=takes_mode_off, called=called)
+        self.limit_calls += action in _LIMIT_ACTIONS
         begun = FeedbackRecord(message=self._text("in_progress"))
         coordinator = self._coordinator
         run = _Run(next(self._numbers), called or action, begun)

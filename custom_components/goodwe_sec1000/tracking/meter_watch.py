@@ -79,7 +79,7 @@ class MeterWatch:
         highest = max(held or (self._limits[0][1],))
         excess = min(_excess(meter, inverters, highest) for _, meter, inverters in self._readings)
         is_long_enough = self._readings[0][0] <= begin
-        is_exceeded = is_long_enough and excess > _margin(highest, settings, options)
+        is_exceeded = is_long_enough and excess > margin(highest, settings, options)
         self._set_exceeded(round(highest) if is_exceeded else None, at)
 
     def _set_exceeded(self, limit: int | None, at: float) -> None:
@@ -98,7 +98,8 @@ def _excess(meter: float, inverters: float, limit: float) -> float:
     return meter - limit if limit >= 0 else min(meter - limit, inverters)
 
 
-def _margin(limit: float, settings: ExportSettings, options: ExportOptions) -> float:
+def margin(limit: float, settings: ExportSettings, options: ExportOptions) -> float:
+    """Return by how much (W) the meter may be above this limit (W)."""
     capacity = options.total_capacity
     if settings.capacity is not None:
         capacity = min(capacity, settings.capacity)

@@ -27,17 +27,20 @@ class TemporaryLimit:
     ends: datetime
     """UTC."""
     duration: timedelta
+    interrupted: TemporaryLimit | None = None
+    """The temporary limit before, which goes on at the end, unless its own has come; None: `then` stands."""
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
         """Return what was stored; raises KeyError, TypeError, ValueError where it is damaged."""
-        before = stored["before"]
+        before, interrupted = stored["before"], stored.get("interrupted")
         temporary = cls(
             int(stored["limit"]),
             int(stored["then"]),
             None if before is None else int(before),
             datetime.fromisoformat(stored["ends"]).astimezone(UTC),
             timedelta(seconds=float(stored["duration"])),
+            None if interrupted is None else cls.from_dict(interrupted),
         )
         if any(abs(limit) > MAX_SETTING_W for limit in (temporary.limit, temporary.then, before or 0)):
             raise ValueError(f"limit {temporary.limit} W, then {temporary.then} W: out of range")
@@ -53,6 +56,7 @@ class TemporaryLimit:
             "before": self.before,
             "ends": self.ends.isoformat(),
             "duration": self.duration.total_seconds(),
+            **({"interrupted": self.interrupted.as_dict()} if self.interrupted else {}),
         }
 
     def remaining(self, now: datetime) -> timedelta:
@@ -66,6 +70,15 @@ class TemporaryLimit:
         """Return the limit (W) that is to hold at the end under these options."""
         return min(max(self.then, options.min_export_limit), options.max_export_limit)
 
+    def following(self, options: ExportOptions, now: datetime) -> tuple[int, TemporaryLimit | None]:
+        """Return the limit (W) that is to hold at the end under these options, and its own end, if any."""
+        limit, interrupted = self.then_within(options), self.interrupted
+        if interrupted is None:
+            return limit, None
+        if interrupted.remaining(now) <= timedelta():
+            return interrupted.then_within(options), None
+        return limit, interrupted.moved_to(limit, options)
+
     def moved_to(self, limit: int, options: ExportOptions) -> Self:
         """Return it with the limit (W) that it has become under these options, which bound `then` as well."""
         return replace(self, limit=limit, then=self.then_within(options))
@@ -73,4 +86,5 @@ class TemporaryLimit:
     def at_most(self, limit: int) -> Self:
         """Return it with an end that leads to no more than this limit (W)."""
         before = None if self.before is None else min(self.before, limit)
-        return replace(self, then=min(self.then, limit), before=before)
+        interrupted = self.interrupted.at_most(limit) if self.interrupted else None
+        return replace(self, then=min(self.then, limit), before=before, interrupted=interrupted)
