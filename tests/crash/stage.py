@@ -1,10 +1,15 @@
 """A simulated device with a Home Assistant process: what was requested, and a kill at a given request."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 import signal
 from typing import Final, Self
+
+import pytest
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Request, Simulator
@@ -14,6 +19,8 @@ from .home import OPTIONS, Home
 
 SETUP: Final = ("read", "telemetry")
 """Requests of a start without a pending restore."""
+PARALLEL: Final = 8
+"""Number of scenarios that run at the same time; most of the time they wait."""
 _NAMES: Final = {READ_LIMIT: "read", TELEMETRY: "telemetry", WRITE_LIMIT: "write", SET_CLOCK: "clock"}
 _READS: Final = frozenset({"read", "telemetry"})
 
@@ -110,3 +117,70 @@ class Stage:
     def is_unlimited(self) -> bool:
         """Whether no mode limits the export."""
         return self.sim.device.mode is ControlMode.DEACTIVATED
+
+
+class How(Enum):
+    """What happens to the last request before the kill, or follows it."""
+
+    LOST = auto()
+    """It arrives and has neither effect nor answer."""
+    DONE = auto()
+    """It takes effect and is not answered."""
+    ANSWERED = auto()
+    """It is answered; the next one follows after a pause, since there is no moment between two writes."""
+    PENDING_SAVED = auto()
+    """It is answered, and the pending restore is stored."""
+    PENDING_CLEARED = auto()
+    """It is answered, and the pending restore is removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When Home Assistant is killed, and whether the limit is off then."""
+
+    name: str
+    sent: int
+    """Requests of the command; those of the start come before them."""
+    how: How
+    off: bool = False
+    delay: float = 0.0
+    """Further seconds until the kill."""
+
+    async def kill(self, stage: Stage, start: int) -> None:
+        """Kill Home Assistant at this moment; `start` requests come before those of the command."""
+        sent = start + self.sent
+        match self.how:
+            case How.LOST:
+                stage.lose(sent)
+            case How.DONE:
+                stage.kill_on_arrival(sent)
+            case How.ANSWERED:
+                await stage.answered(sent)
+            case How.PENDING_SAVED:
+                await stage.answered(sent)
+                await stage.home.pending_saved()
+            case How.PENDING_CLEARED:
+                await stage.answered(sent)
+                await stage.home.pending_cleared()
+        await asyncio.sleep(self.delay)
+        if self.how not in {How.LOST, How.DONE}:
+            stage.home.signal(signal.SIGKILL)
+        assert await stage.home.ended() == -signal.SIGKILL
+        await stage.sim.wait_until_idle()
+
+
+async def run_all(
+    folder: Path, subtests: pytest.Subtests, scenarios: Mapping[str, Callable[[Path], Awaitable[None]]]
+) -> None:
+    """Run these scenarios in parallel, each in a folder with its own device and Home Assistant."""
+    room = asyncio.Semaphore(PARALLEL)
+
+    async def run(name: str) -> None:
+        async with room, asyncio.timeout(60):
+            await scenarios[name](folder / name.replace("/", " "))
+
+    ends = await asyncio.gather(*map(run, scenarios), return_exceptions=True)
+    for name, end in zip(scenarios, ends, strict=True):
+        with subtests.test(name):
+            if end:
+                raise end

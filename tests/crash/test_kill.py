@@ -1,10 +1,8 @@
 """After kill -9 at any point of a command, the next start restores the limit by itself."""
 
-import asyncio
-from dataclasses import dataclass, replace
-from enum import Enum, auto
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-import signal
 from typing import Final
 
 import pytest
@@ -13,64 +11,12 @@ from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 
 from .commands import CLOCK_AND_CHANGE, OLD, RESET, RESET_OF_RCR, RESTORING, Command
 from .home import START
-from .stage import SETUP, Stage
+from .stage import SETUP, How, Moment, Stage, run_all
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("homes"), pytest.mark.timeout(300)]
 
-PARALLEL: Final = 8
-"""Number of scenarios that run at the same time; most of the time they wait."""
 RESTORED_WITHIN_S: Final = 3.0
 """From the first request of a start until the limit is in force."""
-
-
-class How(Enum):
-    """What happens to the last request before the kill, or follows it."""
-
-    LOST = auto()
-    """It arrives and has neither effect nor answer."""
-    DONE = auto()
-    """It takes effect and is not answered."""
-    ANSWERED = auto()
-    """It is answered; the next one follows after a pause, since there is no moment between two writes."""
-    PENDING_SAVED = auto()
-    """It is answered, and the pending restore is stored."""
-    PENDING_CLEARED = auto()
-    """It is answered, and the pending restore is removed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """When Home Assistant is killed, and whether the limit is off then."""
-
-    name: str
-    sent: int
-    """Requests of the command; those of the start come before them."""
-    how: How
-    off: bool = False
-    delay: float = 0.0
-    """Further seconds until the kill."""
-
-    async def kill(self, stage: Stage, start: int) -> None:
-        """Kill Home Assistant at this moment; `start` requests come before those of the command."""
-        sent = start + self.sent
-        match self.how:
-            case How.LOST:
-                stage.lose(sent)
-            case How.DONE:
-                stage.kill_on_arrival(sent)
-            case How.ANSWERED:
-                await stage.answered(sent)
-            case How.PENDING_SAVED:
-                await stage.answered(sent)
-                await stage.home.pending_saved()
-            case How.PENDING_CLEARED:
-                await stage.answered(sent)
-                await stage.home.pending_cleared()
-        await asyncio.sleep(self.delay)
-        if self.how not in {How.LOST, How.DONE}:
-            stage.home.signal(signal.SIGKILL)
-        assert await stage.home.ended() == -signal.SIGKILL
-        await stage.sim.wait_until_idle()
 
 
 WHILE_SUSPENDED: Final = Moment("1 s into the 5 s", 4, How.ANSWERED, off=True, delay=1)
@@ -139,23 +85,19 @@ async def test_killed_restore_is_continued_by_next_start(tmp_path: Path, subtest
 async def _run_all(
     folder: Path, subtests: pytest.Subtests, command: Command, scenarios: list[tuple[Moment, ...]]
 ) -> None:
-    """Run the scenarios in parallel, each with its own device and Home Assistant."""
-    room = asyncio.Semaphore(PARALLEL)
-
-    async def run(number: int, moments: tuple[Moment, ...]) -> None:
-        async with room, asyncio.timeout(60):
-            await _scenario(folder / str(number), command, moments)
-
-    ends = await asyncio.gather(
-        *(run(number, moments) for number, moments in enumerate(scenarios)), return_exceptions=True
+    await run_all(
+        folder,
+        subtests,
+        {
+            ", then ".join(moment.name for moment in moments): partial(
+                _scenario, command=command, moments=moments
+            )
+            for moments in scenarios
+        },
     )
-    for moments, end in zip(scenarios, ends, strict=True):
-        with subtests.test(", then ".join(moment.name for moment in moments)):
-            if end:
-                raise end
 
 
-async def _scenario(folder: Path, command: Command, moments: tuple[Moment, ...]) -> None:
+async def _scenario(folder: Path, *, command: Command, moments: tuple[Moment, ...]) -> None:
     async with Stage.set_up(folder, mode=command.held, limit=OLD) as stage:
         stage.home.automate(command.at(START))
         expected, start = SETUP + command.sent, len(SETUP)
