@@ -54,6 +54,7 @@ class ExportLimitEvents(Sec1000Entity, EventEntity):
                 "asked_by": event.caller.name if event.caller else None,
                 "requests": event.requests,
                 "seconds": event.seconds,
+                "message": event.message,
             },
         )
         if event.caller:

@@ -405,10 +405,76 @@ async def test_deleted_entry_logs_nothing_and_is_dismissed(
     assert notifications(hass) == []
 
 
+EVENT: Final = "event.sec1000_export_limit"
+
+
+@pytest.mark.parametrize("fault", ["silence", "ack-without-effect", None])
+async def test_event_of_a_failed_command_is_notified(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    sim: Simulator,
+    home: Home,
+    notified: list[Event],
+    fault: str | None,
+) -> None:
+    await home.automate(BLUEPRINT, {"events": [EVENT], "actions": [MESSAGE], "differs": False})
+    if fault:
+        sim.inject(fault)
+    await set_limit(hass, 5 if fault else "plenty")
+    message = get_state(hass, SET_LIMIT).attributes["message"]
+    assert notifications(hass) == [("SEC1000 Export limit", message)]
+    [event] = notified
+    assert (event.data["kind"], event.data["entity_id"]) == ("failed", EVENT)
+    await set_limit(hass, 6 if fault else "much")
+    assert len(notifications(hass)) == 1
+    assert len(notified) == 2
+    sim.clear_faults()
+    await set_limit(hass, 5)
+    assert notifications(hass) == []
+    assert len(notified) == 2
+
+
+async def test_failed_reset_is_notified_by_its_event(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await home.automate(BLUEPRINT, {"events": [EVENT], "restore_pending": False})
+    await suspend(hass, sim)
+    [(title, message)] = notifications(hass)
+    assert (title, message) == (
+        "SEC1000 Export limit",
+        get_state(hass, "sensor.sec1000_reset_export_watchdog_feedback").attributes["message"],
+    )
+
+
+async def test_event_of_a_failure_retried_within_lasting_is_not_notified(
+    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, notified: list[Event]
+) -> None:
+    await home.automate(BLUEPRINT, {"events": [EVENT], "lasting": {"minutes": 2}, "actions": [MESSAGE]})
+    await set_limit(hass, "plenty")
+    await asyncio.sleep(100)
+    await set_limit(hass, 5)
+    await asyncio.sleep(300)
+    assert notified == []
+    await set_limit(hass, "plenty")
+    await asyncio.sleep(130)
+    assert len(notified) == 1
+
+
+async def test_event_is_not_notified_by_a_restart(
+    hass: HomeAssistant, loaded: MockConfigEntry, home: Home, notified: list[Event]
+) -> None:
+    await set_limit(hass, "plenty")
+    await home.automate(BLUEPRINT, {"events": [EVENT], "actions": [MESSAGE]})
+    assert await hass.config_entries.async_reload(loaded.entry_id)
+    await home.restart(loaded)
+    await asyncio.sleep(200)
+    assert notified == []
+
+
 async def test_automation_that_asked_is_named(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
-    await home.automate(BLUEPRINT, inputs())
+    await home.automate(BLUEPRINT, {"events": [EVENT]})
     command = {"action": "goodwe_sec1000.set_export_limit", "data": {"limit": 5}}
     script = {"alias": "Quiet hours", "sequence": [{**command, "continue_on_error": True}]}
     assert await async_setup_component(hass, "script", {"script": {"quiet_hours": script}})

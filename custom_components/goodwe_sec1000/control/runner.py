@@ -251,7 +251,7 @@ class ActionRunner:
             adjusted = (self._text("adjusted", **_bounds(each)) for each in stats.adjusted)
             message = " ".join((*adjusted, message))
         # Before the feedback, so that who is told by that can ask the event for more.
-        self._report(stats)
+        self._report(stats, message)
         run.record = FeedbackRecord.ended(feedback, message, stats, detail)
         run.has_ended = True
         if stats.action and stats.action is not action:
@@ -268,7 +268,7 @@ class ActionRunner:
         return Outcome(feedback, message, stats.settings or self._coordinator.data.settings)
 
     @callback
-    def _report(self, stats: ActionStats) -> None:
+    def _report(self, stats: ActionStats, message: str) -> None:
         """Report what an action did to the limit, if anything."""
         if stats.event is None:
             return
@@ -276,7 +276,7 @@ class ActionRunner:
         before = stats.limit_before if stats.is_under_way else snapshot.limit_before
         settings = stats.settings or snapshot.held
         self._coordinator.limit_events.report(
-            LimitEvent(stats.event, before, settings, calling(), stats.requests)
+            LimitEvent(stats.event, before, settings, calling(), stats.requests, message)
         )
 
     @callback

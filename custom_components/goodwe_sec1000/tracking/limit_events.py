@@ -49,6 +49,8 @@ class LimitEvent:
     """Whose command it was; None where it was none."""
     requests: int | None = None
     """What it cost; None where it was no command."""
+    message: str | None = None
+    """What came of the command, in words."""
     seconds: float | None = None
     """How long it took until the meter was at or below the limit; None of any other event."""
 
