@@ -300,9 +300,9 @@ async def get_well(hass: HomeAssistant, sim: Simulator) -> None:
 
 
 PROBLEMS: Final = {
-    "exceeded": (exceed, "Limit exceeded: Exceeded", "More is exported than the limit of 10.00 kW allows. "),
-    "differs": (differ, "Limit differs: Differs", "The device differs from the target: "),
-    "restore_pending": (suspend, "Limit differs: Differs", "The limit is suspended and being restored: "),
+    "exceeded": (exceed, "Limit exceeded", "More is exported than the limit of 10.00 kW allows. "),
+    "differs": (differ, "Limit differs", "The device differs from the target: "),
+    "restore_pending": (suspend, "Limit differs", "The limit is suspended and being restored: "),
     "silent": (fall_silent, "Get telemetry data feedback: Timeout", "The telemetry could not be read: "),
 }
 """Of each kind of problem how it comes about, and its title and the begin of its message."""
@@ -373,7 +373,7 @@ async def test_notification_is_in_the_language_of_the_home(
     await suspend(hass, sim)
     await set_limit(hass, "plenty")
     shown = dict(notifications(hass))
-    assert shown["SEC1000 Odchýlka limitu: Líši sa"].startswith("Limit je vypnutý a obnovuje sa: ")
+    assert shown["SEC1000 Odchýlka limitu"].startswith("Limit je vypnutý a obnovuje sa: ")
     assert shown["SEC1000 Odozva: nastavenie limitu exportu: Neplatný vstup"].startswith(
         "Limit nie je platný"
     )
