@@ -1,19 +1,29 @@
 """A test of the limit lowers it, looks at the meter, and leaves all as it was, whatever comes between."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.core import HomeAssistant, State
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.goodwe_sec1000.const import (
+    CONF_CONTROL_MODE,
+    CONF_MIN_EXPORT_LIMIT,
+    CONF_SUM_OF_PHASES,
+    DOMAIN,
+)
+from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import House, Simulator
 from simulator.house import Load
-from simulator.protocol import WRITE_LIMIT
-from tests.calls import act, requested
+from simulator.protocol import TELEMETRY, WRITE_LIMIT
+from tests.calls import Storage, act, control, load, outcomes, requested, suspend_limit, until
 from tests.states import get_state
 
 from .timewarp import TimeWarp
@@ -52,6 +62,12 @@ async def _test(hass: HomeAssistant, **data: object) -> dict[str, Any]:
 def result(hass: HomeAssistant) -> State:
     """Return how the last test ended."""
     return get_state(hass, RESULT)
+
+
+async def lowered(sim: Simulator) -> None:
+    """Return a while after the device holds the lower limit of a test."""
+    await until(lambda: sim.device.limit == 5_000, within=60)
+    await asyncio.sleep(5)
 
 
 def written(sim: Simulator) -> list[int]:
@@ -98,3 +114,308 @@ async def test_limit_that_is_stored_and_never_armed_fails(hass: HomeAssistant, s
     response = await _test(hass)
     assert (response["result"], response["excess"]) == ("failed", pytest.approx(5_000, abs=100))
     assert sim.device.limit == 10_000
+
+
+async def refusal(hass: HomeAssistant, sim: Simulator, **data: object) -> str:
+    """Return why a test is refused; nothing is written then."""
+    before = len(written(sim))
+    with pytest.raises(ServiceValidationError) as refused:
+        await _test(hass, **data)
+    assert len(written(sim)) == before
+    assert get_state(hass, RESULT).state == "unknown"
+    assert refused.value.translation_key
+    return refused.value.translation_key
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "mode", "key"),
+    [
+        (CONF_CONTROL_MODE, "rcr", ControlMode.RCR, "test_mode"),
+        (CONF_CONTROL_MODE, "value", ControlMode.DRED, "test_mode"),
+        (CONF_SUM_OF_PHASES, False, ControlMode.VALUE, "test_each_phase"),
+        (CONF_MIN_EXPORT_LIMIT, 9.0, ControlMode.VALUE, "test_export_low"),
+    ],
+)
+async def test_test_is_refused_where_the_meter_proves_nothing(
+    hass: HomeAssistant,
+    sim: Simulator,
+    entry: MockConfigEntry,
+    option: str,
+    value: object,
+    mode: ControlMode,
+    key: str,
+) -> None:
+    hass.config_entries.async_update_entry(entry, options={**entry.options, option: value})
+    sim.device.mode = mode
+    await load(hass, entry)
+    assert await refusal(hass, sim) == key
+
+
+@pytest.mark.usefixtures("settled")
+async def test_test_refuses_a_limit_that_proves_nothing(hass: HomeAssistant, sim: Simulator) -> None:
+    for limit in (-1, 8.51, 10, True, "five", None):
+        assert await refusal(hass, sim, limit=limit) == "invalid_limit"
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize(("limit", "tested"), [(0, 0), (8.5, 8_500), ("{{ 3 + 1 }}", 4_000)])
+async def test_limit_of_a_test_may_be_chosen(
+    hass: HomeAssistant, sim: Simulator, limit: object, tested: int
+) -> None:
+    assert (await _test(hass, limit=limit))["result"] == "passed"
+    assert written(sim)[0] == tested
+
+
+async def test_test_is_refused_where_little_is_exported(
+    hass: HomeAssistant, sim: Simulator, house: House, settled: MockConfigEntry
+) -> None:
+    house.time_of_day = 6.5
+    assert await refusal(hass, sim) == "test_export_low"
+
+
+async def test_test_is_refused_at_the_minimum(
+    hass: HomeAssistant, sim: Simulator, settled: MockConfigEntry
+) -> None:
+    # Something else exports: the installation disobeys.
+    sim.inject("disobedient")
+    sim.device.limit = 0
+    assert await outcomes(act(hass, "export_disable")) == [1]
+    await asyncio.sleep(60)
+    with pytest.raises(ServiceValidationError) as refused:
+        await _test(hass)
+    assert refused.value.translation_key == "test_at_minimum"
+
+
+@pytest.mark.usefixtures("settled")
+async def test_test_is_refused_without_telemetry(hass: HomeAssistant, sim: Simulator) -> None:
+    sim.inject("silence", commands=(TELEMETRY,))
+    assert await refusal(hass, sim) == "test_no_telemetry"
+
+
+@pytest.mark.usefixtures("settled")
+async def test_test_is_refused_where_the_device_differs(hass: HomeAssistant, sim: Simulator) -> None:
+    sim.device.limit = 9_000
+    await outcomes(act(hass, "get_export_limit"))
+    assert await refusal(hass, sim) == "test_limit_unknown"
+
+
+@pytest.mark.usefixtures("settled")
+async def test_test_is_refused_while_the_limit_is_suspended(hass: HomeAssistant, sim: Simulator) -> None:
+    reset = await suspend_limit(hass, sim)
+    assert await refusal(hass, sim) == "reset_under_way"
+    assert await outcomes(reset) == [1]
+
+
+@pytest.mark.usefixtures("settled")
+async def test_test_is_refused_shortly_before_a_limit_ends(hass: HomeAssistant, sim: Simulator) -> None:
+    await outcomes(act(hass, "set_export_limit", limit=9, duration="00:05:10"))
+    await asyncio.sleep(20)
+    assert await refusal(hass, sim) == "test_end_near"
+
+
+@pytest.mark.usefixtures("settled")
+async def test_test_is_refused_with_few_requests_left(hass: HomeAssistant, sim: Simulator) -> None:
+    await outcomes(act(hass, "set_export_limit", limit=9))
+    assert await refusal(hass, sim) == "test_budget"
+    await asyncio.sleep(30)
+    assert (await _test(hass))["result"] == "passed"
+
+
+@pytest.mark.usefixtures("settled")
+async def test_second_test_is_refused_while_one_runs(hass: HomeAssistant, sim: Simulator) -> None:
+    first = act(hass, "test_export_limit")
+    await lowered(sim)
+    assert await refusal(hass, sim) == "test_under_way"
+    assert (await first)["result"] == "passed"
+
+
+@pytest.mark.usefixtures("settled")
+async def test_meter_that_is_not_steady_is_not_tested(hass: HomeAssistant, sim: Simulator) -> None:
+    steady = sim.telemetry()
+    test = act(hass, "test_export_limit")
+    for step in range(9):
+        sim.hold(replace(steady, meter_power=10_000 - step * 700))
+        await asyncio.sleep(6)
+    response = await test
+    assert (response["result"], response["reason"]) == ("inconclusive", "unsteady")
+    assert written(sim) == []
+
+
+@pytest.mark.usefixtures("settled")
+async def test_cloud_and_kettle_are_no_proof(hass: HomeAssistant, sim: Simulator) -> None:
+    steady = sim.telemetry()
+    test = act(hass, "test_export_limit")
+    sim.hold(steady)
+    await lowered(sim)
+    # The meter falls, and the inverters do not.
+    sim.hold(replace(steady, meter_power=5_000))
+    response = await test
+    assert (response["result"], response["reason"]) == ("inconclusive", "other_cause")
+    assert sim.device.limit == 10_000
+
+
+def _options(hass: HomeAssistant) -> asyncio.Task[Any]:
+    return act(hass, "set_max_export_limit", limit=9.5)
+
+
+WISHES: dict[str, tuple[Callable[[HomeAssistant], asyncio.Task[Any]], int]] = {
+    "limit": (lambda hass: act(hass, "set_export_limit", limit=7), 7_000),
+    "same limit": (lambda hass: act(hass, "set_export_limit", limit=5), 5_000),
+    "enable": (lambda hass: act(hass, "export_enable"), 10_000),
+    "switch": (lambda hass: control(hass, "switch", "turn_off", "export_to_grid"), 0),
+    "end": (lambda hass: control(hass, "button", "press", "end_temporary_limit"), 10_000),
+    "maximum": (_options, 9_500),
+    "reset": (lambda hass: act(hass, "reset_export_watchdog"), 10_000),
+}
+"""What may be wanted during a test, and the limit (W) in force a while after that."""
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize(("wish", "held"), WISHES.values(), ids=WISHES)
+async def test_wish_in_between_ends_a_test(
+    hass: HomeAssistant, sim: Simulator, wish: Callable[[HomeAssistant], asyncio.Task[Any]], held: int
+) -> None:
+    test = act(hass, "test_export_limit")
+    await lowered(sim)
+    assert await outcomes(wish(hass)) in ([1], [None])
+    response = await test
+    assert (response["result"], response["reason"]) == ("inconclusive", "interrupted")
+    await asyncio.sleep(60)
+    assert sim.device.bound_limit == held
+    assert get_state(hass, ENDS).state == "unknown"
+
+
+@pytest.mark.usefixtures("settled")
+async def test_wish_before_the_lower_limit_ends_a_test(hass: HomeAssistant, sim: Simulator) -> None:
+    test = act(hass, "test_export_limit")
+    await asyncio.sleep(3)
+    await outcomes(act(hass, "set_export_limit", limit=7))
+    assert (await test)["reason"] == "interrupted"
+    assert written(sim) == [7_000]
+
+
+@pytest.mark.usefixtures("settled")
+async def test_temporary_limit_goes_on_after_a_test(hass: HomeAssistant, sim: Simulator) -> None:
+    await outcomes(act(hass, "set_export_limit", limit=9, duration="00:10", then=2))
+    ends = get_state(hass, ENDS).state
+    await asyncio.sleep(60)
+    test = act(hass, "test_export_limit", limit=5)
+    await lowered(sim)
+    assert get_state(hass, ENDS).state != ends
+    assert (await test)["result"] == "passed"
+    shown = get_state(hass, ENDS)
+    assert (shown.state, shown.attributes["limit"], shown.attributes["then"]) == (ends, 9.0, 2.0)
+    assert sim.device.bound_limit == 9_000
+    await asyncio.sleep(600)
+    assert sim.device.bound_limit == 2_000
+
+
+@pytest.mark.parametrize("end", ["reload", "disable", "remove"])
+async def test_unload_lifts_the_limit_of_a_test(
+    hass: HomeAssistant, sim: Simulator, settled: MockConfigEntry, end: str
+) -> None:
+    test = act(hass, "test_export_limit")
+    await lowered(sim)
+    if end == "reload":
+        await hass.config_entries.async_reload(settled.entry_id)
+    elif end == "disable":
+        await hass.config_entries.async_set_disabled_by(settled.entry_id, ConfigEntryDisabler.USER)
+    else:
+        await hass.config_entries.async_remove(settled.entry_id)
+    assert sim.device.bound_limit == 10_000
+    response = await test
+    assert (response["result"], response["reason"]) == ("inconclusive", "interrupted")
+
+
+async def test_stop_lifts_the_limit_of_a_test(
+    hass: HomeAssistant, sim: Simulator, settled: MockConfigEntry
+) -> None:
+    test = act(hass, "test_export_limit")
+    await lowered(sim)
+    await settled.runtime_data.export.async_stop()
+    assert sim.device.bound_limit == 10_000
+    assert (await test)["reason"] == "interrupted"
+
+
+async def test_limit_of_a_test_ends_by_itself_after_a_silent_unload(
+    hass: HomeAssistant, sim: Simulator, settled: MockConfigEntry
+) -> None:
+    test = act(hass, "test_export_limit")
+    await lowered(sim)
+    sim.inject("silence")
+    assert await hass.config_entries.async_unload(settled.entry_id)
+    await outcomes(test)
+    assert sim.device.bound_limit == 5_000
+    sim.clear_faults()
+    await load(hass, settled)
+    await asyncio.sleep(240)
+    assert (sim.device.bound_limit, get_state(hass, ENDS).state) == (10_000, "unknown")
+
+
+async def test_device_that_dies_in_a_test_leaves_the_lower_limit(
+    hass: HomeAssistant, sim: Simulator, settled: MockConfigEntry
+) -> None:
+    test = act(hass, "test_export_limit")
+    await lowered(sim)
+    sim.inject("silence")
+    response = await test
+    assert (response["result"], response["reason"]) == ("inconclusive", "no_readings")
+    assert sim.device.bound_limit == 5_000
+    sim.clear_faults()
+    await asyncio.sleep(240)
+    assert (sim.device.bound_limit, get_state(hass, ENDS).state) == (10_000, "unknown")
+
+
+async def test_refused_write_is_no_result(
+    hass: HomeAssistant, sim: Simulator, settled: MockConfigEntry
+) -> None:
+    sim.inject("ack-without-effect", commands=(WRITE_LIMIT,))
+    response = await _test(hass)
+    assert (response["result"], response["reason"]) == ("inconclusive", "not_set")
+    assert (sim.device.bound_limit, get_state(hass, ENDS).state) == (10_000, "unknown")
+
+
+async def test_result_survives_a_restart(
+    hass: HomeAssistant, sim: Simulator, settled: MockConfigEntry, hass_storage: Storage
+) -> None:
+    await _test(hass)
+    before = get_state(hass, RESULT)
+    key = f"{DOMAIN}.{settled.entry_id}.limit_test"
+    assert await hass.config_entries.async_unload(settled.entry_id)
+    stored = hass_storage[key]
+    await load(hass, settled)
+    assert get_state(hass, RESULT).state == "passed"
+    assert get_state(hass, RESULT).attributes == before.attributes
+    assert await hass.config_entries.async_unload(settled.entry_id)
+    hass_storage[key] = {**stored, "data": {**stored["data"], "result": "splendid"}}
+    await load(hass, settled)
+    assert get_state(hass, RESULT).state == "unknown"
+    await hass.config_entries.async_remove(settled.entry_id)
+    assert key not in hass_storage
+
+
+@pytest.mark.usefixtures("settled")
+async def test_button_tests_with_half_of_the_export(hass: HomeAssistant, sim: Simulator) -> None:
+    await outcomes(control(hass, "button", "press", "test_export_limit"))
+    assert (get_state(hass, RESULT).state, written(sim)[0]) == ("passed", 5_000)
+
+
+@pytest.mark.usefixtures("settled")
+async def test_cancelled_caller_does_not_end_a_test(hass: HomeAssistant, sim: Simulator) -> None:
+    test = act(hass, "test_export_limit")
+    await lowered(sim)
+    test.cancel()
+    await asyncio.sleep(120)
+    assert (get_state(hass, RESULT).state, sim.device.bound_limit) == ("passed", 10_000)
+
+
+@pytest.mark.usefixtures("settled")
+async def test_requests_of_a_test_stay_within_the_budget(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry, house: House
+) -> None:
+    house._obedient_share = 0
+    turns = loaded.runtime_data.coordinator.client.transport.turns
+    before = len(sim.requests)
+    assert (await _test(hass))["result"] == "failed"
+    assert len(sim.requests) - before < 40
+    assert turns.level > 1
