@@ -374,9 +374,7 @@ async def test_notification_is_in_the_language_of_the_home(
     await set_limit(hass, "plenty")
     shown = dict(notifications(hass))
     assert shown["SEC1000 Odchýlka limitu"].startswith("Limit je vypnutý a obnovuje sa: ")
-    assert shown["SEC1000 Odozva: nastavenie limitu exportu: Neplatný vstup"].startswith(
-        "Limit nie je platný"
-    )
+    assert shown["SEC1000 Odozva: limit: Neplatný vstup"].startswith("Limit nie je platný")
 
 
 @pytest.mark.parametrize("kind", [None, *PROBLEMS])
