@@ -436,6 +436,48 @@ async def test_end_that_fails_is_reported_and_tried_again(
     assert ends(hass) == "unknown"
 
 
+@pytest.mark.promise("R-33")
+async def test_end_on_a_device_that_is_power_cycled_is_carried_out(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    await call(hass, "set_export_limit", limit=3, duration="00:01", then=8)
+    await asyncio.sleep(55)
+    sim.inject("exhausted")
+    await asyncio.sleep(600)
+    assert issue(hass, loaded, NOT_ENDED)
+    sim.clear_faults()
+    sim.restart()
+    await asyncio.sleep(60)
+    assert (sim.device.bound_limit, ends(hass)) == (8_000, "unknown")
+    assert issue(hass, loaded, NOT_ENDED) is None
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("fault", ["stale-value", "stale-answer", "late-effect", "effect-then-silence"])
+async def test_lying_device_ends_a_limit_in_the_end(hass: HomeAssistant, sim: Simulator, fault: str) -> None:
+    await call(hass, "set_export_limit", limit=3, duration="00:01", then=8)
+    await asyncio.sleep(55)
+    sim.inject(fault)
+    await asyncio.sleep(120)
+    sim.clear_faults()
+    await asyncio.sleep(60)
+    assert (sim.device.bound_limit, ends(hass)) == (8_000, "unknown")
+
+
+@pytest.mark.parametrize("after", [-0.3, 0.3, 0.9, 2.0])
+async def test_reload_at_the_end_loses_no_end(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry, after: float
+) -> None:
+    await call(hass, "set_export_limit", limit=3, duration="00:01", then=8)
+    until = dt_util.parse_datetime(ends(hass))
+    assert until
+    await asyncio.sleep((until - dt_util.utcnow()).total_seconds() + after)
+    await hass.config_entries.async_reload(loaded.entry_id)
+    await asyncio.sleep(60)
+    assert (sim.device.bound_limit, ends(hass)) == (8_000, "unknown")
+    assert is_off(hass, "limit_differs")
+
+
 @pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
 @pytest.mark.parametrize("choice", ["end_now", "keep"])
 async def test_repair_ends_the_limit_or_lets_it_stand(
