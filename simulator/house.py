@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 import math
+from operator import add
 from random import Random
 from typing import Final
 
@@ -91,15 +92,15 @@ class Load:
 
     def power(self, time: float) -> Phases[float]:
         """Return the power of each phase in W at a time in seconds since midnight."""
-        running = [appliance.power for appliance in self.appliances if appliance.is_on(time)]
-        occupancy = _occupancy(time)
-        return Phases(
-            *(
-                base * (0.8 + 0.4 * _smooth_noise(f"load {self.seed} {phase}", time, 90.0) + occupancy)
-                + sum(power[phase] for power in running)
-                for phase, base in enumerate(self.base)
-            ),
-        )
+        share = 0.8 + _occupancy(time)
+        phases = [
+            base * (share + 0.4 * _smooth_noise(f"load {self.seed} {phase}", time, 90.0))
+            for phase, base in enumerate(self.base)
+        ]
+        for appliance in self.appliances:
+            if appliance.is_on(time):
+                phases = list(map(add, phases, appliance.power, strict=True))
+        return Phases(*phases)
 
 
 def _occupancy(time: float) -> float:
@@ -361,53 +362,54 @@ class House:
     def _step(self, now: float, constraint: ExportConstraint) -> None:
         passed = now - self._now
         self._now = now
-        before = sum(self._load)
+        before = self.load_power
         self._load = self._current_load()
         self.watchdog.observe(
             now - passed,
             now,
-            sum(self._load) - before,
+            self.load_power - before,
             limiting=constraint.restriction is not None and self.inverter_power > 0,
             off=constraint.mode is ControlMode.DEACTIVATED,
         )
-        target = self._target(constraint.restriction)
+        available = self.available
+        target = self._target(available, constraint.restriction)
         if self._power is None:
             self._power = target
-            self._balance(0.0, constraint.restriction)
+            self._balance(0.0, available, constraint.restriction)
             self._reported_power = self.inverter_power
         else:
             self._power = min(target, self._power + _RAMP * self.rated * passed)
-            self._balance(passed, constraint.restriction)
+            self._balance(passed, available, constraint.restriction)
         self.counters.count(self.meter_power, self.inverter_power, passed)
         refreshes = math.floor(now / self._refresh)
         if refreshes != self._refreshes:
             self._refreshes = refreshes
             self._reported_power = self.inverter_power
 
-    def _balance(self, passed: float, restriction: Restriction | None) -> None:
+    def _balance(self, passed: float, available: float, restriction: Restriction | None) -> None:
         """Let the battery work for so many seconds; it exports nothing and keeps a limit below zero."""
         power = self._power or 0.0
-        wanted = sum(self._load) + min(0.0, restriction.watts if restriction else 0.0)
+        wanted = self.load_power + min(0.0, restriction.watts if restriction else 0.0)
         lack = 0.0 if self.tripped else min(wanted, self.rated) - power
-        curtailed = 0.0 if self.watchdog.throttling else self.available - power
+        curtailed = 0.0 if self.watchdog.throttling else available - power
         self.battery.balance(lack, curtailed, passed * self.speed / HOUR_S)
 
-    def _target(self, restriction: Restriction | None) -> float:
-        """Return the power in W at which the inverters settle.
+    def _target(self, available: float, restriction: Restriction | None) -> float:
+        """Return the power in W at which the inverters settle, of what sun and inverters could deliver.
 
         Where each phase is limited on its own it may export a third of the limit [a guess]; the
         inverters feed all phases alike, so the phase with the least load decides.
         """
         obedient = self._obedient_share
         # The device divides what they may deliver evenly.
-        target = obedient * min(self.available, self._allowed(restriction)) + (1 - obedient) * self.available
+        target = obedient * min(available, self._allowed(restriction)) + (1 - obedient) * available
         return min(target, THROTTLED_SHARE * self.rated) if self.watchdog.throttling else target
 
     def _allowed(self, restriction: Restriction | None) -> float:
         """Return what the inverters may deliver in all by what the device told them a reaction ago (W)."""
         allowed = math.inf
         if restriction:
-            load = sum(self._load) if restriction.sum_of_phases else 3 * min(self._load)
+            load = self.load_power if restriction.sum_of_phases else 3 * min(self._load)
             # A limit below 0 cannot make them draw power.
             allowed = max(restriction.watts + load, 0.0)
         self._told.append((self._now, allowed))
@@ -423,7 +425,7 @@ class House:
         load = self.load.power(self._day())
         if not self.heater:
             return load
-        return Phases(*(watts + heater for watts, heater in zip(load, HEATER_W, strict=True)))
+        return Phases(*map(add, load, HEATER_W, strict=True))
 
     def _voltage(self, phase: int, watts: float) -> float:
         drift = 4 * (_smooth_noise(f"grid {self._seed} {phase}", self._now, 60.0) - 0.5)
@@ -477,12 +479,15 @@ def _smooth_noise(seed: str, time: float, period: float) -> float:
 
     It depends on the time alone, so that the number of calls has no influence.
     """
-    index = math.floor(time / period)
-    part = time / period - index
+    periods = time / period
+    index = math.floor(periods)
+    part = periods - index
     smooth = part * part * (3 - 2 * part)
-    return _random_value(seed, index) * (1 - smooth) + _random_value(seed, index + 1) * smooth
+    before, after = _random_values(seed, index)
+    return before + (after - before) * smooth
 
 
 @lru_cache(maxsize=256)
-def _random_value(seed: str, index: int) -> float:
-    return Random(f"{seed}/{index}").random()
+def _random_values(seed: str, index: int) -> tuple[float, float]:
+    """Return the random values at the beginning of a period and at its end."""
+    return Random(f"{seed}/{index}").random(), Random(f"{seed}/{index + 1}").random()
