@@ -12,7 +12,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
-from simulator import CAPTURED, Simulator
+from simulator import CAPTURED, House, Simulator
 from tests.states import get_state, show_in
 
 from .home import Home, add_helpers
@@ -32,6 +32,8 @@ async def _noon(hass: HomeAssistant) -> None:
     sun(hass, 50)
 
 
+@pytest.mark.usefixtures("house")
+@pytest.mark.parametrize("house", [House()], ids=["live"])
 async def test_throttling_after_load_step_is_ended(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:

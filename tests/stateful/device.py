@@ -9,10 +9,11 @@ from typing import Final, override
 from custom_components.goodwe_sec1000.sec1000.errors import Sec1000Error
 from custom_components.goodwe_sec1000.sec1000.frame import Frame, decode, encode
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode, Phases, Telemetry
-from simulator import House, Simulator
+from simulator import Simulator
 from simulator.exchange import Answer
 from simulator.protocol import READ_LIMIT, SET_CLOCK, SWITCHES, TELEMETRY, WRITE_LIMIT
 from simulator.server import Server
+from tests.still_house import StillHouse
 
 from .model import DEACTIVATED, Setting
 
@@ -51,14 +52,6 @@ class Moment:
     asked: str
     """The request, in words; empty where another program or a late effect changed it."""
     faults: tuple[str, ...]
-
-
-class StillHouse(House):
-    """A house in which nothing happens."""
-
-    @override
-    def advance(self, now: float, orders: object) -> None:
-        pass
 
 
 class WatchedDevice(Simulator):

@@ -25,6 +25,7 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 from tests.entries import entry_of
+from tests.still_house import StillHouse
 
 from .timewarp import TimeWarp
 
@@ -142,7 +143,7 @@ async def measure(warp: TimeWarp, storage: dict[str, Any], case: Case) -> Measur
     """Run the case with a new device and a new Home Assistant."""
     storage.clear()
     mode = ControlMode.VALUE if case.command is Command.RESET else ControlMode.RCR
-    async with Simulator(mode=mode, limit=LIMIT_BEFORE) as sim, _home_assistant() as hass:
+    async with Simulator(mode=mode, limit=LIMIT_BEFORE, house=StillHouse()) as sim, _home_assistant() as hass:
         entry = await _load(hass, entry_of(sim))
         await asyncio.sleep(QUIET_S)
         answered = len(sim.requests) + case.answered

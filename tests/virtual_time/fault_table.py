@@ -26,6 +26,7 @@ from simulator.faults import Reach
 from tests.entries import entry_of
 from tests.known import known
 from tests.states import get_state
+from tests.still_house import StillHouse
 
 from .timewarp import TimeWarp
 
@@ -270,7 +271,7 @@ async def measure(hass: HomeAssistant, warp: TimeWarp, cell: Cell) -> Measured:
         if request.frame and request.frame.command == LIMIT and sim.device.mode is ControlMode.DEACTIVATED:
             restored.append(request)
 
-    async with Simulator(mode=mode, limit=LIMIT_BEFORE, on_exchange=on_exchange) as sim:
+    async with Simulator(mode=mode, limit=LIMIT_BEFORE, house=StillHouse(), on_exchange=on_exchange) as sim:
         sim.hold(BEFORE)
         entry = await set_up(hass, sim)
         await asyncio.sleep(QUIET_S)
