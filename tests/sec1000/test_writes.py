@@ -255,6 +255,21 @@ async def test_limit_before_suspension_supersedes_reset(client: Sec1000Client, s
     assert sim.device.bound_limit == 7_000
 
 
+@pytest.mark.promise("R-22")
+@pytest.mark.usefixtures("warp")
+async def test_limit_does_not_wait_for_what_a_reset_reads(client: Sec1000Client, sim: Simulator) -> None:
+    client.transport.timing = Timing()
+    sim.inject("silence", count=1)
+    reset = asyncio.create_task(client.reset_watchdog(as_read))
+    await sim.wait_for_requests(1)
+    began = asyncio.get_running_loop().time()
+    await client.apply(SEVEN)
+    assert asyncio.get_running_loop().time() - began < 2
+    with pytest.raises(SupersededError):
+        await reset
+    assert commands(sim) == [READ, LIMIT, VALUE, READ]
+
+
 async def test_reset_in_deactivated_mode_is_refused(client: Sec1000Client, sim: Simulator) -> None:
     sim.device.mode = ControlMode.DEACTIVATED
     with pytest.raises(NotLimitedError):

@@ -14,6 +14,7 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from custom_components.goodwe_sec1000.diagnostics import async_get_config_entry_diagnostics
 from custom_components.goodwe_sec1000.sec1000 import timing
 from simulator import Simulator
+from simulator.protocol import READ_LIMIT
 from tests.calls import outcomes, suspend_limit
 from tests.entries import entry_at
 from tests.states import get_state
@@ -96,6 +97,49 @@ async def test_newer_limits_for_a_suspended_one_stay_within_its_debt(
     assert -21 < least < -16
     assert not sim.overload.exhausted
     await outcomes(reset, *calls)
+
+
+@pytest.mark.promise("R-11")
+async def test_toggles_of_a_suspended_limit_stay_within_its_debt(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    """They read the device first; what owes does not repeat that."""
+    reset = await suspend_limit(hass, sim)
+    turns = loaded.runtime_data.coordinator.client.transport.turns
+    calls, least = [reset], turns.level
+    for number in range(120):
+        sim.clear_faults()
+        sim.inject("ack-without-effect")
+        if number % 3:
+            sim.inject("wrong-checksum", commands=(READ_LIMIT,))
+        calls.append(asyncio.create_task(act(hass, "export_toggle")))
+        await asyncio.sleep(1)
+        least = min(least, turns.level)
+    assert -20 <= least < -16
+    sim.clear_faults()
+    await outcomes(*calls)
+
+
+@pytest.mark.promise("R-11")
+async def test_renewal_that_has_to_be_written_waits_for_its_requests(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    temporary = {"limit": 3, "duration": "01:00", "then": 8}
+    await act(hass, "set_export_limit", **temporary)
+    await asyncio.sleep(100)
+    leave(loaded, 3)
+    sim.inject("wrong-checksum", commands=(READ_LIMIT,))
+    limit = asyncio.create_task(act(hass, "set_export_limit", limit=5))
+    await asyncio.sleep(1)
+    # Nothing would have to be sent for this, if the limit before did not fail.
+    renewal = asyncio.create_task(act(hass, "set_export_limit", **temporary))
+    turns = loaded.runtime_data.coordinator.client.transport.turns
+    least = turns.level
+    while not renewal.done():
+        await asyncio.sleep(0.5)
+        least = min(least, turns.level)
+    assert -10 <= least < -7
+    assert [type(outcome) for outcome in await outcomes(limit, renewal)] == [HomeAssistantError] * 2
 
 
 async def test_60_reads_at_once_are_one_request(

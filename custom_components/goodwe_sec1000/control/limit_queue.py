@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
@@ -30,6 +30,10 @@ from ..tracking.temporary import TemporaryLimit
 from .limit_commands import ActionStats, LimitCommand, Plan
 
 
+FEWEST_REQUESTS: Final = 3
+"""Of a command that writes: limit, mode on, read-back."""
+
+
 class _ReadNeededError(Exception):
     """What a command comes to depends on what the device holds."""
 
@@ -41,7 +45,7 @@ class _Waiting:
     done: asyncio.Future[str]
     asker: str = field(default_factory=asker)
     """Whose command it is."""
-    requests: int = 3
+    requests: int = FEWEST_REQUESTS
     """How many this command by itself costs where all goes well; the fewest, until that is known."""
 
 
@@ -194,6 +198,9 @@ class LimitQueue:
                     raise
                 except Exception as error:  # noqa: BLE001 - each caller raises it
                     batch.fail(error)
+            for waiting in self._waiting:
+                # What needed no request may need some by now.
+                waiting.requests = max(waiting.requests, FEWEST_REQUESTS)
 
     def _refuse_mode_changes(self, batch: _Batch) -> None:
         """Let commands that change the mode leave the batch where no mode may be switched off any more."""

@@ -38,8 +38,8 @@ _POLL_JITTER_S: Final = 1.0
 """By how much a poll may be early: Home Assistant's timers keep an interval to the second."""
 _REQUESTS_OF_RESET: Final = 7
 """A read, three modes off, limit, mode on, read-back."""
-_REQUESTS_OF_RESTORE: Final = 4
-"""A read, limit, mode on, read-back."""
+_REQUESTS_OF_RESTORE: Final = 5
+"""Two reads, limit, mode on, read-back."""
 
 
 class Sec1000Client:
@@ -230,7 +230,7 @@ class Sec1000Client:
             async with self.endpoint.hold(claim, stats) as transaction:
                 self._raise_if_cut_short(window)
                 started = asyncio.get_running_loop().time()
-                before, target = await self._reset_target(transaction, expected, highest, stats)
+                before, target = await self._reset_target(transaction, window, expected, highest, stats)
                 self._raise_if_cut_short(window)
                 await self.pending.save(target)
                 if window.cut_short_by:
@@ -298,6 +298,7 @@ class Sec1000Client:
     async def _reset_target(
         self,
         transaction: Transaction,
+        window: ResetWindow,
         expected: Callable[[ExportSettings], ExportTarget],
         highest: Callable[[], int],
         stats: RequestStats,
@@ -305,12 +306,13 @@ class Sec1000Client:
         """Return what the device holds before a reset, and what is to hold again after it."""
         deadline = transaction.timing.reset_read_deadline
         try:
-            async with asyncio.timeout(deadline):
+            async with window.timeout(deadline):
                 before = await self.read_in(transaction, stats)
                 if before.mode is not ControlMode.DEACTIVATED and not agrees(before, expected(before)):
                     # One stale answer must not decide on what holds from now on.
                     before = await self.read_in(transaction, stats)
         except TimeoutError as error:
+            self._raise_if_cut_short(window)
             raise AnswerTimeoutError(f"the settings could not be read within {deadline:.3g} s") from error
         if before.mode is ControlMode.DEACTIVATED:
             raise NotLimitedError("nothing limits the export (control mode deactivated)")
@@ -322,9 +324,11 @@ class Sec1000Client:
         capacity = target.capacity if before.capacity is None else before.capacity
         return before, ExportTarget(before.mode, capacity, min(limit, highest()), target.sum_of_phases)
 
-    async def read_in(self, transaction: Transaction, stats: RequestStats) -> ExportSettings:
+    async def read_in(
+        self, transaction: Transaction, stats: RequestStats, *, tries: int = TRIES
+    ) -> ExportSettings:
         """Return what the device holds, read while the line is held; raises as `read_export_settings`."""
-        settings = await self._repeat(lambda: transaction.ask(READ_EXPORT_SETTINGS), TRIES, stats)
+        settings = await self._repeat(lambda: transaction.ask(READ_EXPORT_SETTINGS), tries, stats)
         self._mode = settings.mode
         return settings
 
@@ -437,7 +441,8 @@ class LimitTransaction:
 
     async def read(self) -> ExportSettings:
         """Return what the device holds; raises as `Sec1000Client.read_export_settings`."""
-        return await self._client.read_in(self._transaction, self._stats)
+        tries = 1 if self._owes else TRIES
+        return await self._client.read_in(self._transaction, self._stats, tries=tries)
 
     async def write(
         self, target: ExportTarget, *, may_switch_off: bool = True, rounds: int = ROUNDS
@@ -454,15 +459,17 @@ class LimitTransaction:
         taken off for it without `may_switch_off`.
         """
         client = self._client
-        if client.pending.target and client.transport.turns.level < 0:
-            # What owes must not repeat: it is repeated as a restore.
-            rounds = 1
         return await client.write_setting(
             self._transaction,
             target,
             self._stats,
             known_mode=client.known_mode,
             started=self._started,
-            rounds=rounds,
+            rounds=1 if self._owes else rounds,
             may_switch_off=may_switch_off,
         )
+
+    @property
+    def _owes(self) -> bool:
+        """Whether nothing may be repeated: what brings a limit back in debt is repeated as a restore."""
+        return self._client.pending.target is not None and self._client.transport.turns.level < 0
