@@ -368,11 +368,12 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         await self.baseline.keep_end(temporary)
         self._publish(self.data)
 
-    async def drop_end(self) -> None:
-        """Let the limit stand that should hold now."""
+    async def drop_end(self, limit: int | None = None) -> None:
+        """Let the limit stand that should hold now, or this one (W), although it was not proven."""
         self.baseline.temporary = None
-        self._publish(self.data)
-        await self.baseline.drop_end()
+        proven_limit = self.data.proven_limit if limit is None else limit
+        self._publish(replace(self.data, proven_limit=proven_limit))
+        await self.baseline.drop_end(limit)
 
     async def keep_limit_test(self, record: LimitTestRecord) -> None:
         """Show how a test of the limit ended, also after a restart."""

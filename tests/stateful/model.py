@@ -121,10 +121,16 @@ class State:
         return replace(self, ends=self.ends | {None}) if is_dropped else self
 
     def tightened(self, done: State) -> State:
-        """Return what may be where this may have failed: an end allows no more than what was wanted."""
+        """Return what may be where this may have failed: an end allows no more than was wanted, nor later."""
         wanted = {*done.device["limit"], *map(watts, done.options[MAXIMUM])}
         tighter = {replace(end, then=min(end.then, limit)) for end in self.ends if end for limit in wanted}
-        return replace(self, ends=self.ends | tighter)
+        sooner = {
+            End(min(old.at, new.at), new.limit, min(old.then, new.then))
+            for old in self.ends
+            for new in done.ends
+            if old and new
+        }
+        return replace(self, ends=self.ends | tighter | sooner)
 
     def within(self, limit: int) -> set[int]:
         """Return the limits (W) that it may be brought to by the options."""

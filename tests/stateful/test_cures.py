@@ -135,7 +135,7 @@ CURES: Final[dict[str, tuple[Edit, ...]]] = {
     "a limit ends by itself": (  # noticed by 4 of 100
         Edit(
             "control/temporary_end.py",
-            "            self._begin(self._end_until_proven(temporary.ends), temporary)\n",
+            "            self._begin(self._end_until_proven(temporary.ends))\n",
             "            pass\n",
         ),
     ),

@@ -81,14 +81,15 @@ class ExportControl:
 
     @property
     def is_busy(self) -> bool:
-        """Whether an action runs."""
-        return bool(self._runner.tasks)
+        """Whether the limit is being changed, or the watchdog reset."""
+        return bool(self._runner.limit_tasks)
 
     @property
     def may_correct_drift(self) -> bool:
         """Whether drift may be corrected now."""
         may_be_off = self._client.pending.target is not None
-        return not (self.is_busy or may_be_off) and self._queue.may_correct_drift
+        is_other_wanted = self.is_busy or may_be_off or self._temporary_end.is_due
+        return not is_other_wanted and self._queue.may_correct_drift
 
     async def disable(self, end: LimitEnd | None = None) -> Outcome:
         """Set the minimum export limit, until another is set or up to its end.
@@ -465,7 +466,7 @@ class ExportControl:
         )
 
     async def _end_temporary_limit(self, ends: datetime, rounds: int) -> Outcome:
-        """Carry out the end of this moment, once nothing waits or runs here; a reset is not cut short.
+        """Carry out the end of this moment, once no command waits or runs here; a reset is not cut short.
 
         Where another limit was asked for meanwhile, that one holds, and there may be another end or none.
         """

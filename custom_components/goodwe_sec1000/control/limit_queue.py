@@ -29,7 +29,6 @@ from ..tracking.limit_events import LimitEventType
 from ..tracking.temporary import TemporaryLimit
 from .limit_commands import ActionStats, LimitCommand, Plan
 
-
 FEWEST_REQUESTS: Final = 3
 """Of a command that writes: limit, mode on, read-back."""
 
@@ -277,7 +276,7 @@ class LimitQueue:
     async def _store_end(self, temporary: TemporaryLimit | None, limit: int) -> None:
         """Have on disk how the limit (W) that is about to be written ends, and what if the write fails.
 
-        Then what ends allows no more than it did before. Raises EndNotStoredError.
+        Then what ends allows no more than it did before, and no later. Raises EndNotStoredError.
         """
         coordinator = self._coordinator
         running = coordinator.baseline.temporary
@@ -285,11 +284,15 @@ class LimitQueue:
             running and running.interrupted and _is_same(temporary, running.interrupted)
         ):
             await coordinator.baseline.tighten_end(limit)
-        elif running and _is_same(temporary, running):
+        elif running is None or (temporary.interrupted and _is_same(temporary.interrupted, running)):
+            await coordinator.keep_end(temporary)
+        elif _is_same(temporary, running):
             # Its options change.
             await coordinator.keep_end(temporary.at_most(running.then))
         else:
-            await coordinator.keep_end(temporary)
+            lasting = running.interrupted or running
+            held = lasting.limit if self._limit_before is None else self._limit_before
+            await coordinator.keep_end(temporary.until_proven(lasting, held))
 
     def _settings_if_extended(self, plan: Plan) -> ExportSettings | None:
         """Return what the device holds where a plan only moves the end of a limit that it holds.

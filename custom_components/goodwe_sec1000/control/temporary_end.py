@@ -68,7 +68,7 @@ class TemporaryLimitEnd:
             self._update()
             return
         self._ends = temporary.ends
-        self._begin(self._end_late(temporary), temporary)
+        self._begin(self._end_late(temporary))
 
     @callback
     def stop(self) -> None:
@@ -96,16 +96,16 @@ class TemporaryLimitEnd:
 
         @callback
         def begin(_now: datetime) -> None:
-            self._begin(self._end_until_proven(temporary.ends), temporary)
+            self._begin(self._end_until_proven(temporary.ends))
 
         self._call_later(temporary.remaining(dt_util.utcnow()).total_seconds(), begin)
 
     @callback
-    def _begin(self, work: Coroutine[Any, Any, None], temporary: TemporaryLimit) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         @callback
         def report(_now: datetime) -> None:
             self._cancel_timer = None
-            self._report(temporary)
+            self._report()
 
         self._call_later(REPORT_AFTER_S, report)
         coordinator = self._coordinator
@@ -125,8 +125,10 @@ class TemporaryLimitEnd:
             self._cancel_timer = None
 
     @callback
-    def _report(self, temporary: TemporaryLimit) -> None:
+    def _report(self) -> None:
         coordinator = self._coordinator
+        if (temporary := coordinator.data.temporary) is None:
+            return
         LOGGER.error("%s: the end of the temporary limit is not proven yet", coordinator.name)
         Issue.TEMPORARY_LIMIT_NOT_ENDED.async_raise(
             coordinator.hass,
@@ -151,7 +153,7 @@ class TemporaryLimitEnd:
         )
         if late > ASK_AFTER:
             self._stop_timer()
-            self._report(temporary)
+            self._report()
             return
         pauses = _pauses()
         differing = 0
@@ -166,7 +168,8 @@ class TemporaryLimitEnd:
                     LOGGER.warning(
                         "%s: its end is dropped, as the device holds something else", coordinator.name
                     )
-                    await coordinator.drop_end()
+                    # What was to hold by now is what the device differs from.
+                    await coordinator.drop_end(temporary.then_within(coordinator.options))
                     return
             await self._pause(next(pauses), temporary.ends)
 

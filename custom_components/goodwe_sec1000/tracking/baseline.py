@@ -88,12 +88,14 @@ class Baseline:
             self.temporary = before
             raise EndNotStoredError("the end of the limit cannot be saved to disk")
 
-    async def drop_end(self) -> None:
-        """Let the limit stand that holds now.
+    async def drop_end(self, limit: int | None = None) -> None:
+        """Let the limit stand that should hold now, or this one (W), although it was not proven.
 
         An end that cannot be removed from disk alone takes the limit with it.
         """
         self.temporary = None
+        if limit is not None:
+            self.limit = limit
         if not await self._save():
             await self.distrust()
 

@@ -83,6 +83,16 @@ class TemporaryLimit:
         """Return it with the limit (W) that it has become under these options, which bound `then` as well."""
         return replace(self, limit=limit, then=self.then_within(options))
 
+    def until_proven(self, running: Self, held: int) -> Self:
+        """Return how it is to end as long as it is not proven to have taken the place of the running one.
+
+        The device may still hold that one, or what was proven before (`held`, W): an end that leads to less
+        than those comes as soon, and this one leads to no more.
+        """
+        if running.then >= max(running.limit, held):
+            return self
+        return replace(self, then=min(self.then, running.then), ends=min(self.ends, running.ends))
+
     def at_most(self, limit: int) -> Self:
         """Return it with an end that leads to no more than this limit (W)."""
         before = None if self.before is None else min(self.before, limit)

@@ -10,9 +10,9 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.goodwe_sec1000.const import DOMAIN
+from custom_components.goodwe_sec1000.const import CONF_PUT_BACK, DOMAIN
 from simulator import Simulator
-from tests.calls import Storage, act, control, is_off, issue, load
+from tests.calls import Storage, act, control, is_off, issue, load, outcomes
 
 from .test_temporary_limit import FIVE_MINUTES, NOT_ENDED, ends, writes
 
@@ -72,6 +72,22 @@ async def test_end_counts_where_its_limit_was_never_written(
     assert (sim.device.bound_limit, ends(hass)) == (0, "unknown")
 
 
+@pytest.mark.promise("R-33")
+async def test_end_passed_where_a_failed_limit_has_left_the_one_before(
+    hass: HomeAssistant, hass_storage: Storage, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    sim.inject("refused")
+    await outcomes(act(hass, "set_export_limit", limit=0, duration="00:05", then=3))
+    sim.clear_faults()
+    assert await hass.config_entries.async_unload(loaded.entry_id)
+    await asyncio.sleep(FIVE_MINUTES + 60)
+    assert sim.device.bound_limit == 10_000
+    await load(hass, loaded)
+    await asyncio.sleep(60)
+    assert (sim.device.bound_limit, ends(hass)) == (3_000, "unknown")
+
+
+@pytest.mark.promise("R-33")
 async def test_end_is_dropped_where_the_device_holds_something_else(
     hass: HomeAssistant, hass_storage: Storage, sim: Simulator, entry: MockConfigEntry
 ) -> None:
@@ -82,6 +98,24 @@ async def test_end_is_dropped_where_the_device_holds_something_else(
     assert writes(sim) == 0
     assert ends(hass) == "unknown"
     assert not is_off(hass, "limit_differs")
+
+
+@pytest.mark.parametrize(("then", "held"), [(8_000, 5_000), (4_000, 4_000)], ids=["looser", "stricter"])
+async def test_target_is_then_where_its_end_was_dropped(
+    hass: HomeAssistant,
+    hass_storage: Storage,
+    sim: Simulator,
+    entry: MockConfigEntry,
+    then: int,
+    held: int,
+) -> None:
+    hass.config_entries.async_update_entry(entry, options={**entry.options, CONF_PUT_BACK: True})
+    sim.device.limit = sim.device.bound_limit = 5_000
+    store_temporary(hass_storage, entry, then=then)
+    await load(hass, entry)
+    await asyncio.sleep(150)
+    assert (sim.device.bound_limit, ends(hass)) == (held, "unknown")
+    assert is_off(hass, "limit_differs") is (held == then)
 
 
 async def test_end_that_passed_a_day_ago_asks_first(

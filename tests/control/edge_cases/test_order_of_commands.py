@@ -14,10 +14,11 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.goodwe_sec1000.const import CONF_PUT_BACK
 from custom_components.goodwe_sec1000.issues import Issue
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
-from simulator.protocol import DRED, TELEMETRY, VALUE, WRITE_LIMIT
+from simulator.protocol import DRED, SET_CLOCK, TELEMETRY, VALUE, WRITE_LIMIT
 from tests.calls import act, control, is_off, keep_busy, load, outcomes, requested, suspend_limit
 from tests.repair_flow import Repair
 from tests.states import get_state
@@ -398,6 +399,22 @@ async def test_newer_limit_ends_reset_that_waits_for_older_one(hass: HomeAssista
     assert await outcomes(older, newer) == [1, 1]
     assert (VALUE, b"\x02") not in requested(sim)
     assert sim.device.bound_limit == 1_000
+
+
+@pytest.mark.promise("R-15")
+async def test_drift_is_corrected_beside_calls_of_something_else(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
+) -> None:
+    options = {**loaded.options, CONF_PUT_BACK: True}
+    hass.config_entries.async_update_entry(loaded, options=options)
+    sim.inject("silence", commands=(SET_CLOCK,))
+    clocks = [act(hass, "set_datetime")]
+    sim.device.limit = sim.device.bound_limit = 20_000
+    for _ in range(7):
+        await asyncio.sleep(20)
+        clocks.append(act(hass, "set_datetime"))
+    assert sim.device.bound_limit == 10_000
+    await outcomes(*clocks)
 
 
 @pytest.mark.promise("R-08")

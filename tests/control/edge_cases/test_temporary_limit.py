@@ -351,6 +351,35 @@ async def test_failed_limit_lets_the_end_allow_no_more(
     assert sim.device.bound_limit in {0, 2_000}
 
 
+@pytest.mark.promise("R-33")
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("fault", ["refused", "silence", "ack-without-effect"])
+async def test_failed_limit_keeps_an_end_that_allows_less(
+    hass: HomeAssistant, sim: Simulator, fault: str
+) -> None:
+    """The device may still hold the limit before, whose end is as near as it was."""
+    await call(hass, "set_export_limit", limit=10, duration="00:05", then=1)
+    sim.inject(fault)
+    [error] = await outcomes(act(hass, "set_export_limit", limit=5, duration="10:00", then=8))
+    assert isinstance(error, HomeAssistantError)
+    sim.clear_faults()
+    await asyncio.sleep(FIVE_MINUTES + 60)
+    assert (sim.device.bound_limit, ends(hass)) == (1_000, "unknown")
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_failed_renewal_keeps_a_stricter_limit_for_longer(hass: HomeAssistant, sim: Simulator) -> None:
+    await call(hass, "set_export_limit", limit=1, duration="00:05", then=10)
+    sim.inject("ack-without-effect")
+    [error] = await outcomes(act(hass, "set_export_limit", limit=2, duration="00:10", then=10))
+    assert isinstance(error, HomeAssistantError)
+    sim.clear_faults()
+    await asyncio.sleep(FIVE_MINUTES + 60)
+    assert sim.device.bound_limit == 1_000
+    await asyncio.sleep(FIVE_MINUTES)
+    assert sim.device.bound_limit == 10_000
+
+
 @pytest.mark.usefixtures("loaded")
 async def test_superseded_limit_leaves_no_end(hass: HomeAssistant, sim: Simulator) -> None:
     clock = await keep_busy(hass, sim)
