@@ -17,6 +17,7 @@ def days(pytestconfig: pytest.Config) -> list[Trial]:
     return [trial for day in range(number) for trial in trials(day, behaviours[day % len(behaviours)])]
 
 
+@pytest.mark.promise("R-36")
 @pytest.mark.timeout(900)
 def test_no_result_is_false_on_random_days(
     days: list[Trial], record_property: Callable[[str, object], None]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -20,7 +21,8 @@ from custom_components.goodwe_sec1000.const import (
     DOMAIN,
 )
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
-from simulator import House, Simulator
+from simulator import House, Request, Simulator
+from simulator.exchange import Answer
 from simulator.house import Load
 from simulator.protocol import TELEMETRY, WRITE_LIMIT
 from tests.calls import Storage, act, control, load, outcomes, requested, suspend_limit, until
@@ -77,6 +79,7 @@ def written(sim: Simulator) -> list[int]:
     ]
 
 
+@pytest.mark.promise("R-36")
 @pytest.mark.usefixtures("settled")
 async def test_installation_that_obeys_passes(hass: HomeAssistant, sim: Simulator) -> None:
     began = asyncio.get_running_loop().time()
@@ -350,6 +353,46 @@ async def test_limit_of_a_test_ends_by_itself_after_a_silent_unload(
     await load(hass, settled)
     await asyncio.sleep(240)
     assert (sim.device.bound_limit, get_state(hass, ENDS).state) == (10_000, "unknown")
+
+
+@pytest.mark.slow
+@pytest.mark.promise("R-36")
+@pytest.mark.parametrize(("lasts", "held"), [(None, 10_000), (86_000, 9_000), (900, 2_000)])
+async def test_test_that_is_killed_leads_back_to_what_stood(
+    hass: HomeAssistant,
+    sim: Simulator,
+    settled: MockConfigEntry,
+    hass_storage: Storage,
+    lasts: int | None,
+    held: int,
+) -> None:
+    if lasts:
+        await outcomes(act(hass, "set_export_limit", limit=9, duration=lasts, then=2))
+        await asyncio.sleep(60)
+    ends = get_state(hass, ENDS).state if held == 9_000 else "unknown"
+    key = f"{DOMAIN}.{settled.entry_id}"
+    kills: dict[str, tuple[Any, int, int | None]] = {}
+
+    def keep(_request: Request, _answer: Answer) -> None:
+        device = sim.device
+        left = deepcopy(hass_storage[key]), device.limit, device.bound_limit
+        kills.setdefault(repr(left), left)
+
+    # What a kill after any request would leave.
+    sim._on_exchange = keep
+    assert (await _test(hass, limit=5))["result"] == "passed"
+    sim._on_exchange = None
+    assert await hass.config_entries.async_unload(settled.entry_id)
+    assert len(kills) >= 7
+    await asyncio.sleep(900)
+    for left, limit, bound in kills.values():
+        hass_storage[key] = deepcopy(left)
+        sim.device.limit = limit
+        sim.device.bound_limit = bound
+        await load(hass, settled)
+        await asyncio.sleep(40)
+        assert (sim.device.limit, get_state(hass, ENDS).state) == (held, ends), left
+        assert await hass.config_entries.async_unload(settled.entry_id)
 
 
 async def test_device_that_dies_in_a_test_leaves_the_lower_limit(

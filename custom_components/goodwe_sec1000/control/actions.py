@@ -34,7 +34,7 @@ from ..tracking.feedback import Action, Feedback
 from ..tracking.limit_events import LimitEventType
 from .limit_commands import ActionStats, LimitCommand, ModeDeactivatedError, Plan
 from .limit_queue import LimitQueue, describe
-from .limit_test import LimitTester
+from .limit_test import CALLED, LimitTester
 from .restore import Restorer
 from .runner import ActionRunner, DeactivatingNotAllowedError, Outcome, SettingNotAcceptableError
 from .temporary_end import TemporaryLimitEnd
@@ -274,8 +274,7 @@ class ExportControl:
         Left out, it is half of what is exported; a future is waited for. Where nothing can be tested now,
         that is refused (ServiceValidationError), and nothing is written.
         """
-        called = "test_export_limit"
-        self._runner.check_accepts(Action.SET_EXPORT_LIMIT, takes_mode_off=True, called=called)
+        self._runner.check_accepts(Action.SET_EXPORT_LIMIT, takes_mode_off=True, called=CALLED)
         record = await self._limit_tester.run(await _known(limit))
         coordinator, finding = self._coordinator, record.finding
         sensor = "sensor.last_limit_test"
@@ -461,9 +460,7 @@ class ExportControl:
             plan.interrupt(limit, ends)
 
         command = LimitCommand(plan=plan, decides_limit=True)
-        return await self._change(
-            Action.SET_EXPORT_LIMIT, command, asked="test_export_limit", called="test_export_limit"
-        )
+        return await self._change(Action.SET_EXPORT_LIMIT, command, asked=CALLED, called=CALLED)
 
     async def _end_temporary_limit(self, ends: datetime, rounds: int) -> Outcome:
         """Carry out the end of this moment, once no command waits or runs here; a reset is not cut short.

@@ -14,7 +14,7 @@ from homeassistant.util import dt as dt_util
 from ..const import DOMAIN, LOGGER
 from ..coordinator import Sec1000Coordinator, limit_differs
 from ..limit import bound
-from ..messages import format_kw, mode_name, translated_error
+from ..messages import action_name, format_kw, mode_name, translated_error
 from ..options import ExportOptions
 from ..sec1000.errors import InvalidValueError
 from ..sec1000.model import ControlMode, ExportSettings, watts
@@ -32,6 +32,8 @@ from ..tracking.limit_test_record import LimitTestRecord
 from ..tracking.meter_watch import margin
 from .runner import ActionRunner
 
+CALLED: Final = "test_export_limit"
+"""How the action is called."""
 POLL_S: Final = 6.0
 """Equal reads are one within 5 s."""
 LEAST_REQUESTS: Final = 10
@@ -85,7 +87,19 @@ class LimitTester:
         self._task = coordinator.config_entry.async_create_background_task(
             coordinator.hass, self._run(limit), f"{coordinator.name} test the limit"
         )
-        ended = await asyncio.shield(self._task)
+        try:
+            ended = await asyncio.shield(self._task)
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if self._task.cancelled() and not (caller and caller.cancelling()):
+                raise HomeAssistantError(
+                    translation_domain=DOMAIN,
+                    translation_key="ended_with_the_integration",
+                    translation_placeholders={
+                        "action": action_name(coordinator.hass, CALLED, coordinator.hass.config.language)
+                    },
+                ) from None
+            raise
         if isinstance(ended, HomeAssistantError):
             raise ended
         return ended
