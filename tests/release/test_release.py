@@ -58,6 +58,12 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
     offer = {"name": "SEC1000", "zip_release": True, "filename": "goodwe_sec1000.zip"}
     (tmp_path / "hacs.json").write_text(json.dumps(offer))
+    for command in (
+        ("init", "--quiet"),
+        ("add", "."),
+        ("-c", "user.name=T", "-c", "user.email=t@example.com", "commit", "--quiet", "--message=1.2.3"),
+    ):
+        subprocess.run(("git", "-C", tmp_path, *command), check=True)  # noqa: S603, S607
     return tmp_path
 
 
@@ -82,7 +88,12 @@ def test_commit_before_first_tag_is_told_of_hacs(checkout: Path) -> None:
         ("pyproject.toml", "1.2.3", "1.2.4", "", "manifest.json has version 1.2.3, but pyproject.toml 1.2.4"),
         (str(MANIFEST), "1.2.3", "1.2.3b1", "", "has to be of the form 1.2.3"),
         ("CHANGELOG.md", "1.2.3", "1.2.4", "", "CHANGELOG.md has no section '## [1.2.3] - DATE'"),
+        (str(MANIFEST), '"version": "1.2.3"', '"ver": "1.2.3"', "", "manifest.json has version none"),
+        ("CHANGELOG.md", "1.2.2", "1.3.0", "", "not in order, newest first: 1.2.3, 1.3.0"),
+        ("CHANGELOG.md", "1.2.2", "1.2.3", "", "not in order, newest first: 1.2.3, 1.2.3"),
         ("CHANGELOG.md", " - 2026-12-01", "", "", "no date"),
+        ("CHANGELOG.md", "2026-12-01", "2026-12-32", "", "no date"),
+        ("hacs.json", "{", "{ ", "v1.2.3", "what is changed here:\n M hacs.json"),
         ("CHANGELOG.md", "\n### Added\n\n- One thing.\n", "", "", "CHANGELOG.md says nothing about 1.2.3"),
         ("CHANGELOG.md", "[Unreleased]\n", "[Unreleased]\n\n- New.\n", "v1.2.3", "move them to 1.2.3"),
         ("hacs.json", '"zip_release": true, ', "", "", 'has to have "zip_release": true'),
@@ -112,8 +123,30 @@ def test_version_of_this_checkout_can_be_released() -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
+def test_untracked_file_is_told_before_a_release(checkout: Path) -> None:
+    (checkout / MANIFEST.parent / "copy.py").touch()
+    result = run(checkout, "--check", "v1.2.3")
+    assert result.returncode == 1
+    assert f"?? {MANIFEST.parent / 'copy.py'}" in result.stderr
+
+
 def test_notes_are_those_of_the_version(checkout: Path) -> None:
     assert run(checkout, "--notes").stdout == "### Added\n\n- One thing.\n"
+
+
+def test_notes_have_whole_links_and_paragraphs(checkout: Path) -> None:
+    """A release on GitHub, and HACS, break each line and know no file beside it."""
+    text = (
+        "- [One](docs/a.md#b)\n  thing, as [others](https://example.com).\n- Two.\n\n"
+        "### Fixed\n\n- [It](#1).\n"
+    )
+    changelog = checkout / "CHANGELOG.md"
+    changelog.write_text(changelog.read_text().replace("- One thing.\n", text))
+    address = json.loads((checkout / MANIFEST).read_text())["documentation"]
+    assert run(checkout, "--notes").stdout == (
+        f"### Added\n\n- [One]({address}/blob/v1.2.3/docs/a.md#b) thing, as [others](https://example.com).\n"
+        "- Two.\n\n### Fixed\n\n- [It](#1).\n"
+    )
 
 
 def test_unknown_option_is_refused(checkout: Path) -> None:
