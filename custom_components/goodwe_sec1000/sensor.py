@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, override
 
@@ -28,7 +28,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
-from homeassistant.helpers.event import async_track_time_change
+from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.restore_state import RestoreEntity
 from homeassistant.util import dt as dt_util
 
@@ -48,6 +48,8 @@ PARALLEL_UPDATES = 0
 WRITE_INTERVAL_S: Final = 60.0
 """How far apart the states of a sensor are whose value changes with every poll: each is a row in the
 recorder."""
+
+MONTH_CHECK_INTERVAL: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -342,8 +344,10 @@ class HighestQuarterHourExportSensor(Sec1000Sensor):
         def show_month(_now: datetime) -> None:
             self.async_write_ha_state()
 
-        # A new month begins at a midnight, also while the device is silent.
-        self.async_on_remove(async_track_time_change(self.hass, show_month, hour=0, minute=0, second=0))
+        # A new month begins also while the device is silent.
+        self.async_on_remove(
+            async_track_time_interval(self.hass, show_month, MONTH_CHECK_INTERVAL, cancel_on_shutdown=True)
+        )
 
     @property
     @override

@@ -334,7 +334,7 @@ def steps(long_run: bool) -> list[Step]:
     steps: list[Step] = []
 
     @settings(
-        max_examples=200 if long_run else 4,
+        max_examples=100 if long_run else 4,
         database=None,
         phases=[Phase.generate],
         derandomize=not long_run,
@@ -349,6 +349,7 @@ def steps(long_run: bool) -> list[Step]:
 
 # Once a Home Assistant has frozen what the collector sees, hypothesis misses who refers to its own state.
 @pytest.mark.filterwarnings("ignore:It looks like:hypothesis.errors.HypothesisWarning")
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("grace", [0, GRACE_S])
 async def test_device_is_held_to_lowest_wish_whatever_happens(
     hass: HomeAssistant,

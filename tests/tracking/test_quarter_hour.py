@@ -13,10 +13,12 @@ from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
-from homeassistant.core import HomeAssistant
+from homeassistant.components.persistent_notification import async_register_callback
+from homeassistant.const import CONF_SCAN_INTERVAL, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity
+from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -34,6 +36,7 @@ from simulator.device import Restriction
 from simulator.house import HOUR_S, ExportConstraint
 
 from ..calls import load
+from ..documents import example
 from ..entries import entry_at
 from ..states import get_state
 
@@ -43,6 +46,7 @@ type Sample = tuple[float, int | None]
 PRAGUE: Final = ZoneInfo("Europe/Prague")
 QUARTER_HOUR: Final = "sensor.sec1000_quarter_hour_export"
 HIGHEST: Final = "sensor.sec1000_highest_quarter_hour_export"
+POLL_S: Final = 300
 PAGE: Final = Path(__file__).parents[2] / "docs" / "entities.md"
 TABLE: Final = re.compile(r"(?<=<!-- quarter-hour errors -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
@@ -206,6 +210,7 @@ async def polled(
     enabled: None,
 ) -> MockConfigEntry:
     """Return the entry, set up at half past eleven, with 12 kW to the grid."""
+    hass.config_entries.async_update_entry(entry, options={**entry.options, CONF_SCAN_INTERVAL: POLL_S})
     await hass.config.async_set_time_zone("Europe/Prague")
     freezer.move_to("2026-06-30T09:30:00+00:00")
     sim.hold(replace(CAPTURED, meter_power=12_000))
@@ -217,11 +222,11 @@ async def test_sensors_show_mean_projection_and_highest(
     hass: HomeAssistant, pass_time: PassTime, polled: MockConfigEntry
 ) -> None:
     assert get_state(hass, HIGHEST).state == STATE_UNKNOWN
-    for _ in range(15):
-        await pass_time(60)
+    for _ in range(2):
+        await pass_time(POLL_S + 1)
     state = get_state(hass, QUARTER_HOUR)
     assert (state.state, state.attributes["projected"], state.attributes["covered"]) == ("12.0", 12.0, 100)
-    await pass_time(60)
+    await pass_time(POLL_S + 1)
     highest = get_state(hass, HIGHEST)
     assert highest.state == "12.0"
     assert highest.attributes["when"].isoformat() == "2026-06-30T11:30:00+02:00"
@@ -238,9 +243,9 @@ async def test_quarter_hour_is_disabled_by_default(hass: HomeAssistant, loaded: 
 async def test_silent_device_makes_quarter_hour_unavailable(
     hass: HomeAssistant, pass_time: PassTime, polled: MockConfigEntry, sim: Simulator
 ) -> None:
-    await pass_time(60)
+    await pass_time(POLL_S + 1)
     sim.inject("reset")
-    await pass_time(60)
+    await pass_time(POLL_S + 1)
     assert get_state(hass, QUARTER_HOUR).state == STATE_UNAVAILABLE
     assert get_state(hass, HIGHEST).state == STATE_UNKNOWN
 
@@ -248,12 +253,12 @@ async def test_silent_device_makes_quarter_hour_unavailable(
 async def test_reload_within_a_quarter_hour_loses_nothing(
     hass: HomeAssistant, pass_time: PassTime, polled: MockConfigEntry
 ) -> None:
-    for _ in range(7):
-        await pass_time(60)
+    for _ in range(2):
+        await pass_time(POLL_S + 1)
     assert await hass.config_entries.async_reload(polled.entry_id)
     await hass.async_block_till_done()
-    for _ in range(9):
-        await pass_time(60)
+    for _ in range(2):
+        await pass_time(POLL_S + 1)
     assert get_state(hass, HIGHEST).state == "12.0"
 
 
@@ -264,22 +269,46 @@ async def test_highest_is_that_of_last_month_after_midnight(
     polled: MockConfigEntry,
     sim: Simulator,
 ) -> None:
-    for _ in range(16):
-        await pass_time(60)
+    for _ in range(4):
+        await pass_time(POLL_S + 1)
     sim.inject("reset")
-    await pass_time((23 - 11) * HOUR_S + (59 - 46) * 60 + 59)
+    await pass_time((23 - 11) * HOUR_S + (59 - 50) * 60 + 55)
     assert get_state(hass, HIGHEST).state == "12.0"
-    await pass_time(2)
+    await pass_time(62)
     highest = get_state(hass, HIGHEST)
     assert highest.state == STATE_UNKNOWN
     assert (highest.attributes["when"], highest.attributes["last_month"]) == (None, 12.0)
 
 
+async def test_automation_of_the_page_warns_of_the_projection(
+    hass: HomeAssistant, pass_time: PassTime, polled: MockConfigEntry, sim: Simulator
+) -> None:
+    notifications: list[Any] = []
+
+    @callback
+    def add(_kind: Any, changed: dict[str, Any]) -> None:
+        notifications.extend(changed.values())
+
+    async_register_callback(hass, add)
+    sim.hold(replace(CAPTURED, meter_power=9_000))
+    await pass_time(POLL_S + 1)
+    assert await async_setup_component(hass, "persistent_notification", {})
+    assert await async_setup_component(hass, "automation", {"automation": example(PAGE, "The quarter hour")})
+    for _ in range(2):
+        await pass_time(POLL_S + 1)
+    assert notifications == []
+    sim.hold(replace(CAPTURED, meter_power=12_000))
+    for _ in range(4):
+        await pass_time(POLL_S + 1)
+    [warning] = notifications
+    assert re.search(r"about to end at 1[01]\.\d+ kW", warning["message"])
+
+
 async def test_quarter_hours_are_saved_within_five_minutes(
     pass_time: PassTime, polled: MockConfigEntry, hass_storage: dict[str, Any]
 ) -> None:
-    for _ in range(7):
-        await pass_time(60)
+    for _ in range(2):
+        await pass_time(POLL_S + 1)
     stored = hass_storage[f"{DOMAIN}.{polled.entry_id}.quarter_hour"]["data"]
     assert stored["current"]["measured"] >= 60
     assert stored["highest"] == []
@@ -333,7 +362,7 @@ async def test_removed_entry_leaves_no_quarter_hour_file(
     hass: HomeAssistant, pass_time: PassTime, polled: MockConfigEntry, hass_storage: dict[str, Any]
 ) -> None:
     for _ in range(2):
-        await pass_time(60)
+        await pass_time(POLL_S + 1)
     assert await hass.config_entries.async_unload(polled.entry_id)
     assert f"{DOMAIN}.{polled.entry_id}.quarter_hour" in hass_storage
     await hass.config_entries.async_remove(polled.entry_id)
