@@ -38,6 +38,12 @@ def test_jobs_write_only_releases_and_issues() -> None:
     assert more == [("newest", {"issues": "write"}), ("release", {"contents": "write"})]
 
 
+def test_release_is_published_by_a_job_that_runs_no_tests() -> None:
+    publishing = WORKFLOWS["release"]["jobs"]["publish"]
+    assert publishing["needs"] == "test"
+    assert not [step for step in publishing["steps"] if "scripts/test" in step.get("run", "")]
+
+
 def test_scripts_that_workflows_run_exist() -> None:
     commands = "\n".join(step.get("run", "") for _, job in jobs() for step in job["steps"])
     scripts = set(re.findall(r"\bscripts/[\w/.-]+", commands))
