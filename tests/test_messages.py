@@ -248,12 +248,12 @@ async def test_error_says_that_the_limit_is_suspended_until_restored(
         (
             "de",
             "„Einspeisegrenze einstellen“ ist fehlgeschlagen: Es konnte keine Verbindung hergestellt werden",
-            "Die Einspeisung ist bis 10.00 kW freigegeben.",
+            "Die Einspeisung ist bis 10,00 kW freigegeben.",
         ),
         (
             "sk",
             "Akcia „Nastaviť limit exportu“ sa nepodarila: spojenie sa nepodarilo nadviazať",
-            "Export je povolený do 10.00 kW.",
+            "Export je povolený do 10,00 kW.",
         ),
     ],
 )

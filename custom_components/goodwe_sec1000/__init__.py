@@ -17,7 +17,7 @@ from .coordinator import Sec1000Coordinator
 from .data import Sec1000ConfigEntry, Sec1000Data
 from .device import device_name
 from .issues import Issue
-from .messages import format_kw
+from .messages import ENGLISH, format_kw
 from .migration.entities import async_migrate_entities
 from .migration.entry import async_migrate_v1_entry
 from .migration.follow_up import MigrationFollowUp
@@ -118,7 +118,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> 
         LOGGER.warning(
             "%s: the temporary limit of %s kW stays in the device, as nothing ends it any more",
             entry.title,
-            format_kw(temporary.limit),
+            format_kw(hass, temporary.limit, ENGLISH),
         )
     await baseline.remove()
     await EnergyTotals(hass, entry_id).remove()

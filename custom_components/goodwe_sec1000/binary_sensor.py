@@ -55,7 +55,11 @@ def _excess(coordinator: Sec1000Coordinator) -> dict[str, bool | str | None]:
     settings = coordinator.data.settings
     if not coordinator.data.limit_exceeded or settings is None:
         return {"message": None}
-    return {"message": text(coordinator.hass, "common", "exceeded", limit=format_kw(settings.limit))}
+    return {
+        "message": text(
+            coordinator.hass, "common", "exceeded", limit=format_kw(coordinator.hass, settings.limit)
+        )
+    }
 
 
 def _export_limited(snapshot: Snapshot, options: ExportOptions) -> bool | None:

@@ -145,7 +145,10 @@ class ExportSteps(ConfigEntryBaseFlow, ABC):
         return self.async_show_menu(
             step_id="confirm_below_zero",
             menu_options=["export_limits", "below_zero"],
-            description_placeholders={"maximum": format_kw(maximum), "import": format_kw(-maximum)},
+            description_placeholders={
+                "maximum": format_kw(self.hass, maximum),
+                "import": format_kw(self.hass, -maximum),
+            },
         )
 
     async def async_step_below_zero(self, _input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -205,10 +208,12 @@ class ExportSteps(ConfigEntryBaseFlow, ABC):
             if held.mode is not mode:
                 sentences.append(text(self.hass, "common", "mode_differs", mode=mode_name(self.hass, mode)))
             if held.limit is None or not minimum - TOLERANCE_W < held.limit < maximum + TOLERANCE_W:
-                bounds = {"minimum": format_kw(minimum), "maximum": format_kw(maximum)}
+                bounds = {"minimum": format_kw(self.hass, minimum), "maximum": format_kw(self.hass, maximum)}
                 sentences.append(text(self.hass, "common", "limit_differs", **bounds))
             if not is_about(held.capacity, capacity):
-                sentences.append(text(self.hass, "common", "capacity_differs", capacity=format_kw(capacity)))
+                sentences.append(
+                    text(self.hass, "common", "capacity_differs", capacity=format_kw(self.hass, capacity))
+                )
         return " ".join(sentences)
 
 

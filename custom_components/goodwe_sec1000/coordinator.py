@@ -749,7 +749,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         # A poll may end after its entry is unloaded.
         if lasts and limit is not None and entry.state is ConfigEntryState.LOADED:
             Issue.LIMIT_EXCEEDED.async_raise(
-                self.hass, entry.entry_id, {"name": self.device_name, "limit": format_kw(limit)}
+                self.hass, entry.entry_id, {"name": self.device_name, "limit": format_kw(self.hass, limit)}
             )
         else:
             Issue.LIMIT_EXCEEDED.async_clear(self.hass, entry.entry_id)

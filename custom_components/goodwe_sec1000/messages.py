@@ -176,7 +176,12 @@ def format_export(
         is_off = settings.limit is not None and options.disables_export(settings.mode, settings.limit)
         key = "export_off" if is_off else "export_on"
     return text(
-        hass, "common", key, language=language, limit=format_kw(settings.limit), mode=settings.mode.name
+        hass,
+        "common",
+        key,
+        language=language,
+        limit=format_kw(hass, settings.limit, language),
+        mode=settings.mode.name,
     )
 
 
@@ -194,9 +199,14 @@ def mode_name(hass: HomeAssistant, mode: ControlMode) -> str:
     return text(hass, "selector", f"control_mode.options.{mode.key}") or mode.key
 
 
-def format_kw(power: int | None) -> str:
-    """Return a power (W) as kW with two decimals; a dash where it is unknown."""
-    return "–" if power is None else f"{kilowatts(power):.2f}"
+@callback
+def format_kw(hass: HomeAssistant, power: int | None, language: str | None = None) -> str:
+    """Return a power (W) as kW with two decimals, as the language writes them; a dash where it is unknown."""
+    if power is None:
+        return "–"
+    return f"{kilowatts(power):.2f}".replace(
+        ".", text(hass, "common", "decimal_mark", language=language) or "."
+    )
 
 
 @callback
@@ -210,8 +220,8 @@ def format_drift(
         "differs",
         **_settings_placeholders(hass, settings),
         target_mode=mode_name(hass, target.mode),
-        target_limit=format_kw(target.limit),
-        target_capacity=format_kw(target.capacity),
+        target_limit=format_kw(hass, target.limit),
+        target_capacity=format_kw(hass, target.capacity),
         export=format_export(hass, settings, options, hass.config.language),
     )
 
@@ -231,8 +241,8 @@ def _cause_of(error: Exception) -> Exception:
 def _settings_placeholders(hass: HomeAssistant, settings: ExportSettings) -> dict[str, str]:
     return {
         "mode": mode_name(hass, settings.mode),
-        "limit": format_kw(settings.limit),
-        "capacity": format_kw(settings.capacity),
+        "limit": format_kw(hass, settings.limit),
+        "capacity": format_kw(hass, settings.capacity),
     }
 
 
@@ -243,9 +253,9 @@ def _placeholders(hass: HomeAssistant, error: Exception) -> dict[str, str]:
         return {"value": error.value}
     if isinstance(error, OutOfRangeError):
         return {
-            "limit": format_kw(error.limit),
-            "lowest": format_kw(error.lowest),
-            "highest": format_kw(error.highest),
+            "limit": format_kw(hass, error.limit),
+            "lowest": format_kw(hass, error.lowest),
+            "highest": format_kw(hass, error.highest),
         }
     return {}
 

@@ -23,7 +23,7 @@ from ..const import (
 )
 from ..coordinator import Sec1000Coordinator, export_is_on
 from ..limit import LimitEnd, WantedLimit, bound, wanted_duration, wanted_limit
-from ..messages import format_export, format_kw, mode_name, text
+from ..messages import ENGLISH, format_export, format_kw, mode_name, text
 from ..options import ExportOptions
 from ..sec1000.errors import ModeChangeRefusedError, OutcomeUnknownError, SupersededError
 from ..sec1000.model import ControlMode, ExportSettings, ExportTarget, watts
@@ -330,8 +330,8 @@ class ExportControl:
                 settings.limit is not None and before.limit - settings.limit >= TOLERANCE_W
             ):
                 held = {
-                    "limit": format_kw(before.limit),
-                    "capacity": format_kw(before.capacity),
+                    "limit": format_kw(coordinator.hass, before.limit),
+                    "capacity": format_kw(coordinator.hass, before.capacity),
                     "mode": mode_name(coordinator.hass, before.mode),
                 }
                 message += f" {self._text('reset_to_target', **held)}"
@@ -531,7 +531,7 @@ class ExportControl:
                     "%s: %s and was adjusted to %s kW",
                     self._coordinator.name,
                     adjusted,
-                    format_kw(adjusted.nearest),
+                    format_kw(self._coordinator.hass, adjusted.nearest, ENGLISH),
                 )
             self._resume_restore()
 

@@ -64,7 +64,7 @@ class DriftCorrection:
                 {
                     "name": coordinator.device_name,
                     "mode": mode_name(hass, options.control_mode),
-                    "limit": format_kw(limit),
+                    "limit": format_kw(hass, limit),
                 },
             )
             return

@@ -258,7 +258,7 @@ class LimitQueue:
             "common",
             key,
             time=f"{dt_util.as_local(temporary.ends):%H:%M}",
-            then=format_kw(temporary.then),
+            then=format_kw(self._coordinator.hass, temporary.then),
         )
 
     @staticmethod

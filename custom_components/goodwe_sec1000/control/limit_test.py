@@ -14,7 +14,7 @@ from homeassistant.util import dt as dt_util
 from ..const import DOMAIN, LOGGER
 from ..coordinator import Sec1000Coordinator, limit_differs
 from ..limit import bound
-from ..messages import action_name, format_kw, mode_name, translated_error
+from ..messages import ENGLISH, action_name, format_kw, mode_name, translated_error
 from ..options import ExportOptions
 from ..sec1000.errors import InvalidValueError
 from ..sec1000.model import ControlMode, ExportSettings, watts
@@ -136,7 +136,7 @@ class LimitTester:
     def _limit_to_test(self, limit: object) -> tuple[int, ExportSettings]:
         """Return the limit (W) to be tested, and what the device holds; raises a translated error."""
         coordinator = self._coordinator
-        snapshot, options = coordinator.data, coordinator.options
+        hass, snapshot, options = coordinator.hass, coordinator.data, coordinator.options
         meter = snapshot.telemetry.meter_power if snapshot.telemetry else None
         if meter is None:
             raise _refused("test_no_telemetry")
@@ -147,10 +147,14 @@ class LimitTester:
         lowest = options.min_export_limit
         needed = max(least, lowest + least / 2)
         if meter < needed:
-            raise _refused("test_export_low", export=format_kw(meter), least=format_kw(round(needed)))
+            raise _refused(
+                "test_export_low", export=format_kw(hass, meter), least=format_kw(hass, round(needed))
+            )
         highest = min(standing - TOLERANCE_W, round(meter - least / 2))
         if highest < lowest:
-            raise _refused("test_at_minimum", limit=format_kw(standing), minimum=format_kw(lowest))
+            raise _refused(
+                "test_at_minimum", limit=format_kw(hass, standing), minimum=format_kw(hass, lowest)
+            )
         if limit is UNDEFINED:
             return min(max(round(min(meter, standing) // 2, -1), lowest), highest), settings
         try:
@@ -180,7 +184,7 @@ class LimitTester:
                 "%s: the meter stayed %d W above the limit of %s kW while that was tested",
                 coordinator.name,
                 finding.excess,
-                format_kw(limit),
+                format_kw(coordinator.hass, limit, ENGLISH),
             )
         await coordinator.keep_limit_test(record)
         return record

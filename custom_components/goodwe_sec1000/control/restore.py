@@ -166,6 +166,6 @@ def placeholders(hass: HomeAssistant, name: str, pending: PendingRestore) -> dic
     return {
         "name": name,
         "mode": mode_name(hass, pending.target.mode),
-        "limit": format_kw(pending.target.limit),
-        "capacity": format_kw(pending.target.capacity),
+        "limit": format_kw(hass, pending.target.limit),
+        "capacity": format_kw(hass, pending.target.capacity),
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Final
 
-from homeassistant.core import callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from ..const import DOMAIN, LOGGER
@@ -248,7 +248,9 @@ class ActionRunner:
             waiting.cancel()
         if stats.adjusted:
             feedback |= Feedback.INVALID_INPUT
-            adjusted = (self._text("adjusted", **_bounds(each)) for each in stats.adjusted)
+            adjusted = (
+                self._text("adjusted", **_bounds(self._coordinator.hass, each)) for each in stats.adjusted
+            )
             message = " ".join((*adjusted, message))
         # Before the feedback, so that who is told by that can ask the event for more.
         self._report(stats, message)
@@ -338,10 +340,10 @@ def _event_of_failure(action: Action, error: Exception) -> LimitEventType | None
     return LimitEventType.UNKNOWN if is_unknown else LimitEventType.NOT_APPLIED
 
 
-def _bounds(adjusted: OutOfRangeError) -> dict[str, str]:
+def _bounds(hass: HomeAssistant, adjusted: OutOfRangeError) -> dict[str, str]:
     return {
-        "limit": format_kw(adjusted.limit),
-        "lowest": format_kw(adjusted.lowest),
-        "highest": format_kw(adjusted.highest),
-        "adjusted": format_kw(adjusted.nearest),
+        "limit": format_kw(hass, adjusted.limit),
+        "lowest": format_kw(hass, adjusted.lowest),
+        "highest": format_kw(hass, adjusted.highest),
+        "adjusted": format_kw(hass, adjusted.nearest),
     }

@@ -15,7 +15,7 @@ from homeassistant.util import dt as dt_util
 from ..const import LOGGER
 from ..coordinator import Sec1000Coordinator
 from ..issues import Issue
-from ..messages import format_kw
+from ..messages import ENGLISH, format_kw
 from ..sec1000.setting_write import ROUNDS
 from ..tracking.baseline import Drift, drift
 from ..tracking.temporary import TemporaryLimit
@@ -135,8 +135,8 @@ class TemporaryLimitEnd:
             coordinator.config_entry.entry_id,
             {
                 "name": coordinator.device_name,
-                "limit": format_kw(temporary.limit),
-                "then": format_kw(temporary.then_within(coordinator.options)),
+                "limit": format_kw(coordinator.hass, temporary.limit),
+                "then": format_kw(coordinator.hass, temporary.then_within(coordinator.options)),
                 "ends": f"{dt_util.as_local(temporary.ends):%Y-%m-%d %H:%M}",
             },
         )
@@ -148,7 +148,7 @@ class TemporaryLimitEnd:
         LOGGER.warning(
             "%s: the temporary limit of %s kW should have ended %s ago",
             coordinator.name,
-            format_kw(temporary.limit),
+            format_kw(coordinator.hass, temporary.limit, ENGLISH),
             timedelta(seconds=round(late.total_seconds())),
         )
         if late > ASK_AFTER:

@@ -23,8 +23,8 @@ from ..const import (
     CONF_SUM_OF_PHASES,
     CONF_TOTAL_CAPACITY,
 )
-from ..messages import async_load_texts, mode_name, text
-from ..sec1000.model import ControlMode
+from ..messages import async_load_texts, format_kw, mode_name, text
+from ..sec1000.model import ControlMode, watts
 from .settings import Correction, Settings
 
 _POWERS: Final = (CONF_MIN_EXPORT_LIMIT, CONF_MAX_EXPORT_LIMIT, CONF_TOTAL_CAPACITY)
@@ -76,7 +76,7 @@ def _correction(hass: HomeAssistant, correction: Correction) -> str:
 
 def _value(hass: HomeAssistant, setting: str, value: Any) -> str:
     if setting in _POWERS:
-        return f"{value:.2f} {UnitOfPower.KILO_WATT}"
+        return f"{format_kw(hass, watts(value))} {UnitOfPower.KILO_WATT}"
     if setting == CONF_SCAN_INTERVAL:
         return f"{value} {UnitOfTime.SECONDS}"
     if setting == CONF_CONTROL_MODE:
