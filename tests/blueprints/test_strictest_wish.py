@@ -99,8 +99,15 @@ async def test_four_changes_at_once_are_one_command(hass: HomeAssistant, sim: Si
 
 
 @pytest.mark.usefixtures("loaded")
-@pytest.mark.parametrize("lost", ["unavailable", "unknown", "nan", "inf", "a lot", "", None])
-@pytest.mark.parametrize(("entity_id", "limit"), [(SIGNAL, 1), (SCHEDULE, 2), (PRICE, 3), (OWN, 4)])
+@pytest.mark.parametrize(
+    ("entity_id", "limit", "lost"),
+    [
+        *((SIGNAL, 1, lost) for lost in ("unavailable", "unknown", "nan", "inf", "a lot", "", None)),
+        *((SCHEDULE, 2, lost) for lost in ("unavailable", "maybe", None)),
+        *((PRICE, 3, lost) for lost in ("unavailable", "-inf", None)),
+        *((OWN, 4, lost) for lost in ("unknown", "nan", None)),
+    ],
+)
 async def test_unknown_wish_counts_with_its_own_limit(
     hass: HomeAssistant, sim: Simulator, home: Home, entity_id: str, limit: int, lost: str | None
 ) -> None:
@@ -158,8 +165,9 @@ async def test_unit_that_does_not_fit_counts_as_unknown_at_once(
 
 
 @pytest.mark.usefixtures("loaded")
-@pytest.mark.parametrize(("value", "unit"), [(4200, "W"), (4.2, "kW"), (0.0042, "MW"), (42, "%")])
-@pytest.mark.parametrize("shown_in", ["kW", "W", "MW"])
+@pytest.mark.parametrize(
+    ("value", "unit", "shown_in"), [(4200, "W", "kW"), (4.2, "kW", "W"), (0.0042, "MW", "W"), (42, "%", "MW")]
+)
 async def test_units_of_wishes_and_of_number_do_not_matter(
     hass: HomeAssistant,
     loaded: MockConfigEntry,
