@@ -235,6 +235,8 @@ class Wish(Event):
     """Whether it was called when nothing may be taken any more."""
     is_cut_off: bool = False
     """Whether the outcome was that it was interrupted."""
+    is_written: bool = False
+    """Whether it failed once it was written, so that what was to hold was stored before."""
     setup: int = 0
     """Which setup of the entry it was when it was called."""
 
@@ -269,6 +271,17 @@ class LimitWish(Wish):
     """s, after which the limit ends by itself; None where it stands."""
     then: int = 0
     """W; what holds then."""
+
+    def fold(self, state: State) -> State:
+        if self.outcome is not Outcome.FAILED or not self.is_written or self.duration is not None:
+            return super().fold(state)
+        done = self.done(state)
+        tighter = {
+            end and replace(end, then=min(end.then, limit))
+            for end in state.ends
+            for limit in done.device["limit"]
+        }
+        return replace(state, ends=frozenset(tighter)).joined(done)
 
     def limits(self, state: State) -> set[int]:
         """Return the limits (W) that it may mean."""

@@ -139,6 +139,9 @@ CURES: Final[dict[str, tuple[Edit, ...]]] = {
             "            pass\n",
         ),
     ),
+    "an end allows no more than a limit that may have failed": (  # noticed by 2 of 50
+        Edit("control/limit_queue.py", "await coordinator.baseline.tighten_end(limit)", "pass"),
+    ),
     # Ended early, and a late off.
     "a late off is waited for": (  # noticed by 1 of 400
         Edit("sec1000/client.py", "if fault or window.cut_short_by:", "if False:"),

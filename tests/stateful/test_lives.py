@@ -174,6 +174,15 @@ class Life(RuleBasedStateMachine):
     def set_temporary(self, action: str, limit: float, minutes: int, then: float, wait: float) -> None:
         self.step(wait, lambda: self.world.call_temporary(action, limit, minutes, then))
 
+    @rule(
+        limit=limits,
+        then=limits,
+        wanted=limits,
+        fault=st.sampled_from(["nak", "silence", "ack-without-effect"]),
+    )
+    def fail_while_temporary(self, limit: float, then: float, wanted: float, fault: str) -> None:
+        self.run(self.world.fail_while_temporary(limit, then, wanted, fault))
+
     @rule(times=st.integers(1, 4), pause=st.sampled_from([0.0, 1.0, 20.0, 40.0]))
     def renew(self, times: int, pause: float) -> None:
         self.run(self.world.renew(times, pause))

@@ -18,6 +18,8 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 from .model import Outcome, Wish
 
 MOST_WINDOWS: Final = 8
+WRITTEN: Final = frozenset({"not_applied", "outcome_unknown"})
+"""Errors of what was written, whatever came of it."""
 NOTHING_DONE: Final = frozenset({"entry_not_loaded", "no_entry", "reset_under_way", "closed", "stopping"})
 
 
@@ -90,6 +92,7 @@ def refuse(wish: Wish, error: Exception) -> None:
     wish.error = f"{type(error).__name__}: {error}"
     key = error.translation_key if isinstance(error, HomeAssistantError) else None
     wish.is_cut_off = key == "ended_with_the_integration"
+    wish.is_written = key in WRITTEN
     if key == "superseded":
         wish.outcome = Outcome.SUPERSEDED
     elif isinstance(error, ServiceValidationError) or key in NOTHING_DONE:

@@ -341,6 +341,8 @@ class World:
 
     def _told(self, number: int, wish: Wish, device: WatchedDevice | None) -> None:
         wish.told = self.now
+        # Where the disk was full, a crash brings back what was stored before.
+        wish.is_written &= not self.disk_was_full
         if wish.is_late and wish.outcome is not Outcome.REFUSED:
             self.violated("c", f"({number}) {wish.what}: taken although the end had begun")
         if wish.is_cut_off and not self.is_stopping and self.now < wish.called + UNLOADED_WITHIN:
@@ -407,6 +409,15 @@ class World:
         wish.what += f" for {minutes} min, then {then:g}"
         wish.duration, wish.then = 60.0 * minutes, watts(then)
         self.wish(wish, user.act(self.hass, wish, action, data))
+
+    async def fail_while_temporary(self, limit: float, then: float, wanted: float, fault: str) -> None:
+        """Set a limit that ends by itself, and then one that stands, which the device does not take."""
+        self.call_temporary("set_export_limit", limit, 1, then)
+        await self.pass_time(10)
+        self.fault(fault, times=None, commands=(0x42, 0x40, 0x43))
+        self.call("set_export_limit", wanted)
+        await self.pass_time(45)
+        self.heal()
 
     async def renew(self, times: int, pause: float) -> None:
         """Set the temporary limit that holds again and again, as a blueprint does."""
