@@ -4,7 +4,7 @@ from typing import Final, override
 
 from homeassistant.components.event import EventEntity, EventEntityDescription
 from homeassistant.const import Platform
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .data import Sec1000ConfigEntry
@@ -57,6 +57,6 @@ class ExportLimitEvents(Sec1000Entity, EventEntity):
                 "message": event.message,
             },
         )
-        if event.caller:
-            self.async_set_context(event.caller.context)
+        # Also where it has none: Home Assistant would take that of the event before for a few seconds.
+        self.async_set_context(event.caller.context if event.caller else Context())
         self.async_write_ha_state()

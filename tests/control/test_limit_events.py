@@ -129,6 +129,18 @@ async def test_automation_script_and_user_are_named(
     assert asked == ["automation.price", "script.night", hass_admin_user.name]
 
 
+@pytest.mark.usefixtures("loaded")
+async def test_event_without_a_caller_is_not_that_of_the_last(
+    hass: HomeAssistant, sim: Simulator, events: list[dict[str, Any]], hass_admin_user: MockUser
+) -> None:
+    await call(hass, "set_export_limit", Context(user_id=hass_admin_user.id), limit=5)
+    assert get_state(hass, EVENT).context.user_id == hass_admin_user.id
+    sim.device.limit = 12_000
+    await call(hass, "get_export_limit")
+    assert types(events) == ["set", "differs"]
+    assert get_state(hass, EVENT).context.user_id is None
+
+
 @pytest.mark.usefixtures("warp")
 async def test_drift_is_told_once_and_corrected(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry, events: list[dict[str, Any]]
