@@ -195,7 +195,7 @@ class LimitTester:
         test = LimitTest(limit, margin(limit, settings, options), loop.time())
         self._taken_at = 0.0
         self._calls = self._runner.limit_calls
-        if self._runner.tasks:
+        if self._runner.limit_tasks:
             test.interrupt(LimitTestReason.INTERRUPTED)
         next_at = loop.time()
         standing = coordinator.data.proven_limit
