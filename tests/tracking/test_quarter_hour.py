@@ -1,6 +1,7 @@
 """The export by quarter hours: exact boundaries, honest gaps, the highest of each month kept."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -20,6 +21,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
+from hypothesis import given, settings, strategies as st
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -127,6 +129,44 @@ def test_unknown_power_is_a_gap() -> None:
     current = known((0, 5_000), *((at, None) for at in range(30, 300, 30)), (300, 5_000)).current
     assert current is not None
     assert (current.covered, current.mean) == (0, None)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([5, 30, 31, 60, 104, 105, 106, 400]), st.integers(-9_000, 9_000)),
+        min_size=2,
+        max_size=60,
+    )
+)
+def test_any_readings_are_integrated_second_by_second(readings: list[tuple[int, int]]) -> None:
+    """Where two are at most 105 s apart, which is the longest gap at 30 s."""
+    samples: list[Sample] = []
+    watt_hours: dict[int, float] = defaultdict(float)
+    seconds: dict[int, int] = defaultdict(int)
+    at, before = 840, 0
+    for step, power in readings:
+        if samples and step <= 105:
+            for second in range(step):
+                first, last = (before + (power - before) * (second + each) / step for each in (0, 1))
+                start = (at + second) // QUARTER_HOUR_S * QUARTER_HOUR_S
+                seconds[start] += 1
+                watt_hours[start] += (max(first, 0) + max(last, 0)) / 2 / 3_600
+        at, before = at + step, power
+        samples.append((at, power))
+    quarter_hours = known(*samples)
+    current = quarter_hours.current
+    assert current is not None
+    assert current.measured == pytest.approx(seconds[current.start])
+    assert current.exported == pytest.approx(watt_hours[current.start], rel=0.01, abs=0.5)
+    counted = [
+        watt_hours[start] * 3_600 / seconds[start]
+        for start in seconds
+        if start < current.start and seconds[start] >= 720
+    ]
+    assert [each.mean for each in quarter_hours.highest] == [
+        pytest.approx(max(counted), rel=0.01, abs=2) for _ in counted[:1]
+    ]
 
 
 def test_clock_set_back_never_covers_more_than_all() -> None:
