@@ -55,9 +55,8 @@ def test_every_input_is_described_used_and_has_valid_default(file: Path) -> None
 
 @each_file
 def test_only_entities_and_devices_are_required_inputs(file: Path) -> None:
-    required = {key: given for key, given in blueprint(file).inputs.items() if "default" not in given}
-    assert required
-    assert all(set(given["selector"]) <= {"entity", "device"} for given in required.values())
+    required = [given for given in blueprint(file).inputs.values() if "default" not in given]
+    assert all(set(given["selector"]) <= {"entity", "device"} for given in required)
 
 
 @each_file

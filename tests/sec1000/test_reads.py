@@ -80,6 +80,7 @@ async def test_transient_fault_costs_one_more_request(
     assert len(stats.recovered_errors) == 1
 
 
+@pytest.mark.usefixtures("warp")
 @pytest.mark.parametrize("fault", ["byte-by-byte", "trailing-bytes", "other-prefix"])
 async def test_unusual_but_valid_answer_needs_no_retry(
     client: Sec1000Client, sim: Simulator, fault: str
