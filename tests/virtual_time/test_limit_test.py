@@ -268,6 +268,10 @@ WISHES: dict[str, tuple[Callable[[HomeAssistant], asyncio.Task[Any]], int]] = {
     "switch": (lambda hass: control(hass, "switch", "turn_off", "export_to_grid"), 0),
     "end": (lambda hass: control(hass, "button", "press", "end_temporary_limit"), 10_000),
     "maximum": (_options, 9_500),
+    "mode": (
+        lambda hass: control(hass, "select", "select_option", "control_mode", option="value"),
+        10_000,
+    ),
     "reset": (lambda hass: act(hass, "reset_export_watchdog"), 10_000),
 }
 """What may be wanted during a test, and the limit (W) in force a while after that."""

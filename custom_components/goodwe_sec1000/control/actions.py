@@ -256,7 +256,8 @@ class ExportControl:
             self._queue.save(adopted)
             self._coordinator.show_settings(settings)
             if CONF_CONTROL_MODE in adopted:
-                await self._coordinator.drop_end()
+                temporary = self._coordinator.data.temporary
+                await self._coordinator.drop_end(temporary.then if temporary and temporary.is_test else None)
             message = f"{self._text('read')} {self._format_export(settings)}"
             if adopted:
                 hass = self._coordinator.hass
@@ -498,7 +499,7 @@ class ExportControl:
         async def plan(plan: Plan) -> None:
             await plan.change_options(await change(plan.options), keeps_limit=keeps_limit)
             if ends_temporary:
-                plan.temporary = None
+                plan.let_stand()
 
         command = LimitCommand(plan=plan, options=frozenset(keys))
         return await self._change(

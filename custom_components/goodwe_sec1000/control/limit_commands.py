@@ -129,8 +129,22 @@ class Plan:
         self.temporary = (
             replace(running, limit=limit)
             if running and is_same
-            else TemporaryLimit(limit, standing, self._before, ends, ends - dt_util.utcnow(), running)
+            else TemporaryLimit(
+                limit,
+                standing,
+                self._before,
+                ends,
+                ends - dt_util.utcnow(),
+                is_test=True,
+                interrupted=running,
+            )
         )
+
+    def let_stand(self) -> None:
+        """Have the limit stand that holds, or that a test has interrupted."""
+        if self.temporary and self.temporary.is_test:
+            self.limit = self.temporary.then_within(self.options)
+        self.temporary = None
 
     def end_now(self) -> None:
         """Have the limit hold to which the temporary one leads; raises NoTemporaryLimitError.
@@ -164,7 +178,7 @@ class Plan:
         else:
             self.limit = _limit_for_new_range(self.limit, old, new)
         if new.control_mode is not old.control_mode:
-            self.temporary = None
+            self.let_stand()
         elif self.temporary:
             self.temporary = self.temporary.moved_to(self.limit, new)
 

@@ -19,6 +19,7 @@ from ..options import ExportOptions
 from ..sec1000.errors import InvalidValueError
 from ..sec1000.model import ControlMode, ExportSettings, watts
 from ..sec1000.setting_write import ROUNDS, TOLERANCE_W
+from ..tracking.feedback import Action
 from ..tracking.limit_test import (
     LOWERED_S,
     Finding,
@@ -171,11 +172,12 @@ class LimitTester:
     async def _run(self, wanted: object) -> LimitTestRecord | HomeAssistantError:
         coordinator = self._coordinator
         self._is_stopped.clear()
-        await coordinator.async_refresh()
+        await self._poll()
         try:
+            self._runner.check_accepts(Action.SET_EXPORT_LIMIT, takes_mode_off=True, called=CALLED)
             self._check_beforehand()
             limit, settings = self._limit_to_test(wanted)
-        except ServiceValidationError as error:
+        except HomeAssistantError as error:
             return error
         finding = await self._test(limit, settings)
         record = LimitTestRecord(finding, limit, dt_util.utcnow())
@@ -208,10 +210,21 @@ class LimitTester:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(next_at):
                     await self._is_stopped.wait()
-            if not self._is_stopped.is_set():
-                await coordinator.async_refresh()
+            await self._poll()
         await self._end_lower_limit()
         return test.finding
+
+    async def _poll(self) -> None:
+        """Read the meter; a poll that waits for its turn does not keep an unload waiting."""
+        coordinator = self._coordinator
+        poll = coordinator.config_entry.async_create_background_task(
+            coordinator.hass, coordinator.async_refresh(), f"{coordinator.name} read the tested meter"
+        )
+        stop = asyncio.ensure_future(self._is_stopped.wait())
+        try:
+            await asyncio.wait({poll, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
 
     def _judge(self, test: LimitTest, options: ExportOptions) -> Step:
         """Judge what was read last, unless something came between."""

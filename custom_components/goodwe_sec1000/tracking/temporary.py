@@ -27,6 +27,8 @@ class TemporaryLimit:
     ends: datetime
     """UTC."""
     duration: timedelta
+    is_test: bool = False
+    """Whether it only interrupts what stood before, so that nothing but its end may be left of it."""
     interrupted: TemporaryLimit | None = None
     """The temporary limit before, which goes on at the end, unless its own has come; None: `then` stands."""
 
@@ -40,6 +42,7 @@ class TemporaryLimit:
             None if before is None else int(before),
             datetime.fromisoformat(stored["ends"]).astimezone(UTC),
             timedelta(seconds=float(stored["duration"])),
+            stored.get("is_test", False) is True,
             None if interrupted is None else cls.from_dict(interrupted),
         )
         if any(abs(limit) > MAX_SETTING_W for limit in (temporary.limit, temporary.then, before or 0)):
@@ -56,6 +59,7 @@ class TemporaryLimit:
             "before": self.before,
             "ends": self.ends.isoformat(),
             "duration": self.duration.total_seconds(),
+            **({"is_test": True} if self.is_test else {}),
             **({"interrupted": self.interrupted.as_dict()} if self.interrupted else {}),
         }
 
