@@ -27,6 +27,7 @@ from .model import (
     ResetWish,
     SceneWish,
     ToggleWish,
+    TrialWish,
     Wish,
     expected,
     in_force,
@@ -35,7 +36,7 @@ from .model import (
 )
 from .world import OFF_ISSUES, SLOW, World, is_ours
 
-CHANGES: Final = (LimitWish, OptionsWish, KeepWish, ResetWish)
+CHANGES: Final = (LimitWish, OptionsWish, KeepWish, ResetWish, TrialWish)
 """Wishes that change what the device holds."""
 LIARS: Final = frozenset(
     {"ack-without-effect", "stale-value", "stale-answer", "late-effect", "disobedient", "nak", "rounded"}
@@ -106,6 +107,8 @@ def claims(world: World, wish: Wish, device: WatchedDevice) -> list[str]:
             for moment in (*before, *during)
         ):
             found.append(f"it told {told}, which {device.name} never held")
+    if isinstance(wish, TrialWish) and not lied:
+        found += [f"it {wish.response['result']}"] if wish.response["result"] == wrong_result(wish) else []
     if isinstance(wish, LimitWish) and is_extended(wish):
         found += extension(world, wish, during)
     elif isinstance(wish, LimitWish) and not lied:
@@ -145,6 +148,11 @@ def claims(world: World, wish: Wish, device: WatchedDevice) -> list[str]:
     return found
 
 
+def wrong_result(wish: TrialWish) -> str:
+    """Return how a test may not end."""
+    return "failed" if wish.obeys else "passed"
+
+
 def is_extended(wish: Wish) -> bool:
     """Tell whether it was told that only the end of a limit was moved."""
     return "Extended until" in str(wish.response.get("message", ""))
@@ -169,9 +177,10 @@ def feedback(world: World, wish: Wish) -> list[str]:
     if world.is_stopping or (wish.action == "set_export_limit" and world.put_back_asked):
         return []
     if wish.action == "set_export_limit" and any(
-        isinstance(other, LimitWish) and other.duration for other in world.wishes
+        isinstance(other, TrialWish) or (isinstance(other, LimitWish) and other.duration)
+        for other in world.wishes
     ):
-        # An end has this feedback, too.
+        # An end has this feedback, too, and a test.
         return []
     if any(
         other.order > wish.order
@@ -468,7 +477,7 @@ def restores(wish: Wish) -> bool:
     """Tell whether a wish brings back the limit only where nothing limits, or asks the device for a sign."""
     if isinstance(wish, KeepWish):
         return "limit_keeps_drifting" not in wish.what
-    return isinstance(wish, ResetWish)
+    return isinstance(wish, ResetWish | TrialWish)
 
 
 async def take_leave(world: World) -> None:

@@ -1,7 +1,7 @@
 """A simulated device that is watched: who changed it, when, and what it was asked."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise, takewhile
 from typing import Final, override
@@ -25,6 +25,8 @@ MEASURED: Final = Telemetry(
     inverter_power=0,
 )
 """At night: no limit is exceeded, and no zero is doubtful."""
+SUNNY_W: Final = 9_700
+"""What is exported in the sun without a limit, W."""
 STALE: Final = frozenset({"stale-value", "stale-answer"})
 """Faults by which a device that is read tells what it held before."""
 
@@ -78,6 +80,8 @@ class WatchedDevice(Simulator):
             latency=latency,
         )
         self.hold(MEASURED)
+        self.sun: Callable[[], bool | None] = lambda: None
+        """Whether the inverters obey their limit in the sun; None at night."""
         self.name = name
         self._latency = latency
         self._tell = tell
@@ -127,6 +131,14 @@ class WatchedDevice(Simulator):
             if moment.asked == "read"
         ]
         return bool(reads) and all(STALE & {*moment.faults} for moment in reads)
+
+    @override
+    def _measure(self) -> Telemetry:
+        if (obeys := self.sun()) is None:
+            return super()._measure()
+        limit = self._device.bound_limit
+        export = SUNNY_W if limit is None or not obeys else min(SUNNY_W, max(0, limit))
+        return replace(MEASURED, meter_power=export, inverter_power=export + 300)
 
     def begin(self) -> None:
         """Keep what it holds at the beginning."""

@@ -100,6 +100,11 @@ class State:
         """Return the same with a limit that does not end."""
         return replace(self, ends=frozenset({None}))
 
+    def perhaps_standing_at(self, limit: int | None) -> State:
+        """Return what may be where the end of the limit (W) that the device holds may be forgotten."""
+        limits = self.device["limit"] | (frozenset() if limit is None else {limit})
+        return self.joined(replace(self.standing(), device={**self.device, "limit": limits}))
+
     def ended(self, now: float) -> State:
         """Return what should be once the ends that have passed by now are carried out."""
         after = [
@@ -511,3 +516,15 @@ class ResetWish(Wish):
     def superseded(self, state: State) -> State:
         """Cut short, it may have come to its end all the same, or not have begun."""
         return state.joined(self.done(state))
+
+
+@dataclass
+class TrialWish(Wish):
+    """A test of the limit: whatever it finds, all is as it was, and the measurement that of the options."""
+
+    obeys: bool = True
+    """Whether the inverters do."""
+
+    def done(self, state: State) -> State:
+        measured = state.device["sum_of_phases"] | state.options[SUM]
+        return replace(state, device={**state.device, "sum_of_phases": measured})

@@ -187,6 +187,14 @@ class Life(RuleBasedStateMachine):
     def renew(self, times: int, pause: float) -> None:
         self.run(self.world.renew(times, pause))
 
+    @rule(
+        limit=st.sampled_from([None, None, 0.0, 2.0, 5.5]),
+        obeys=st.booleans(),
+        wait=st.sampled_from([0.1, 20.0, 40.0, 90.0]),
+    )
+    def test_limit(self, limit: float | None, obeys: bool, wait: float) -> None:
+        self.run(self.world.test_for(limit, wait, obeys=obeys))
+
     @rule(which=st.sampled_from(["set_min_export_limit", "set_max_export_limit"]), limit=limits, wait=after)
     def set_range(self, which: str, limit: float, wait: float) -> None:
         self.step(wait, lambda: self.world.call(which, limit))

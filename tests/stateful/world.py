@@ -61,6 +61,7 @@ from .model import (
     Setting,
     State,
     ToggleWish,
+    TrialWish,
     Wish,
     beginning,
     expected,
@@ -78,6 +79,8 @@ AFTER: Final = 45.0
 """s; how long after a wish, or a setup, a read may still belong to it."""
 SLOW: Final = 300.0
 """s; a caller that has no answer by then gets none."""
+TESTABLE_W: Final = 4_000
+"""A lower limit leaves too little export for a test."""
 SETTLED_WITHIN: Final = 60.0
 """s"""
 
@@ -217,6 +220,7 @@ class World:
             await device.start()
             self.home.ports.add(device.port)
             device.begin()
+            device.sun = self._sun
             device.on_request = self._requested
             device.on_write = self._written
         await self._start_home()
@@ -419,6 +423,38 @@ class World:
         await self.pass_time(45)
         self.heal()
 
+    def test(self, limit: float | None, *, obeys: bool) -> None:
+        """Test the limit while the sun shines."""
+        data = {} if limit is None else {"limit": limit}
+        wish = TrialWish(
+            order=self.order(),
+            what=f"test {data or 'half'}{'' if obeys else ', disobeyed'}",
+            called=self.now,
+            action="test_export_limit",
+            is_late=self.is_ending or self.is_stopping,
+            obeys=obeys,
+        )
+        self.wish(wish, user.act(self.hass, wish, "test_export_limit", data))
+
+    async def test_for(self, limit: float | None, seconds: float, *, obeys: bool) -> None:
+        """Have a limit that can be tested, test it, and let so much of that pass."""
+        entry, device = user.the_entry(self.hass), self.device
+        if entry and device:
+            if entry.options[MODE] != "value" or not entry.options[SUM]:
+                self.options({MODE: "value", SUM: True}, 0)
+                await self.pass_time(15)
+            if device.setting.limit < TESTABLE_W:
+                self.call("export_enable")
+                await self.pass_time(15)
+            await self.pass_time(45)
+        self.test(limit, obeys=obeys)
+        await self.pass_time(seconds)
+
+    def _sun(self) -> bool | None:
+        """Return whether the inverters obey in a test that runs; None where none does: it is night."""
+        tests = [wish for wish in self.in_flight if isinstance(wish, TrialWish)]
+        return tests[0].obeys if tests else None
+
     async def renew(self, times: int, pause: float) -> None:
         """Set the temporary limit that holds again and again, as a blueprint does."""
         state = user.shown(self.hass, "sensor.temporary_limit_ends") if user.the_entry(self.hass) else None
@@ -444,7 +480,14 @@ class World:
             for wish in self.wishes
             if isinstance(wish, LimitWish) and wish.duration
         ]
-        return (shown is not None and shown <= self.now) or any(at <= self.now < at + 2 * SLOW for at in due)
+        tested = any(
+            isinstance(wish, TrialWish) and self.now < wish.called + 2 * SLOW for wish in self.wishes
+        )
+        return (
+            tested
+            or (shown is not None and shown <= self.now)
+            or any(at <= self.now < at + 2 * SLOW for at in due)
+        )
 
     def _meaning(self, action: str, limit: float | None) -> Wish:
         what = action if limit is None else f"{action} {limit:g}"
@@ -892,8 +935,9 @@ class World:
         self.damaged = True
         kind, _, how = what.partition(" ")
         if kind == "other":
-            # The end of a limit is in one of these.
-            self.events.append(Occasion(self.order(), lambda state: state.joined(state.standing())))
+            # The end of a limit is in one of these, also that of a test.
+            held = self.device.setting.limit if self.device else None
+            self.events.append(Occasion(self.order(), lambda state: state.perhaps_standing_at(held)))
         for name in self.home.files():
             if ".corrupt" in name:
                 continue
