@@ -139,7 +139,7 @@ CURES: Final[dict[str, tuple[Edit, ...]]] = {
             "            pass\n",
         ),
     ),
-    "an end allows no more than a limit that may have failed": (  # noticed by 2 of 50
+    "an end allows no more than a limit that may have failed": (  # noticed by 3 of 300
         Edit("control/limit_queue.py", "await coordinator.baseline.tighten_end(limit)", "pass"),
     ),
     # Ended early, and a late off.
