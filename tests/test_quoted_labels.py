@@ -21,6 +21,7 @@ DOCS: Final = CHECKOUT / "docs"
 OWNERS_DOCUMENTS: Final = (
     CHECKOUT / "README.md",
     DOCS / "dashboards" / "README.md",
+    CHECKOUT / "demo" / "simulated_house.yaml",
     *(
         DOCS / f"{page}.md"
         for page in (
