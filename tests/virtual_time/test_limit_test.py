@@ -293,9 +293,12 @@ async def test_wish_in_between_ends_a_test(
 
 
 @pytest.mark.usefixtures("settled")
-async def test_wish_before_the_lower_limit_ends_a_test(hass: HomeAssistant, sim: Simulator) -> None:
+@pytest.mark.parametrize("pause", [0.0, 3.0])
+async def test_wish_before_the_lower_limit_ends_a_test(
+    hass: HomeAssistant, sim: Simulator, pause: float
+) -> None:
     test = act(hass, "test_export_limit")
-    await asyncio.sleep(3)
+    await asyncio.sleep(pause)
     await outcomes(act(hass, "set_export_limit", limit=7))
     assert (await test)["reason"] == "interrupted"
     assert written(sim) == [7_000]
