@@ -365,6 +365,7 @@ class ExportControl:
             task.cancel()
         if leftover:
             await asyncio.wait(leftover)
+        await self._limit_tester.async_wait_ended()
 
     async def async_stop(self) -> None:
         """Take no mode off any more, and bring all that runs to its end, for a stop of Home Assistant.

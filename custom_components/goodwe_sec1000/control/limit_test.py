@@ -37,6 +37,8 @@ CALLED: Final = "test_export_limit"
 """How the action is called."""
 POLL_S: Final = 6.0
 """Equal reads are one within 5 s."""
+TOLD_WITHIN_S: Final = 5.0
+"""How long a test may take to end once no command runs any more."""
 LEAST_REQUESTS: Final = 10
 """How many the budget has to have left: two commands, and the first of some thirty reads."""
 LEAST_REST: Final = timedelta(minutes=5)
@@ -115,6 +117,11 @@ class LimitTester:
                 coordinator.hass, self._end_lower_limit(), f"{coordinator.name} lift the tested limit"
             )
 
+    async def async_wait_ended(self) -> None:
+        """Let a test that was stopped tell how it ended, before its entry is gone."""
+        if self._task:
+            await asyncio.wait({self._task}, timeout=TOLD_WITHIN_S)
+
     def _check_beforehand(self) -> None:
         """Raise a translated error for what needs no reading."""
         coordinator = self._coordinator
@@ -157,7 +164,7 @@ class LimitTester:
                 "test_at_minimum", limit=format_kw(hass, standing), minimum=format_kw(hass, lowest)
             )
         if limit is UNDEFINED:
-            return min(max(round(min(meter, standing) // 2, -1), lowest), highest), settings
+            return min(max(round(min(meter, standing) // 2, -2), lowest), highest), settings
         try:
             return watts(bound(limit, lowest, highest)), settings
         except InvalidValueError as error:

@@ -154,8 +154,8 @@ class LimitTest:
 
     @property
     def halfway(self) -> int:
-        """The limit (W) between the lower one and what was exported before."""
-        return self._limit + self._drop // 2
+        """The limit (W) between the lower one and what was exported before; some devices know steps only."""
+        return round(self._limit + self._drop // 2, -2)
 
     def interrupt(self, reason: LimitTestReason) -> Step:
         """End it without a result."""
