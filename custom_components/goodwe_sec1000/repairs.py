@@ -299,7 +299,7 @@ class LimitKeepsDriftingFlow(EntryRepairFlow):
             return self._show("put_back")
 
         async def restore_baseline() -> RepairsFlowResult:
-            await data.export.restore_baseline(limit)
+            await data.export.restore_baseline()
             return self._finish_fixed()
 
         return await self._run_fix("put_back", restore_baseline)

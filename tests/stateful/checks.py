@@ -278,9 +278,14 @@ async def judge(world: World, said: Said) -> None:
 
 
 def is_end_told(world: World) -> bool:
-    """Tell whether an issue says that a limit has not ended, or what keeps it from that."""
+    """Tell whether an issue says that a limit has not ended, or what keeps it from that.
+
+    No device is at the address of an entry whose reconfiguration was lost in a crash.
+    """
     told = ("temporary_limit_not_ended", *OFF_ISSUES)
-    return any(issue.issue_id.startswith(told) for issue in world.issues()) or not user.is_loaded(world.hass)
+    if world.device is None or not user.is_loaded(world.hass):
+        return True
+    return any(issue.issue_id.startswith(told) for issue in world.issues())
 
 
 def _raised(record: Any) -> str:

@@ -204,14 +204,14 @@ class ExportControl:
             "apply_options", changed.keys(), all_of_them, takes_mode_off=takes_mode_off
         )
 
-    async def restore_baseline(self, limit: int) -> Outcome:
-        """Make the device hold this limit (W), which was proven before, under the options.
+    async def restore_baseline(self) -> Outcome:
+        """Make the device hold the limit that was proven last when this has its turn, under the options.
 
         Where it is temporary, its end stays.
         """
 
         async def plan(plan: Plan) -> None:
-            plan.limit = min(limit, plan.options.max_export_limit)
+            plan.put_back()
 
         return await self._change(
             Action.SET_EXPORT_LIMIT,

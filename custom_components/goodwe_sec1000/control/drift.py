@@ -72,9 +72,9 @@ class DriftCorrection:
         LOGGER.warning(
             "%s: the device reports %s; correcting it", coordinator.name, describe(snapshot.settings)
         )
-        entry.async_create_task(hass, self._correct(limit), f"{coordinator.name} correct drift")
+        entry.async_create_task(hass, self._correct(), f"{coordinator.name} correct drift")
 
-    async def _correct(self, limit: int) -> None:
+    async def _correct(self) -> None:
         with suppress(HomeAssistantError), called_by(None):
             # The feedback shows how it ended.
-            await self._control.restore_baseline(limit)
+            await self._control.restore_baseline()

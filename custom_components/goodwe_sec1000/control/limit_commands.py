@@ -99,6 +99,17 @@ class Plan:
         # A later command may replace it before it is written, and its end must not lead beyond it.
         self._before = limit if self._before is None else min(self._before, limit)
 
+    def put_back(self) -> None:
+        """Have the limit hold that was proven last, where no command before has said what it is to be.
+
+        Where it is temporary, its end stays. Raises SupersededError where none was proven.
+        """
+        if self.limit is not None:
+            return
+        if self._proven_limit is None:
+            raise SupersededError("superseded by a newer limit command")
+        self.limit = min(self._proven_limit, self.options.max_export_limit)
+
     def set_temporary_limit(self, limit: int, duration: timedelta, then: int | None) -> None:
         """Have this limit (W) hold for so long, and then the other.
 

@@ -384,6 +384,30 @@ async def test_repair_of_a_drift_stays_below_a_newer_maximum(
     assert sim.device.bound_limit == 3_000
 
 
+@pytest.mark.promise("R-07", "R-08")
+@pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
+async def test_repair_of_a_drift_keeps_limit_that_runs(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    sim: Simulator,
+    entry: MockConfigEntry,
+) -> None:
+    assert await async_setup_component(hass, REPAIRS, {})
+    client = await hass_client()
+    await load(hass, entry)
+    sim.device.limit = sim.device.bound_limit = 15_000
+    await asyncio.sleep(70)
+    texts = {"name": "SEC1000", "mode": "Value", "limit": "10.00 kW"}
+    Issue.LIMIT_KEEPS_DRIFTING.async_raise(hass, entry.entry_id, texts)
+    repair = await Repair(hass, client, f"limit_keeps_drifting_{entry.entry_id}").start()
+    limit = act(hass, "set_export_limit", limit=4)
+    await asyncio.sleep(0.2)
+    await repair.submit()
+    assert await outcomes(limit) == [1]
+    assert repair.success_text
+    assert sim.device.bound_limit == 4_000
+
+
 @pytest.mark.promise("R-07", "R-22")
 @pytest.mark.usefixtures("loaded")
 async def test_newer_limit_ends_reset_that_waits_for_older_one(hass: HomeAssistant, sim: Simulator) -> None:
