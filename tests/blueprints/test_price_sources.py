@@ -129,7 +129,7 @@ def show(hass: HomeAssistant, source: Source, price: float | None) -> float:
 
 
 @pytest.mark.parametrize("warp", ["2026-06-21 23:00:00"], indirect=True)
-@pytest.mark.parametrize("guarded", [False, True])
+@pytest.mark.parametrize("guarded", [pytest.param(False, marks=pytest.mark.long), True])
 @pytest.mark.parametrize(
     "source", SOURCES, ids=lambda source: f"{source.entity_id} {source.unit} {source.attribute}"
 )
