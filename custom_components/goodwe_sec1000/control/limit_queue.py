@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from homeassistant.core import callback
@@ -224,7 +225,11 @@ class LimitQueue:
         await self._store_end(plan.temporary, target.limit)
         try:
             settings = await self._write(
-                transaction, target, is_mode_chosen=plan.is_mode_chosen, rounds=batch.rounds
+                transaction,
+                target,
+                is_mode_chosen=plan.is_mode_chosen,
+                measurement_changes=target.sum_of_phases != coordinator.options.sum_of_phases,
+                rounds=batch.rounds,
             )
         except NotAppliedError as error:
             self._unconfirmed = None
@@ -319,21 +324,23 @@ class LimitQueue:
         target: ExportTarget,
         *,
         is_mode_chosen: bool,
+        measurement_changes: bool,
         rounds: int = ROUNDS,
     ) -> ExportSettings:
         """Write the target; a mode that was only found is never switched off on the strength of one read.
 
         The mode of a limit that is suspended was not found: it is armed as one that was chosen.
         """
+        write = partial(transaction.write, measurement_changes=measurement_changes)
         if is_mode_chosen or self._coordinator.client.pending.target:
-            return await transaction.write(target, may_switch_off=self._may_switch_off(), rounds=rounds)
+            return await write(target, may_switch_off=self._may_switch_off(), rounds=rounds)
         try:
-            return await transaction.write(target, may_switch_off=False, rounds=1)
+            return await write(target, may_switch_off=False, rounds=1)
         except NotAppliedError as error:
             if error.held.mode is target.mode:
                 raise
             found = replace(target, mode=error.held.mode)
-        return await transaction.write(found, may_switch_off=False, rounds=rounds)
+        return await write(found, may_switch_off=False, rounds=rounds)
 
     def _needs(self) -> int:
         """Return how many requests those that wait cost together where all goes well."""

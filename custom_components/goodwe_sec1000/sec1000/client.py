@@ -362,6 +362,7 @@ class Sec1000Client:
         started: float | None = None,
         rounds: int = ROUNDS,
         may_switch_off: bool = True,
+        measurement_changes: bool = False,
     ) -> ExportSettings:
         """Bring the device to this target while the line is held; what is pending follows the outcome."""
         was_pending = self.pending.target
@@ -375,6 +376,7 @@ class Sec1000Client:
             started=asyncio.get_running_loop().time() if started is None else started,
             rounds=rounds,
             may_switch_off=may_switch_off,
+            measurement_changes=measurement_changes,
         )
         # What is refused must not become what is restored.
         write.check_mode_change()
@@ -445,18 +447,24 @@ class LimitTransaction:
         return await self._client.read_in(self._transaction, self._stats, tries=tries)
 
     async def write(
-        self, target: ExportTarget, *, may_switch_off: bool = True, rounds: int = ROUNDS
+        self,
+        target: ExportTarget,
+        *,
+        may_switch_off: bool = True,
+        measurement_changes: bool = False,
+        rounds: int = ROUNDS,
     ) -> ExportSettings:
         """Make the device hold this and return what it says it holds then.
 
         Three requests where the mode stands, five where it is known to differ, at most 12 and
-        45 s. Limit and capacity agree within 50 W, the mode exactly; the measurement is sent and
-        cannot be read back. Where the limit is off for a while, the target becomes what should hold.
+        45 s. Limit and capacity agree within 50 W, the mode exactly; the measurement cannot be read
+        back: where it changes, it has to be acknowledged. Where the limit is off for a while, the
+        target becomes what should hold.
 
         Raises NotAppliedError where the device holds something else, OutcomeUnknownError where it
-        could not be read back, ConnectionFailedError where nothing was sent, InvalidValueError for
-        what the wire cannot carry, and ModeChangeRefusedError where a limiting mode would have to be
-        taken off for it without `may_switch_off`.
+        could not be read back or did not acknowledge what it has to, ConnectionFailedError where nothing
+        was sent, InvalidValueError for what the wire cannot carry, and ModeChangeRefusedError where a
+        limiting mode would have to be taken off for it without `may_switch_off`.
         """
         client = self._client
         return await client.write_setting(
@@ -467,6 +475,7 @@ class LimitTransaction:
             started=self._started,
             rounds=1 if self._owes else rounds,
             may_switch_off=may_switch_off,
+            measurement_changes=measurement_changes,
         )
 
     @property

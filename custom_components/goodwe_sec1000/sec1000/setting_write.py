@@ -86,6 +86,7 @@ class SettingWrite:
         started: float,
         rounds: int = ROUNDS,
         may_switch_off: bool = True,
+        measurement_changes: bool = False,
     ) -> None:
         """Prepare the change; `known_mode` is the mode last read, None where none was.
 
@@ -93,7 +94,8 @@ class SettingWrite:
         earlier writes and this one. `started` is when the command sent its first request, by the same clock.
 
         The target is saved as `pending` before a limiting mode is taken off for another one. In a
-        single round it is read back once. Without `may_switch_off` no mode is taken off.
+        single round it is read back once. Without `may_switch_off` no mode is taken off. Where
+        `measurement_changes`, the limit has to be acknowledged, too: no read-back tells the measurement.
         """
         self.held: ExportSettings | None = None
         """The read-back after the last write, None where it failed."""
@@ -106,6 +108,8 @@ class SettingWrite:
         self._switched_off_at = switched_off_at
         self._rounds = rounds
         self._may_switch_off = may_switch_off
+        self._is_measurement_told = not measurement_changes
+        """Whether the device has taken the measurement, or had it before."""
         self._target = target
         self._stats = stats
         self._switch_off = _must_switch_off(target.mode, known_mode)
@@ -141,15 +145,24 @@ class SettingWrite:
                 self._proven = self.held
                 # A limit that was taken over late may have come after its arming.
                 in_order = at_once and not self._limit_may_be_late
-                if (acknowledged or self._mode_changed) and (in_order or stored):
-                    return self.held
-                if number:
-                    break
+                if self._is_measurement_told:
+                    if (acknowledged or self._mode_changed) and (in_order or stored):
+                        return self.held
+                    if number:
+                        break
             stored = agrees(replace(self.held, mode=self._target.mode), self._target)
             self._mode_changed = self.held.mode is not self._target.mode
             self._switch_off = _must_switch_off(self._target.mode, self.held.mode) and self._may_switch_off
             self._modes_off = self._is_off(self.held.mode)
+        return self._held_in_the_end()
+
+    def _held_in_the_end(self) -> ExportSettings:
+        """Return what agreed, if not as it should; raises as `run`."""
         if self._proven and (self.held is None or agrees(self.held, self._target)):
+            if not self._is_measurement_told:
+                raise OutcomeUnknownError(
+                    f"the measurement cannot be read back, and was not acknowledged: {self._fault}"
+                ) from self._fault
             self._stats.arming_unacknowledged = True
             return self._proven
         if self.held:
@@ -211,6 +224,8 @@ class SettingWrite:
                     self._limit_may_be_late = isinstance(error, AnswerTimeoutError)
                 if step in self._offs:
                     self._pending.distrust_until(asyncio.get_running_loop().time() + self._timing.late_effect)
+            else:
+                self._is_measurement_told |= step is steps[0] and status == Status.ACKNOWLEDGED
         return status in (Status.ACKNOWLEDGED, Status.NEGATIVE)
 
     async def _read_back_twice(self) -> bool:

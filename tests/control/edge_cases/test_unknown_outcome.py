@@ -33,6 +33,24 @@ async def test_measurement_that_never_arrived_is_not_saved(
     assert loaded.options["scan_three_phases"] is True
 
 
+@pytest.mark.promise("R-09")
+@pytest.mark.parametrize("fault", ["reset", "garbage", "nak"])
+async def test_measurement_is_saved_once_it_is_acknowledged(
+    hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry, fault: str
+) -> None:
+    walk = await changing(hass, loaded)
+    await walk.submit()
+    sim.inject(fault, commands=(WRITE_LIMIT,))
+    await walk.submit(scan_three_phases=False)
+    assert walk.errors
+    sim.clear_faults()
+    await asyncio.sleep(120)
+    assert loaded.options["scan_three_phases"] is True
+    await walk.submit(scan_three_phases=False)
+    assert walk.outcome == "saved"
+    assert (loaded.options["scan_three_phases"], sim.device.sum_of_phases) == (False, False)
+
+
 @pytest.mark.promise("R-15")
 @pytest.mark.usefixtures("loaded")
 async def test_wish_that_did_not_take_effect_is_shown(hass: HomeAssistant, sim: Simulator) -> None:
