@@ -171,3 +171,9 @@ def is_loaded(hass: HomeAssistant) -> bool:
     """Tell whether the entry is loaded."""
     entry = the_entry(hass)
     return entry is not None and entry.state is ConfigEntryState.LOADED
+
+
+def knows_settings(hass: HomeAssistant) -> bool:
+    """Tell whether the entry is loaded and has read the settings of the device."""
+    entry = the_entry(hass)
+    return entry is not None and is_loaded(hass) and entry.runtime_data.coordinator.data.settings is not None

@@ -1105,6 +1105,8 @@ class World:
             or self.is_end_due
             or self._is_noted()
             or self.now < max(last_told, self._changed_at) + AFTER
+            # Its settings are read until they are known.
+            or not user.knows_settings(self.hass)
         )
         if entry and entry.pref_disable_polling and asked in {"read", "telemetry"} and not may_read:
             self.violated("d", f"{asked} was sent to {device.name}, and polling is disabled")
