@@ -275,7 +275,7 @@ class House:
         self.battery = Battery(battery, battery)
         self._reaction = reaction
         self._obedient_share = 1.0 if obedient is None else obedient / inverters
-        self._told: deque[tuple[float, float]] = deque()
+        self._allowed_since: deque[tuple[float, float]] = deque()
         """Since when (s) they may deliver so much in all (W): what they follow, and what is newer."""
         self.sun = sun or Sun(clouds=clouds, seed=seed)
         self.load = load or Load(seed=seed)
@@ -406,16 +406,16 @@ class House:
         return min(target, THROTTLED_SHARE * self.rated) if self.watchdog.throttling else target
 
     def _allowed(self, restriction: Restriction | None) -> float:
-        """Return what the inverters may deliver in all by what the device told them a reaction ago (W)."""
+        """Return what the inverters may deliver in all (W), by the limit of a reaction time ago."""
         allowed = math.inf
         if restriction:
             load = self.load_power if restriction.sum_of_phases else 3 * min(self._load)
             # A limit below 0 cannot make them draw power.
             allowed = max(restriction.watts + load, 0.0)
-        self._told.append((self._now, allowed))
-        while len(self._told) > 1 and self._told[1][0] <= self._now - self._reaction:
-            self._told.popleft()
-        return self._told[0][1]
+        self._allowed_since.append((self._now, allowed))
+        while len(self._allowed_since) > 1 and self._allowed_since[1][0] <= self._now - self._reaction:
+            self._allowed_since.popleft()
+        return self._allowed_since[0][1]
 
     def _day(self) -> float:
         """Return the simulated time in seconds since the first midnight."""

@@ -207,6 +207,15 @@ class Sec1000Sensor(Sec1000Entity, SensorEntity):
     _platform = Platform.SENSOR
 
 
+class AlwaysAvailableSensor(Sec1000Sensor):
+    """A sensor of what Home Assistant keeps; available whether or not the device is."""
+
+    @property
+    @override
+    def available(self) -> bool:
+        return True
+
+
 class TelemetrySensor(Sec1000Sensor):
     """One measured value; unavailable where the last poll failed, unknown where it is impossible."""
 
@@ -333,8 +342,8 @@ class QuarterHourExportSensor(ThrottledSensor):
         }
 
 
-class HighestQuarterHourExportSensor(Sec1000Sensor):
-    """The highest quarter hour of this month, also of a silent device; unknown until one counts."""
+class HighestQuarterHourExportSensor(AlwaysAvailableSensor):
+    """The highest quarter hour of this month; unknown until one counts."""
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -348,11 +357,6 @@ class HighestQuarterHourExportSensor(Sec1000Sensor):
         self.async_on_remove(
             async_track_time_interval(self.hass, show_month, MONTH_CHECK_INTERVAL, cancel_on_shutdown=True)
         )
-
-    @property
-    @override
-    def available(self) -> bool:
-        return True
 
     @property
     @override
@@ -405,15 +409,10 @@ class SettingsSensor(Sec1000Sensor):
         return {"read_at": read_at} if read_at else None
 
 
-class TemporaryLimitEndsSensor(Sec1000Sensor):
-    """When the limit ends by itself; unknown where it stands, known whether or not the device is."""
+class TemporaryLimitEndsSensor(AlwaysAvailableSensor):
+    """When the limit ends by itself; unknown where it stands."""
 
     _source = Source.SETTINGS
-
-    @property
-    @override
-    def available(self) -> bool:
-        return True
 
     @property
     @override
@@ -431,13 +430,8 @@ class TemporaryLimitEndsSensor(Sec1000Sensor):
         }
 
 
-class LastLimitTestSensor(Sec1000Sensor):
-    """How the last test of the limit ended; unknown before the first, known whether or not the device is."""
-
-    @property
-    @override
-    def available(self) -> bool:
-        return True
+class LastLimitTestSensor(AlwaysAvailableSensor):
+    """How the last test of the limit ended; unknown before the first."""
 
     @property
     @override
@@ -452,15 +446,10 @@ class LastLimitTestSensor(Sec1000Sensor):
         return {**record.attributes, "tested_at": record.at} if record else {}
 
 
-class FeedbackSensor(Sec1000Sensor):
-    """The bitmap of one action; available whether or not the device is."""
+class FeedbackSensor(AlwaysAvailableSensor):
+    """The bitmap of one action."""
 
     entity_description: FeedbackSensorDescription
-
-    @property
-    @override
-    def available(self) -> bool:
-        return True
 
     @property
     @override

@@ -244,7 +244,7 @@ class LimitCommand:
     options: frozenset[str] = frozenset()
     """The options that this call changes, whatever the device holds."""
     event: LimitEventType = LimitEventType.SET
-    """What is told where it was carried out."""
+    """The event that is reported when it was carried out."""
     rounds: int = ROUNDS
     """How often it is written at most."""
 

@@ -257,7 +257,7 @@ class LimitQueue:
         self._finish(batch, settings, message)
 
     def _text(self, key: str, temporary: TemporaryLimit) -> str:
-        """Return what is told of an end."""
+        """Return the message about an end."""
         return text(
             self._coordinator.hass,
             "common",

@@ -95,7 +95,7 @@ class SettingWrite:
 
         The target is saved as `pending` before a limiting mode is taken off for another one. In a
         single round it is read back once. Without `may_switch_off` no mode is taken off. Where
-        `measurement_changes`, the limit has to be acknowledged, too: no read-back tells the measurement.
+        `measurement_changes`, the limit has to be acknowledged, too: the measurement cannot be read back.
         """
         self.held: ExportSettings | None = None
         """The read-back after the last write, None where it failed."""
@@ -108,8 +108,8 @@ class SettingWrite:
         self._switched_off_at = switched_off_at
         self._rounds = rounds
         self._may_switch_off = may_switch_off
-        self._is_measurement_told = not measurement_changes
-        """Whether the device has taken the measurement, or had it before."""
+        self._is_measurement_confirmed = not measurement_changes
+        """Whether the device has acknowledged the measurement, or had it before."""
         self._target = target
         self._stats = stats
         self._switch_off = _must_switch_off(target.mode, known_mode)
@@ -145,7 +145,7 @@ class SettingWrite:
                 self._proven = self.held
                 # A limit that was taken over late may have come after its arming.
                 in_order = at_once and not self._limit_may_be_late
-                if self._is_measurement_told:
+                if self._is_measurement_confirmed:
                     if (acknowledged or self._mode_changed) and (in_order or stored):
                         return self.held
                     if number:
@@ -159,7 +159,7 @@ class SettingWrite:
     def _held_in_the_end(self) -> ExportSettings:
         """Return what agreed, if not as it should; raises as `run`."""
         if self._proven and (self.held is None or agrees(self.held, self._target)):
-            if not self._is_measurement_told:
+            if not self._is_measurement_confirmed:
                 raise OutcomeUnknownError(
                     f"the measurement cannot be read back, and was not acknowledged: {self._fault}"
                 ) from self._fault
@@ -225,7 +225,7 @@ class SettingWrite:
                 if step in self._offs:
                     self._pending.distrust_until(asyncio.get_running_loop().time() + self._timing.late_effect)
             else:
-                self._is_measurement_told |= step is steps[0] and status == Status.ACKNOWLEDGED
+                self._is_measurement_confirmed |= step is steps[0] and status == Status.ACKNOWLEDGED
         return status in (Status.ACKNOWLEDGED, Status.NEGATIVE)
 
     async def _read_back_twice(self) -> bool:

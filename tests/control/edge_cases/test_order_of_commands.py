@@ -361,11 +361,14 @@ class TestOptionsWindow:
 
 @pytest.mark.promise("R-07", "R-08")
 @pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
-async def test_repair_of_a_drift_stays_below_a_newer_maximum(
+@pytest.mark.parametrize(("action", "limit"), [("set_max_export_limit", 3), ("set_export_limit", 4)])
+async def test_repair_of_a_drift_keeps_what_a_newer_command_set(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
     sim: Simulator,
     entry: MockConfigEntry,
+    action: str,
+    limit: int,
 ) -> None:
     assert await async_setup_component(hass, REPAIRS, {})
     client = await hass_client()
@@ -376,36 +379,12 @@ async def test_repair_of_a_drift_stays_below_a_newer_maximum(
     Issue.LIMIT_KEEPS_DRIFTING.async_raise(hass, entry.entry_id, texts)
     repair = await Repair(hass, client, f"limit_keeps_drifting_{entry.entry_id}").start()
     assert repair.step == "put_back"
-    maximum = act(hass, "set_max_export_limit", limit=3)
+    newer = act(hass, action, limit=limit)
     await asyncio.sleep(0.2)
     await repair.submit()
-    assert await outcomes(maximum) == [1]
+    assert await outcomes(newer) == [1]
     assert repair.success_text
-    assert sim.device.bound_limit == 3_000
-
-
-@pytest.mark.promise("R-07", "R-08")
-@pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
-async def test_repair_of_a_drift_keeps_limit_that_runs(
-    hass: HomeAssistant,
-    hass_client: ClientSessionGenerator,
-    sim: Simulator,
-    entry: MockConfigEntry,
-) -> None:
-    assert await async_setup_component(hass, REPAIRS, {})
-    client = await hass_client()
-    await load(hass, entry)
-    sim.device.limit = sim.device.bound_limit = 15_000
-    await asyncio.sleep(70)
-    texts = {"name": "SEC1000", "mode": "Value", "limit": "10.00 kW"}
-    Issue.LIMIT_KEEPS_DRIFTING.async_raise(hass, entry.entry_id, texts)
-    repair = await Repair(hass, client, f"limit_keeps_drifting_{entry.entry_id}").start()
-    limit = act(hass, "set_export_limit", limit=4)
-    await asyncio.sleep(0.2)
-    await repair.submit()
-    assert await outcomes(limit) == [1]
-    assert repair.success_text
-    assert sim.device.bound_limit == 4_000
+    assert sim.device.bound_limit == limit * 1_000
 
 
 @pytest.mark.promise("R-07", "R-22")
