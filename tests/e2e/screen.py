@@ -12,6 +12,11 @@ TIMEOUT_MS: Final = 60_000
 """Of any wait, even on a busy computer."""
 _BROKEN: Final = ("component.", "Configuration error", "Entity not found", "undefined", "NaN", "[object")
 """Texts on a page with a missing translation, entity or value."""
+_PASTE: Final = """(editor, text) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text/plain", text);
+    editor.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+}"""
 
 
 class Screen:
@@ -67,5 +72,12 @@ class Screen:
         expect(row).to_have_text(re.compile(rf"(^|\s){re.escape(state)}(\s|$)"))
 
     def write_code(self, text: str) -> None:
-        """Replace the text of the open code editor."""
-        self.page.locator(".cm-content").first.fill(text)
+        """Select all in the open code editor and paste this text over it.
+
+        Text that is filled in arrives line by line, and the card's editor that its first line opens may
+        come in between.
+        """
+        editor = self.page.locator(".cm-content").first
+        editor.focus()
+        self.page.keyboard.press("ControlOrMeta+a")
+        editor.evaluate(_PASTE, text)

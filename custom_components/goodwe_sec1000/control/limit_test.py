@@ -37,7 +37,7 @@ CALLED: Final = "test_export_limit"
 """How the action is called."""
 POLL_S: Final = 6.0
 """Equal reads are one within 5 s."""
-TOLD_WITHIN_S: Final = 5.0
+ENDED_WITHIN_S: Final = 5.0
 """How long a test may take to end once no command runs any more."""
 LEAST_REQUESTS: Final = 10
 """How many the budget has to have left: two commands, and the first of some thirty reads."""
@@ -118,9 +118,9 @@ class LimitTester:
             )
 
     async def async_wait_ended(self) -> None:
-        """Let a test that was stopped tell how it ended, before its entry is gone."""
+        """Wait until a test that was stopped has reported how it ended, before its entry is unloaded."""
         if self._task:
-            await asyncio.wait({self._task}, timeout=TOLD_WITHIN_S)
+            await asyncio.wait({self._task}, timeout=ENDED_WITHIN_S)
 
     def _check_beforehand(self) -> None:
         """Raise a translated error for what needs no reading."""
