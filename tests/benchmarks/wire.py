@@ -28,9 +28,9 @@ async def decoding_and_reading(scale: Scale) -> Table:
     table = Table(
         "Decoding and reading",
         "One telemetry answer of 56 bytes. The floor is the same request and answer over a bare asyncio "
-        "stream: open, write, read exactly 56 bytes, close, and wait until it is closed, since a device "
-        "has one connection at a time. Both are measured in turns, without the pacing, against a simulated device in "
-        "another process.",
+        "stream: open, write, read exactly 56 bytes, close, and wait until it is closed, since a device has "
+        "one connection at a time. Both are measured in turns, without the pacing, against a simulated "
+        "device in another process.",
         [Figure("decode one answer", "µs", [seconds / DECODES * 1e6 for seconds in decoded])],
     )
     async with devices() as running:
