@@ -47,7 +47,7 @@ class MigrationFollowUp:
 
     async def async_report(self) -> None:
         """Raise the repair issue where a report is stored."""
-        if not (stored := await async_load_lenient(self._store)):
+        if not (stored := await async_load_lenient(self._store, dict)):
             return
         self._pending = {"corrections": str(stored.get("corrections") or "")}
         if corrections := self._pending["corrections"]:

@@ -54,7 +54,8 @@ class Baseline:
 
     async def load(self) -> None:
         """Take over what was proven before Home Assistant was started."""
-        stored = await async_load_lenient(self._store)
+        if (stored := await async_load_lenient(self._store, dict)) is None:
+            return
         limit = stored.get("limit")
         # 0.1.0 stored also what no device can hold.
         if isinstance(limit, int) and not isinstance(limit, bool) and abs(limit) <= MAX_SETTING_W:

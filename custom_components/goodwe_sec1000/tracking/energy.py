@@ -1,5 +1,6 @@
 """Energy from measured power, from one good poll to the next, and its totals on disk."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 import math
@@ -9,8 +10,7 @@ from typing import Final
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 
-from ..const import DOMAIN, LOGGER
-from ..sec1000.errors import InvalidValueError
+from ..const import DOMAIN
 from ..sec1000.model import Telemetry, kilowatts, watts
 from .storage import SAVE_INTERVAL_S, ThrottledStore, async_load_lenient
 
@@ -120,15 +120,9 @@ class EnergyTotals:
     async def load(self) -> Energy | None:
         """Return the totals on disk; None before the first measurement ever."""
         saved_at = await self._hass.async_add_executor_job(_modified_at, self._store.path)
-        if stored := await async_load_lenient(self._store):
-            try:
-                self._energy = Energy(
-                    **{kind: watts(stored.get(f"energy_{kind}", 0.0)) for kind in asdict(Energy())}
-                )
-            except (TypeError, InvalidValueError) as error:
-                LOGGER.warning("%s cannot be read and is ignored: %r", self._store.path, error)
-            else:
-                self.loaded_from = saved_at
+        self._energy = await async_load_lenient(self._store, _energy)
+        if self._energy:
+            self.loaded_from = saved_at
         return self._energy
 
     @callback
@@ -154,6 +148,10 @@ class EnergyTotals:
         return {
             f"energy_{kind}": kilowatts(total) for kind, total in asdict(self._energy or Energy()).items()
         }
+
+
+def _energy(stored: Mapping[str, float]) -> Energy:
+    return Energy(**{kind: watts(stored.get(f"energy_{kind}", 0.0)) for kind in asdict(Energy())})
 
 
 def _modified_at(path: str) -> datetime:

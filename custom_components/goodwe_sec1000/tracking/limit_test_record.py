@@ -27,7 +27,7 @@ class LimitTestRecord:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
-        """Return what was stored; raises KeyError, TypeError, ValueError where it is damaged."""
+        """Return what was stored; raises where it is damaged."""
         reason, excess = stored["reason"], stored["excess"]
         finding = Finding(
             LimitTestResult(stored["result"]),
@@ -75,13 +75,7 @@ class LimitTestStore:
 
     async def load(self) -> LimitTestRecord | None:
         """Return what is on disk; None where there was no test yet."""
-        if not (stored := await async_load_lenient(self._store)):
-            return None
-        try:
-            return LimitTestRecord.from_dict(stored)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            LOGGER.warning("%s cannot be read and is ignored: %r", self._store.path, error)
-            return None
+        return await async_load_lenient(self._store, LimitTestRecord.from_dict)
 
     async def save(self, record: LimitTestRecord) -> None:
         """Save this record now; one that cannot be saved is shown until the next start."""

@@ -15,7 +15,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
-from ..const import DOMAIN, LOGGER
+from ..const import DOMAIN
 from ..sec1000.plausibility import MAX_POWER_W
 from .energy import SECONDS_PER_HOUR, areas, longest_gap
 from .storage import ThrottledStore, async_load_lenient
@@ -48,7 +48,7 @@ class QuarterHour:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
-        """Return what was stored; raises KeyError, TypeError, ValueError where it is damaged."""
+        """Return what was stored; raises where it is damaged."""
         power = int(stored["power"])
         _within(abs(power), MAX_POWER_W)
         return cls(
@@ -90,7 +90,7 @@ class FullQuarterHour:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
-        """Return what was stored; raises KeyError, TypeError, ValueError where it is damaged."""
+        """Return what was stored; raises where it is damaged."""
         return cls(int(_within(stored["start"], _LATEST)), int(_within(stored["mean"], MAX_POWER_W)))
 
     @property
@@ -107,6 +107,22 @@ class QuarterHours:
     """None before the first reading. It covers more with each poll; if anything flows, the energy tells."""
     highest: tuple[FullQuarterHour, ...] = ()
     """The highest of the month in which the last one counted, and of the month before which it was known."""
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        """Return what was stored; raises where it is damaged."""
+        current = stored["current"]
+        return cls(
+            QuarterHour.from_dict(current) if current else None,
+            tuple(FullQuarterHour.from_dict(each) for each in stored["highest"]),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it in plain values."""
+        return {
+            "current": asdict(self.current) if self.current else None,
+            "highest": [asdict(each) for each in self.highest],
+        }
 
     def highest_of(self, month: Month) -> FullQuarterHour | None:
         """Return the highest of this month; None where none counted."""
@@ -202,15 +218,7 @@ class QuarterHourStore:
 
     async def load(self) -> QuarterHours:
         """Return what is on disk."""
-        if stored := await async_load_lenient(self._store):
-            try:
-                current = stored["current"]
-                self._known = QuarterHours(
-                    QuarterHour.from_dict(current) if current else None,
-                    tuple(FullQuarterHour.from_dict(each) for each in stored["highest"]),
-                )
-            except (KeyError, TypeError, ValueError) as error:
-                LOGGER.warning("%s cannot be read and is ignored: %r", self._store.path, error)
+        self._known = await async_load_lenient(self._store, QuarterHours.from_dict) or self._known
         return self._known
 
     @callback
@@ -231,8 +239,4 @@ class QuarterHourStore:
 
     @callback
     def _stored(self) -> dict[str, Any]:
-        current = self._known.current
-        return {
-            "current": asdict(current) if current else None,
-            "highest": [asdict(each) for each in self._known.highest],
-        }
+        return self._known.as_dict()

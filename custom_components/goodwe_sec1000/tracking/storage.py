@@ -12,22 +12,17 @@ SAVE_INTERVAL_S: Final = 300.0
 """How long what changes with each poll may be missing on disk."""
 
 
-async def async_load_lenient(store: Store[Any]) -> dict[str, Any]:
-    """Return what the file holds; empty where it is absent, damaged or of a newer version.
+async def async_load_lenient[T](store: Store[Any], parse: Callable[[dict[str, Any]], T]) -> T | None:
+    """Return what `parse` makes of the file; None where it is absent, damaged or of a newer version.
 
     None of these may keep an entry from its setup, which restores a limit that is off.
     """
     try:
         stored = await store.async_load()
+        return None if stored is None else parse(dict(stored))
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, setup goes on
         LOGGER.warning("%s cannot be read and is ignored: %r", store.path, error)
-        return {}
-    if stored is None:
-        return {}
-    if not isinstance(stored, Mapping):
-        LOGGER.warning("%s cannot be read and is ignored: it contains no object", store.path)
-        return {}
-    return dict(stored)
+        return None
 
 
 class ThrottledStore[T: Mapping[str, Any]]:
