@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from custom_components.goodwe_sec1000.tracking.limit_test import LimitTest, LimitTestReason, Step
+
 from .limit_test_days import Behaviour, Trial, trials
 
 DAYS, ALL_DAYS = 12, 1_000
@@ -40,3 +42,16 @@ def test_limit_that_is_never_armed_fails_where_conclusive(days: list[Trial]) -> 
     never_armed = [trial for trial in days if trial.behaviour is Behaviour.STORES_ONLY]
     results = {trial.finding.result for trial in never_armed if trial.is_conclusive}
     assert results == {"failed"}
+
+
+def test_inverters_that_are_off_never_fail_below_zero() -> None:
+    test = LimitTest(-3_000, 600, 0)
+    at, step = 0, Step.READ
+    while step is not Step.END:
+        at += 6
+        # A heater that made up for most of the limit is switched off.
+        meter, inverters = (3_000, 6_500) if at <= 18 else (-500, 0)
+        step = test.read(meter, inverters, at)
+        if step is Step.LOWER:
+            test.proven(at)
+    assert (test.finding.reason, test.finding.excess) == (LimitTestReason.OTHER_CAUSE, 0)

@@ -160,6 +160,20 @@ async def test_test_refuses_a_limit_that_proves_nothing(hass: HomeAssistant, sim
         assert await refusal(hass, sim, limit=limit) == "invalid_limit"
 
 
+@pytest.mark.parametrize(("limit", "outcome"), [(-15, "invalid_limit"), (-0.3, "passed")])
+async def test_limit_below_zero_is_tested_as_far_as_the_house_uses(
+    hass: HomeAssistant, sim: Simulator, entry: MockConfigEntry, limit: float, outcome: str
+) -> None:
+    hass.config_entries.async_update_entry(entry, options={**entry.options, CONF_MIN_EXPORT_LIMIT: -20})
+    await load(hass, entry)
+    await asyncio.sleep(SETTLED_S)
+    # With the inverters off, it imports 0.5 kW.
+    if outcome == "passed":
+        assert (await _test(hass, limit=limit))["result"] == outcome
+    else:
+        assert await refusal(hass, sim, limit=limit) == outcome
+
+
 @pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize(("limit", "tested"), [(0, 0), (8.5, 8_500), ("4", 4_000)])
 async def test_limit_of_a_test_may_be_chosen(
@@ -219,8 +233,12 @@ async def test_test_is_refused_shortly_before_a_limit_ends(hass: HomeAssistant, 
 @pytest.mark.usefixtures("settled")
 async def test_test_is_refused_with_few_requests_left(hass: HomeAssistant, sim: Simulator) -> None:
     await outcomes(act(hass, "set_export_limit", limit=9))
-    assert await refusal(hass, sim) == "test_budget"
-    await asyncio.sleep(30)
+    with pytest.raises(ServiceValidationError) as refused:
+        await _test(hass)
+    assert refused.value.translation_key == "test_budget"
+    assert refused.value.translation_placeholders
+    # Who does what the message says is not refused again.
+    await asyncio.sleep(int(refused.value.translation_placeholders["seconds"]))
     assert (await _test(hass))["result"] == "passed"
 
 
@@ -337,6 +355,23 @@ async def test_unload_lifts_the_limit_of_a_test(
     assert (response["result"], response["reason"]) == ("inconclusive", "interrupted")
 
 
+@pytest.mark.parametrize("end", ["disable", "remove"])
+@pytest.mark.parametrize("held", [10_000, 5_000], ids=["before it is written", "before it is read back"])
+async def test_unload_lifts_a_limit_that_is_being_lowered(
+    hass: HomeAssistant, sim: Simulator, settled: MockConfigEntry, end: str, held: int
+) -> None:
+    test = act(hass, "test_export_limit")
+    # The third reading has shown that the meter is steady.
+    await asyncio.sleep(12.1)
+    await until(lambda: sim.device.limit == held)
+    if end == "disable":
+        await hass.config_entries.async_set_disabled_by(settled.entry_id, ConfigEntryDisabler.USER)
+    else:
+        await hass.config_entries.async_remove(settled.entry_id)
+    assert sim.device.bound_limit == 10_000
+    assert (await test)["reason"] == "interrupted"
+
+
 async def test_stop_lifts_the_limit_of_a_test(
     hass: HomeAssistant, sim: Simulator, settled: MockConfigEntry
 ) -> None:
@@ -437,9 +472,11 @@ async def test_result_survives_a_restart(
     assert get_state(hass, RESULT).state == "passed"
     assert get_state(hass, RESULT).attributes == before.attributes
     assert await hass.config_entries.async_unload(settled.entry_id)
-    hass_storage[key] = {**stored, "data": {**stored["data"], "result": "splendid"}}
-    await load(hass, settled)
-    assert get_state(hass, RESULT).state == "unknown"
+    for damage in ({"result": "splendid"}, {"at": "9999-12-31T23:59:59-12:00"}):
+        hass_storage[key] = {**stored, "data": {**stored["data"], **damage}}
+        await load(hass, settled)
+        assert get_state(hass, RESULT).state == "unknown"
+        assert await hass.config_entries.async_unload(settled.entry_id)
     await hass.config_entries.async_remove(settled.entry_id)
     assert key not in hass_storage
 

@@ -465,12 +465,16 @@ class ExportControl:
         return await self._change(Action.SET_EXPORT_LIMIT, command, asked=CALLED, called=CALLED)
 
     async def _end_temporary_limit(self, ends: datetime, rounds: int) -> Outcome:
-        """Carry out the end of this moment, once no command waits or runs here; a reset is not cut short.
+        """Carry out the end of this moment, once earlier commands are; a reset of before is not cut short.
 
         Where another limit was asked for meanwhile, that one holds, and there may be another end or none.
         """
+        earlier = self._tasks(self._runner.limit_tasks)
 
         async def body(stats: ActionStats) -> str:
+            if earlier:
+                await asyncio.wait(earlier)
+
             async def plan(plan: Plan) -> None:
                 if plan.temporary is None or plan.temporary.ends != ends:
                     raise SupersededError("superseded by a newer limit command")
@@ -482,8 +486,6 @@ class ExportControl:
             except SupersededError:
                 return self._text("end_dropped")
 
-        while earlier := self._tasks(self._runner.limit_tasks):
-            await asyncio.wait(earlier)
         with called_by(None):
             return await self._runner.run(Action.SET_EXPORT_LIMIT, body, asked="end", called="end")
 

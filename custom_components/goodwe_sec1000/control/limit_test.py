@@ -74,6 +74,8 @@ class LimitTester:
         """How often a limit was asked for up to now, by the test or before it."""
         self._ends: datetime | None = None
         """When the lower limit ends by itself; None where there is none to be lifted."""
+        self._is_asked_for = False
+        """Whether a lower limit waits for its turn, or is being written."""
         self._taken_at = 0.0
         """When the last reading was taken that was judged (s, the event loop's clock)."""
 
@@ -87,6 +89,7 @@ class LimitTester:
             raise _refused("test_under_way")
         coordinator = self._coordinator
         self._check_beforehand()
+        self._check_budget()
         self._task = coordinator.config_entry.async_create_background_task(
             coordinator.hass, self._run(limit), f"{coordinator.name} test the limit"
         )
@@ -125,8 +128,8 @@ class LimitTester:
     def _check_beforehand(self) -> None:
         """Raise a translated error for what needs no reading."""
         coordinator = self._coordinator
-        snapshot, options, client = coordinator.data, coordinator.options, coordinator.client
-        if coordinator.pending.current or snapshot.limit_is_off or client.is_resetting:
+        snapshot, options = coordinator.data, coordinator.options
+        if coordinator.pending.current or snapshot.limit_is_off or coordinator.client.is_resetting:
             raise _refused("reset_under_way")
         mode = snapshot.settings.mode if snapshot.settings else options.control_mode
         for each in (options.control_mode, mode):
@@ -137,22 +140,27 @@ class LimitTester:
         temporary = snapshot.temporary
         if temporary and temporary.remaining(dt_util.utcnow()) < LEAST_REST:
             raise _refused("test_end_near", time=f"{dt_util.as_local(temporary.ends):%H:%M}")
-        turns, refill = client.transport.turns, client.transport.timing.refill
-        if (missing := LEAST_REQUESTS - turns.level) > 0:
-            raise _refused("test_budget", seconds=str(round(missing * refill) + 1))
+
+    def _check_budget(self) -> None:
+        """Raise a translated error where too few requests are left, before the first of the test."""
+        transport = self._coordinator.client.transport
+        if (missing := LEAST_REQUESTS - transport.turns.level) > 0:
+            raise _refused("test_budget", seconds=str(round(missing * transport.timing.refill) + 1))
 
     def _limit_to_test(self, limit: object) -> tuple[int, ExportSettings]:
         """Return the limit (W) to be tested, and what the device holds; raises a translated error."""
         coordinator = self._coordinator
         hass, snapshot, options = coordinator.hass, coordinator.data, coordinator.options
-        meter = snapshot.telemetry.meter_power if snapshot.telemetry else None
-        if meter is None:
+        telemetry = snapshot.telemetry
+        if telemetry is None or (meter := telemetry.meter_power) is None:
             raise _refused("test_no_telemetry")
         settings, standing = snapshot.held, snapshot.proven_limit
         if settings is None or standing is None or limit_differs(snapshot, options) is not False:
             raise _refused("test_limit_unknown")
         least = least_export(options.total_capacity)
-        lowest = options.min_export_limit
+        # With the inverters off, the house imports what it uses, and no limit makes it import more.
+        without_inverters = min(0, meter - (telemetry.inverter_power or meter))
+        lowest = max(options.min_export_limit, without_inverters)
         needed = max(least, lowest + least / 2)
         if meter < needed:
             raise _refused(
@@ -256,12 +264,13 @@ class LimitTester:
 
     @property
     def _is_lowered(self) -> bool:
-        """Whether the limit that should hold, or is being written, is the lower one of this test."""
+        """Whether the limit that should hold, or is asked for, is the lower one of this test."""
         temporary = self._coordinator.data.temporary
-        return temporary is not None and temporary.ends == self._ends
+        return self._is_asked_for or (temporary is not None and temporary.ends == self._ends)
 
     async def _set_limit(self, test: LimitTest, limit: int) -> None:
         self._ends = self._ends or dt_util.utcnow() + timedelta(seconds=LOWERED_S)
+        self._is_asked_for = True
         try:
             with self._own_call():
                 await self._lower(limit, self._ends)
@@ -270,6 +279,8 @@ class LimitTester:
             test.interrupt(LimitTestReason.INTERRUPTED if is_superseded else LimitTestReason.NOT_SET)
         else:
             test.proven(asyncio.get_running_loop().time())
+        finally:
+            self._is_asked_for = False
 
     async def _lift_limit(self, test: LimitTest, standing: int | None) -> None:
         await self._end_lower_limit()

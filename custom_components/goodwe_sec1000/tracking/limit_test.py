@@ -7,6 +7,8 @@ import math
 from statistics import median
 from typing import Final
 
+from .meter_watch import excess_above
+
 LEAST_EXPORT_W: Final = 1_000
 LEAST_EXPORT_OF_CAPACITY: Final = 0.1
 """How much has to be exported before; half as much is the least by which the limit is lowered."""
@@ -221,7 +223,9 @@ class LimitTest:
         return Step.READ
 
     def _read_lowered(self, reading: _Sample, seconds: float) -> Step:
-        excess, fallen = reading.meter - self._limit, self._before.meter - reading.meter
+        inverters = math.inf if reading.inverters is None else reading.inverters
+        excess = round(excess_above(reading.meter, inverters, self._limit))
+        fallen = self._before.meter - reading.meter
         if excess - (self._excesses[-1] if self._excesses else self._drop) > self._moves / 2:
             self._rose_at = seconds
         self._excesses.append(excess)

@@ -77,7 +77,7 @@ class MeterWatch:
         # One that was set after the measurement was taken says nothing of it.
         held = [limit for since, limit in self._limits if since <= at]
         highest = max(held or (self._limits[0][1],))
-        excess = min(_excess(meter, inverters, highest) for _, meter, inverters in self._readings)
+        excess = min(excess_above(meter, inverters, highest) for _, meter, inverters in self._readings)
         is_long_enough = self._readings[0][0] <= begin
         is_exceeded = is_long_enough and excess > margin(highest, settings, options)
         self._set_exceeded(round(highest) if is_exceeded else None, at)
@@ -90,7 +90,7 @@ class MeterWatch:
         self.exceeded = limit
 
 
-def _excess(meter: float, inverters: float, limit: float) -> float:
+def excess_above(meter: float, inverters: float, limit: float) -> float:
     """Return by how much (W) the meter is above the limit; below zero at most what the inverters give.
 
     A house that uses less than it is to import cannot do more than switch them off.
