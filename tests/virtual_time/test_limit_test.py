@@ -275,6 +275,22 @@ async def test_cloud_and_kettle_are_no_proof(hass: HomeAssistant, sim: Simulator
     assert sim.device.limit == 10_000
 
 
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize(("after", "longest"), [(0, 75), (40, 30)])
+async def test_heater_ends_a_test_soon(
+    hass: HomeAssistant, sim: Simulator, house: House, after: float, longest: float
+) -> None:
+    test = act(hass, "test_export_limit")
+    await lowered(sim)
+    await asyncio.sleep(after)
+    house.heater = True
+    began = asyncio.get_running_loop().time()
+    response = await test
+    assert (response["result"], response["reason"]) == ("inconclusive", "other_cause")
+    assert asyncio.get_running_loop().time() - began < longest
+    assert sim.device.bound_limit == 10_000
+
+
 def _options(hass: HomeAssistant) -> asyncio.Task[Any]:
     return act(hass, "set_max_export_limit", limit=9.5)
 

@@ -22,6 +22,8 @@ AT_ONCE_S: Final = 20.0
 """In which the meter falls once it has begun to: a cloud takes longer."""
 AS_SOON_S: Final = 36.0
 """By how much sooner or later inverters may follow the next limit than they followed the first."""
+SHOWN_WITHIN_S: Final = 66.0
+"""In which the inverters show that they follow; the device refreshes their power every 30 s."""
 LARGEST_GAP_S: Final = 20.0
 """Between two readings; what happened in a longer one is not known."""
 LOWERED_S: Final = 180.0
@@ -106,7 +108,7 @@ class LimitTest:
     It passes where a steady meter falls to the limit at once and stays there, the inverters with it, follows
     the limit half of the way back and stays there, and comes back to where it was, each about as soon as it
     fell. It fails where the meter stays clearly above the limit for all the time that inverters may need.
-    What a cloud or an appliance could do as well is inconclusive.
+    What a cloud or an appliance could do as well is inconclusive, as soon as neither can come of it any more.
     """
 
     def __init__(self, limit: int, margin: float, at: float) -> None:
@@ -232,24 +234,42 @@ class LimitTest:
         if self._moved_s is None and fallen > self._moves:
             self._moved_s = seconds
         self._is_disturbed |= fallen < (-self._moves if self._moved_s is None else self._moves)
-        if excess <= self._margin:
-            if self._at_limit_s is None:
-                self._at_limit_s = seconds
-            if self._is_disturbed or self._at_limit_s - (self._moved_s or 0.0) > AT_ONCE_S:
-                return self.interrupt(LimitTestReason.OTHER_CAUSE)
-            if self._is_steady_at(self._limit) and self._have_inverters_fallen(reading):
-                return self._ask(Step.RAISE)
-        elif seconds >= self._rose_at + OBEYED_WITHIN_S and min(self._excesses) > CLEARLY * self._moves:
+        if excess <= self._margin and self._at_limit_s is None:
+            self._at_limit_s = seconds
+        may_pass, may_fail = self._may_pass(seconds), self._may_fail
+        if may_pass and self._is_steady_at(self._limit) and self._have_inverters_fallen(reading):
+            return self._ask(Step.RAISE)
+        if may_fail and seconds >= self._rose_at + OBEYED_WITHIN_S:
             self._result = LimitTestResult.FAILED
             return Step.END
-        if seconds > LOWERED_S - LIFTING_S:
+        if not (may_pass or may_fail) or seconds > LOWERED_S - LIFTING_S:
             return self.interrupt(LimitTestReason.OTHER_CAUSE)
         return Step.READ
 
+    def _may_pass(self, seconds: float) -> bool:
+        """Return whether the meter, and the inverters with it, may still follow the lower limit."""
+        moved = seconds if self._moved_s is None else self._moved_s
+        at_limit = seconds if self._at_limit_s is None else self._at_limit_s
+        return (
+            not self._is_disturbed
+            and moved <= OBEYED_WITHIN_S
+            and at_limit - moved <= AT_ONCE_S
+            and seconds - at_limit <= SHOWN_WITHIN_S
+        )
+
+    @property
+    def _may_fail(self) -> bool:
+        """Return whether the meter was always clearly above the limit, with time left to see it stay."""
+        return (
+            self._at_limit_s is None
+            and min(self._excesses) > CLEARLY * self._moves
+            and self._rose_at + OBEYED_WITHIN_S <= LOWERED_S - LIFTING_S
+        )
+
     def _have_inverters_fallen(self, reading: _Sample) -> bool:
-        """Return whether the inverters give less, too; the device refreshes their power every 30 s."""
+        """Return whether the inverters have fallen as the meter has; one of two that obeys falls by half."""
         before, now = self._before.inverters, reading.inverters
-        return before is not None and now is not None and before - now >= self._drop / 2
+        return before is not None and now is not None and before - now >= self._drop - self._moves
 
     def _read_raised(self, reading: _Sample, seconds: float, old: int, new: int) -> Step:
         """Judge a reading once the limit was raised, so that the meter is to go from one power to another."""
@@ -268,6 +288,7 @@ class LimitTest:
             self._back_s = seconds
             self._result = LimitTestResult.PASSED
             return Step.END
-        if reading.at - self._lowered_at > longest:
+        is_late = not self._left and seconds > (self._moved_s or 0.0) + AS_SOON_S
+        if is_late or reading.at - self._lowered_at > longest:
             return self.interrupt(LimitTestReason.NOT_BACK)
         return Step.READ
