@@ -65,8 +65,11 @@ class Automation:
 class Home:
     """A configuration folder with an entry for a simulated device, and the process that uses it."""
 
-    def __init__(self, folder: Path, sim: Simulator) -> None:
-        """Create the folder, without automations and without starting Home Assistant."""
+    def __init__(self, folder: Path, sim: Simulator, options: Mapping[str, object] | None = None) -> None:
+        """Create the folder, without automations and without starting Home Assistant.
+
+        `options`: of the entry, in place of those of OPTIONS.
+        """
         self._folder = folder
         self._process: ForkServerProcess | None = None
         self.run: Callable[[str], None] = launch.run
@@ -80,7 +83,7 @@ class Home:
         # Without it, the checkout's own folder of that name would be found first.
         (folder / "custom_components" / "__init__.py").touch()
         self.install(CHECKOUT / "custom_components" / DOMAIN)
-        self.store("core.config_entries", {"entries": [_entry(sim)]}, minor_version=5)
+        self.store("core.config_entries", {"entries": [_entry(sim, options or {})]}, minor_version=5)
         self.automate()
 
     def install(self, integration: Path) -> None:
@@ -170,7 +173,7 @@ class Home:
         ]
 
 
-def _entry(sim: Simulator) -> dict[str, Any]:
+def _entry(sim: Simulator, options: Mapping[str, object]) -> dict[str, Any]:
     return {
         "created_at": "2026-01-01T00:00:00+00:00",
         "modified_at": "2026-01-01T00:00:00+00:00",
@@ -180,7 +183,7 @@ def _entry(sim: Simulator) -> dict[str, Any]:
         "domain": DOMAIN,
         "entry_id": ENTRY_ID,
         "minor_version": 1,
-        "options": dict(OPTIONS),
+        "options": {**OPTIONS, **options},
         "pref_disable_new_entities": False,
         "pref_disable_polling": False,
         "source": "user",

@@ -5,6 +5,7 @@ instead of five. From then on it is a complete start from the files of the folde
 """
 
 import ctypes
+from dataclasses import replace
 import os
 from pathlib import Path
 import signal
@@ -46,6 +47,16 @@ def run_at_port(port: int, folder: str) -> None:
 
     for module in (address, migrated_settings):
         vars(module)["DEFAULT_PORT"] = port
+    run(folder)
+
+
+def run_quick_tests(folder: str) -> None:
+    """Run it with tests of the limit that take as many requests as in a house, in seconds."""
+    from custom_components.goodwe_sec1000.control import limit_test  # noqa: PLC0415
+    from custom_components.goodwe_sec1000.sec1000 import timing  # noqa: PLC0415
+
+    vars(limit_test)["POLL_S"] = 0.5
+    timing.STANDARD = replace(timing.STANDARD, refill=0.1, reread_interval=0)
     run(folder)
 
 

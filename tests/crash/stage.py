@@ -12,7 +12,7 @@ from typing import Final, Self
 import pytest
 
 from custom_components.goodwe_sec1000.sec1000.model import ControlMode
-from simulator import Request, Simulator
+from simulator import House, Request, Simulator
 from simulator.protocol import READ_LIMIT, SET_CLOCK, SWITCHES, TELEMETRY, WRITE_LIMIT
 
 from .home import OPTIONS, Home
@@ -41,12 +41,18 @@ class Stage:
         self.sim = sim
         self.home = home
         self._began = 0
-        self._at_request: tuple[int, Callable[[], None]] | None = None
+        self._at_request: tuple[Callable[[], bool], Callable[[], None]] | None = None
 
     @classmethod
     @asynccontextmanager
-    async def set_up(cls, folder: Path, *, mode: ControlMode, limit: int) -> AsyncIterator[Self]:
-        """Start a device with this mode and limit (W), and create a configuration folder for it."""
+    async def set_up(
+        cls, folder: Path, *, mode: ControlMode, limit: int, house: House | None = None, **options: object
+    ) -> AsyncIterator[Self]:
+        """Start a device with this mode and limit (W), and create a configuration folder for it.
+
+        `house`: the one behind the device.
+        `options`: of the entry, in place of those that it has otherwise.
+        """
         stage: Self
 
         def on_exchange(_request: Request, _answer: object) -> None:
@@ -55,10 +61,11 @@ class Stage:
         async with Simulator(
             mode=mode,
             limit=limit,
-            sum_of_phases=bool(OPTIONS["scan_three_phases"]),
+            sum_of_phases=bool({**OPTIONS, **options}["scan_three_phases"]),
+            house=house,
             on_exchange=on_exchange,
         ) as sim:
-            stage = cls(sim, Home(folder, sim))
+            stage = cls(sim, Home(folder, sim, options))
             yield stage
 
     def begin(self) -> None:
@@ -97,7 +104,11 @@ class Stage:
 
     def kill_on_arrival(self, number: int) -> None:
         """Kill Home Assistant when this request has taken effect and before it is answered."""
-        self._at_request = number, lambda: self.home.signal(signal.SIGKILL)
+        self.kill_when(lambda: len(self.requests) == number)
+
+    def kill_when(self, is_time: Callable[[], bool]) -> None:
+        """Kill Home Assistant at the first request, before it is answered, at which this is so."""
+        self._at_request = is_time, lambda: self.home.signal(signal.SIGKILL)
 
     def lose(self, number: int) -> None:
         """Let this request have neither effect nor answer, and kill Home Assistant."""
@@ -106,11 +117,11 @@ class Stage:
             self.sim.inject("silence", count=1)
             self.kill_on_arrival(number)
 
-        self._at_request = number - 1, lose_next
+        self._at_request = (lambda: len(self.requests) == number - 1), lose_next
 
     def see(self) -> None:
         """Run what was planned for the request that has just been processed."""
-        if self._at_request and self._at_request[0] == len(self.requests):
+        if self._at_request and self._at_request[0]():
             self._at_request[1]()
 
     @property
