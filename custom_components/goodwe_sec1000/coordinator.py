@@ -419,6 +419,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
     @callback
     def invalidate_settings(self) -> None:
         """Show nothing where a command may have changed what was read, and read it again soon."""
+        self._power_filter.record_limit(None, monotonic())
         self._publish(replace(self.data, settings=None, settings_read_at=None))
 
         async def read_soon() -> None:

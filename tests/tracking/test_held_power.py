@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from homeassistant.core import HomeAssistant, State
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_state_change_event
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -132,3 +133,21 @@ async def test_load_below_zero_ends_as_unknown_between_polls(hass: HomeAssistant
     await asyncio.sleep(20)
     assert shown(hass, "load_power") == "unknown"
     assert shown(hass) == "4000"
+
+
+async def test_load_is_held_after_an_unknown_outcome(hass: HomeAssistant, sim: Simulator) -> None:
+    sim.hold(house(14_000, 10_000))
+    await poll_every(hass, sim, 5)
+    await polled(hass, sim)
+    sim.inject("effect-then-silence")
+    sim.inject("silence", commands=[0x43])
+    with pytest.raises(HomeAssistantError) as failed:
+        await act(hass, "export_disable")
+    assert failed.value.translation_key == "outcome_unknown"
+    sim.hold(house(14_000, 0))
+    await polled(hass, sim)
+    assert shown(hass, "load_power") == "4000"
+    sim.clear_faults()
+    sim.hold(house(4_000, 0))
+    await polled(hass, sim)
+    assert shown(hass, "load_power") == "4000"
