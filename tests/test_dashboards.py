@@ -283,7 +283,7 @@ async def test_only_newest_command_is_green(hass: HomeAssistant, sim: Simulator)
     sim.inject("refused")
     with pytest.raises(HomeAssistantError):
         await press(hass, "set_date_and_time")
-    assert re.search(r'"error" title="\d\d:\d\d Set date and time: failed"', in_words(hass))
+    assert re.search(r'"error" title="\d\d:\d\d Set date and time: not confirmed"', in_words(hass))
 
 
 @pytest.mark.usefixtures("loaded")

@@ -300,10 +300,10 @@ async def get_well(hass: HomeAssistant, sim: Simulator) -> None:
 
 
 PROBLEMS: Final = {
-    "exceeded": (exceed, "Limit exceeded", "More is exported than the limit of 10.00 kW allows. "),
-    "differs": (differ, "Limit differs", "The device differs from the target: "),
-    "restore_pending": (suspend, "Limit differs", "The limit is suspended and being restored: "),
-    "silent": (fall_silent, "Get telemetry data feedback: Timeout", "The telemetry could not be read: "),
+    "exceeded": (exceed, " Limit exceeded", "More is exported than the limit of 10.00 kW allows. "),
+    "differs": (differ, " Limit differs", "The device differs from the target: "),
+    "restore_pending": (suspend, " Limit differs", "The limit is suspended and being restored: "),
+    "silent": (fall_silent, ": Timeout", "The telemetry could not be read: "),
 }
 """Of each kind of problem how it comes about, and its title and the begin of its message."""
 
@@ -321,7 +321,7 @@ async def test_problem_is_notified_once_by_default_until_over(
     await home.automate(BLUEPRINT, {"feedback": [SET_LIMIT], "actions": [MESSAGE]})
     await occur(hass, sim)
     [(shown_title, shown_message)] = notifications(hass)
-    assert shown_title == f"SEC1000 {title}"
+    assert shown_title == f"SEC1000{title}"
     assert shown_message.startswith(message)
     await asyncio.sleep(600)
     assert [event.data["kind"] for event in notified] == [kind]
@@ -362,6 +362,19 @@ async def test_differing_limit_that_is_then_suspended_is_both(
     assert [event.data["kind"] for event in notified] == ["differs", "restore_pending"]
     [(_, message)] = notifications(hass)
     assert message.startswith("The limit is suspended")
+
+
+async def test_silent_device_is_told_by_polling_beside_a_failed_command(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await home.automate(BLUEPRINT, inputs())
+    sim.inject("silence")
+    await asyncio.sleep(200)
+    await set_limit(hass, 5)
+    await asyncio.sleep(200)
+    shown = dict(notifications(hass))
+    assert shown["SEC1000: Timeout"].startswith("The telemetry could not be read: ")
+    assert shown["SEC1000 Set export limit feedback: Timeout"].startswith("It is unknown whether ")
 
 
 async def test_notification_is_in_the_language_of_the_home(

@@ -83,7 +83,7 @@ class PowerFilter:
         """Until when what is held by the last call may be shown; None where nothing is held."""
 
     def record_limit(self, limit: object, at: float) -> None:
-        """Record what limits the export, in whatever form, or None where that is unknown, at `at` (s, monotonic)."""
+        """Record what limits the export, in whatever form, at `at` (s, monotonic); None: that is unknown."""
         if self._limit not in {None, limit}:
             self._limit_changed_at, self._first_after_change = at, None
         self._limit = limit
