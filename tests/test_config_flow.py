@@ -369,7 +369,7 @@ async def test_deactivated_needs_confirmation_at_setup(hass: HomeAssistant, sim:
     await walk.submit(export_limit_control_mode="deactivated", scan_three_phases=False)
     assert walk.step == "confirm_deactivated"
     assert "all solar energy" in walk.text
-    assert "goes to the grid immediately" in walk.text
+    assert "goes to the grid.**" in walk.text
     assert "Export cannot be disabled then" in walk.text
     assert hass.config_entries.async_entries(DOMAIN) == []
     assert walk.options == ["control", "deactivate"]
