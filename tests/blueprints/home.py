@@ -116,6 +116,17 @@ async def add_helpers(hass: HomeAssistant, entry: MockConfigEntry) -> None:
                 "device_id": device.id,
             },
         ),
+        MockConfigEntry(
+            domain="template",
+            title="Next inspection",
+            options={
+                "template_type": "sensor",
+                "name": "Next inspection",
+                "state": "{{ now() + timedelta(days=365) }}",
+                "device_class": "timestamp",
+                "device_id": device.id,
+            },
+        ),
     )
     for helper in helpers:
         helper.add_to_hass(hass)

@@ -11,7 +11,7 @@ from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import Simulator
 from tests.states import get_state, show_in
 
-from .home import Home
+from .home import Home, add_helpers
 
 BLUEPRINT: Final = "export_by_price"
 SWITCH: Final = "switch.sec1000_export_to_grid"
@@ -499,6 +499,7 @@ async def test_state_is_renewed_and_ends_without_the_automation(
     limit: int,
 ) -> None:
     price(hass, now)
+    await add_helpers(hass, loaded)
     automation = await home.automate(BLUEPRINT, inputs(ends_after={"minutes": 6}, **without_price))
     await asyncio.sleep(900)
     assert sim.device.bound_limit == limit

@@ -11,7 +11,7 @@ from custom_components.goodwe_sec1000.number import Sec1000Number
 from simulator import Simulator
 from tests.states import get_state, show_in
 
-from .home import Home
+from .home import Home, add_helpers
 
 BLUEPRINT: Final = "follow_limit"
 NUMBER: Final = "number.sec1000_export_limit"
@@ -408,6 +408,7 @@ async def test_limit_is_renewed_and_ends_without_the_automation(
     after: int,
 ) -> None:
     signal(hass, 4)
+    await add_helpers(hass, loaded)
     automation = await home.automate(BLUEPRINT, inputs(ends_after={"minutes": 6}, **without_value))
     await asyncio.sleep(1_800)
     assert sim.device.bound_limit == 4_000

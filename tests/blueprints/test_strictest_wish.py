@@ -10,7 +10,9 @@ from hypothesis import Phase, given, settings, strategies as st
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.goodwe_sec1000.const import CONF_MIN_EXPORT_LIMIT
 from simulator import Simulator
+from tests.calls import load
 from tests.states import get_state, show_in
 
 from .home import Home, add_helpers
@@ -201,6 +203,33 @@ async def test_hysteresis_keeps_limit_of_low_price(hass: HomeAssistant, sim: Sim
         assert sim.device.bound_limit == limit, price
 
 
+async def test_hysteresis_keeps_the_minimum_where_low_price_asks_for_less(
+    hass: HomeAssistant, sim: Simulator, home: Home, entry: MockConfigEntry
+) -> None:
+    hass.config_entries.async_update_entry(entry, options={**entry.options, CONF_MIN_EXPORT_LIMIT: 1})
+    await load(hass, entry)
+    allow_all(hass)
+    await home.automate(BLUEPRINT, inputs(of=(PRICE,), threshold=0.05, hysteresis=0.02, price_limit=0))
+    for price, limit in ((0.049, 1_000), (0.0699, 1_000), (0.07, 10_000)):
+        say(hass, PRICE, price)
+        await settle()
+        assert sim.device.bound_limit == limit, price
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("after", [120, "00:02:00", {"minutes": 2}])
+async def test_duration_may_be_given_as_in_yaml(
+    hass: HomeAssistant, sim: Simulator, home: Home, after: object
+) -> None:
+    allow_all(hass)
+    await home.automate(BLUEPRINT, inputs(of=(SIGNAL,), signal_unknown_after=after))
+    say(hass, SIGNAL, "unknown")
+    await asyncio.sleep(110)
+    assert sim.device.bound_limit == MAXIMUM_W
+    await asyncio.sleep(30)
+    assert sim.device.bound_limit == 1_000
+
+
 @pytest.mark.usefixtures("loaded")
 async def test_without_a_wish_nothing_is_sent(hass: HomeAssistant, sim: Simulator, home: Home) -> None:
     sim.device.limit = 3_000
@@ -236,12 +265,12 @@ async def test_activity_tells_who_decided(hass: HomeAssistant, sim: Simulator, h
     ]
 
 
-@pytest.mark.usefixtures("loaded")
 async def test_limit_without_automation_ends_at_lowest_fallback(
-    hass: HomeAssistant, sim: Simulator, home: Home
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
     allow_all(hass)
     say(hass, SIGNAL, 7)
+    await add_helpers(hass, loaded)
     await home.automate(BLUEPRINT, inputs(of=(SIGNAL, OWN), ends_after={"minutes": 6}))
     await asyncio.sleep(60)
     sim.requests.clear()
