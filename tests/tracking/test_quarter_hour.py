@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 import os
 from pathlib import Path
 import re
@@ -131,6 +131,15 @@ def test_unknown_power_is_a_gap() -> None:
     assert (current.covered, current.mean) == (0, None)
 
 
+def test_quarter_hour_of_before_is_not_shown_while_power_is_unknown() -> None:
+    unknown = [(float(at), None) for at in range(900, 1_050, 30)]
+    still = known(*steady(0, 870, 5_000), *unknown[:3])
+    assert still.current is not None
+    assert still.highest == ()
+    over = known(*steady(0, 870, 5_000), *unknown)
+    assert (over.current, over.highest) == (None, (FullQuarterHour(0, 5_000),))
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(
@@ -216,6 +225,16 @@ def test_day_of_time_change_has_each_quarter_hour_once(day: tuple[int, int, int]
         starts.append(current.start)
     assert len(set(starts)) == hours * 4 + 1
     assert dt_util.as_local(dt_util.utc_from_timestamp(starts[-1])).strftime("%H:%M") == "00:00"
+
+
+@pytest.mark.usefixtures("prague")
+def test_highest_of_two_months_that_became_one_is_the_greater() -> None:
+    first_of_may = FullQuarterHour(int(at_local(2026, 5, 1)), 9_000)
+    quarter_hours = QuarterHours(highest=(FullQuarterHour(int(at_local(2026, 4, 15)), 5_000), first_of_may))
+    assert quarter_hours.highest_of((2026, 5)) == first_of_may
+    dt_util.set_default_time_zone(UTC)
+    assert quarter_hours.highest_of((2026, 4)) == first_of_may
+    assert quarter_hours.highest_of((2026, 5)) is None
 
 
 @pytest.mark.usefixtures("prague")

@@ -126,7 +126,9 @@ class QuarterHours:
 
     def highest_of(self, month: Month) -> FullQuarterHour | None:
         """Return the highest of this month; None where none counted."""
-        return next((each for each in self.highest if each.month == month), None)
+        # After a change of the time zone, what was of two months may be of one.
+        of_month = (each for each in self.highest if each.month == month)
+        return max(of_month, key=lambda each: each.mean, default=None)
 
 
 def month_of(at: datetime) -> Month:
@@ -139,6 +141,11 @@ def month_before(month: Month) -> Month:
     """Return the month before this one."""
     year, number = month
     return (year, number - 1) if number > 1 else (year - 1, 12)
+
+
+def _start(at: float) -> int:
+    """Return when the quarter hour of this time began."""
+    return int(at // QUARTER_HOUR_S) * QUARTER_HOUR_S
 
 
 def _within(value: float, most: float) -> float:
@@ -166,11 +173,16 @@ class QuarterHourMeter:
         # Where the interval was just shortened, the previous poll came at the longer one.
         longest = min(longest_gap(max(interval, self._interval)), LONGEST_GAP_S)
         self._interval = interval
+        last = self._current
+        is_bridged = last is not None and 0 < at - last.until <= longest
         if power is not None:
-            last = self._current
-            if last and 0 < at - last.until <= longest:
+            if last and is_bridged:
                 self._bridge(last, power, at)
             self._enter(power, at)
+        elif not is_bridged and last and last.start != _start(at):
+            # Nothing is known of this one yet.
+            self._end(last)
+            self._current = None
         return self.quarter_hours
 
     def _bridge(self, last: QuarterHour, power: int, at: float) -> None:
@@ -187,17 +199,20 @@ class QuarterHourMeter:
 
     def _enter(self, power: int, at: float) -> QuarterHour:
         """Return the quarter hour of this time; the one before is over then."""
-        start = int(at // QUARTER_HOUR_S) * QUARTER_HOUR_S
-        before = self._current
+        start, before = _start(at), self._current
         if before and before.start == start:
             self._current = replace(before, until=at, power=power)
             return self._current
-        if before and before.mean is not None and before.measured >= ENOUGH * QUARTER_HOUR_S:
-            self._count(FullQuarterHour(before.start, round(before.mean)))
+        if before:
+            self._end(before)
         self._current = QuarterHour(start, at, power)
         return self._current
 
-    def _count(self, ended: FullQuarterHour) -> None:
+    def _end(self, quarter_hour: QuarterHour) -> None:
+        """Let it count where enough of it was measured."""
+        if quarter_hour.mean is None or quarter_hour.measured < ENOUGH * QUARTER_HOUR_S:
+            return
+        ended = FullQuarterHour(quarter_hour.start, round(quarter_hour.mean))
         # The greatest, and of equal ones the first, comes last, in the place of the others of its month.
         by_mean = sorted((ended, *self._highest), key=lambda each: each.mean)
         by_month = {each.month: each for each in by_mean}
