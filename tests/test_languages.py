@@ -29,6 +29,9 @@ MIGRATED: Final = {"export_state", "module_started"}
 STATE_LENGTH: Final = 33
 """Of a name together with its longest state."""
 
+MENU_OPTION_LENGTH: Final = 40
+"""Characters of an option on a phone 390 px wide, which does not wrap it."""
+
 type Tree = dict[str, str | Tree]
 
 
@@ -126,6 +129,13 @@ def test_entity_names_fit_on_the_device_page(language: str) -> None:
         if len(described["name"]) + max(map(len, described["state"].values())) > STATE_LENGTH:
             too_long.add(described["name"])
     assert not too_long
+
+
+@pytest.mark.parametrize("language", ["en", *LANGUAGES])
+def test_menu_options_fit_on_a_phone(language: str) -> None:
+    options = {text for key, text in read(language).items() if ".menu_options." in key}
+    assert options
+    assert {option for option in options if len(option) > MENU_OPTION_LENGTH} == set()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
