@@ -211,7 +211,7 @@ class LimitTest:
 
     def _is_steady_at(self, limit: int) -> bool:
         """Return whether the meter has stayed at this limit for some readings."""
-        near = min(self._margin, self._moves)
+        near = min(self._margin, self._moves / 2)
         return len(self._recent) == STEADY_READINGS and all(
             abs(reading.meter - limit) <= near for reading in self._recent
         )
