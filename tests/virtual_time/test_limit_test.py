@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryDisabler
+from homeassistant.const import CONF_SCAN_INTERVAL
 from homeassistant.core import HomeAssistant, State
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.util import dt as dt_util
@@ -230,8 +231,13 @@ async def test_test_is_refused_shortly_before_a_limit_ends(hass: HomeAssistant, 
     assert await refusal(hass, sim) == "test_end_near"
 
 
-@pytest.mark.usefixtures("settled")
-async def test_test_is_refused_with_few_requests_left(hass: HomeAssistant, sim: Simulator) -> None:
+@pytest.mark.parametrize("interval", [30, 5])
+async def test_test_is_refused_with_few_requests_left(
+    hass: HomeAssistant, sim: Simulator, entry: MockConfigEntry, interval: int
+) -> None:
+    hass.config_entries.async_update_entry(entry, options={**entry.options, CONF_SCAN_INTERVAL: interval})
+    await load(hass, entry)
+    await asyncio.sleep(SETTLED_S)
     await outcomes(act(hass, "set_export_limit", limit=9))
     with pytest.raises(ServiceValidationError) as refused:
         await _test(hass)

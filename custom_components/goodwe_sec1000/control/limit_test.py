@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+import math
 from typing import Final
 
 from homeassistant.core import callback
@@ -12,7 +13,7 @@ from homeassistant.helpers.typing import UNDEFINED
 from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN, LOGGER
-from ..coordinator import Sec1000Coordinator, limit_differs
+from ..coordinator import SETTINGS_INTERVAL, Sec1000Coordinator, limit_differs
 from ..limit import bound
 from ..messages import ENGLISH, action_name, format_kw, mode_name, translated_error
 from ..options import ExportOptions
@@ -144,8 +145,12 @@ class LimitTester:
     def _check_budget(self) -> None:
         """Raise a translated error where too few requests are left, before the first of the test."""
         transport = self._coordinator.client.transport
-        if (missing := LEAST_REQUESTS - transport.turns.level) > 0:
-            raise _refused("test_budget", seconds=str(round(missing * transport.timing.refill) + 1))
+        if (missing := LEAST_REQUESTS - transport.turns.level) <= 0:
+            return
+        # Polls go on meanwhile, one of them perhaps right before; at short intervals they take almost all.
+        interval = self._coordinator.options.scan_interval
+        gained = 1 / transport.timing.refill - 1 / interval - 1 / SETTINGS_INTERVAL.total_seconds()
+        raise _refused("test_budget", seconds=str(math.ceil((missing + 1) / gained)))
 
     def _limit_to_test(self, limit: object) -> tuple[int, ExportSettings]:
         """Return the limit (W) to be tested, and what the device holds; raises a translated error."""
