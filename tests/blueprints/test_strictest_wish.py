@@ -129,6 +129,30 @@ async def test_unknown_wish_counts_with_its_own_limit(
 
 
 @pytest.mark.usefixtures("loaded")
+async def test_wish_that_is_lost_in_ever_new_ways_is_lost_since_the_first(
+    hass: HomeAssistant, sim: Simulator, home: Home
+) -> None:
+    allow_all(hass)
+    await home.automate(BLUEPRINT, inputs(signal_unknown_after={"minutes": 5}))
+    await asyncio.sleep(60)
+    # A state that is not known either begins nothing anew, and nor does a command in between.
+    for lost, own in (("unavailable", 10), ("unknown", 9), ("error at 12:02", 9), ("unavailable", 8)):
+        say(hass, SIGNAL, lost)
+        say(hass, OWN, own)
+        await asyncio.sleep(70)
+        assert sim.device.bound_limit == own * 1_000
+    say(hass, SIGNAL, "unknown")
+    await asyncio.sleep(50)
+    assert sim.device.bound_limit == 1_000
+    say(hass, SIGNAL, "unavailable")
+    await asyncio.sleep(60)
+    assert sim.device.bound_limit == 1_000
+    say(hass, SIGNAL, 7)
+    await settle()
+    assert sim.device.bound_limit == 7_000
+
+
+@pytest.mark.usefixtures("loaded")
 async def test_nothing_is_raised_while_a_wish_is_not_known(
     hass: HomeAssistant, sim: Simulator, home: Home
 ) -> None:
