@@ -79,6 +79,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> b
     DriftCorrection(coordinator, export)
     QuickPolls(coordinator)
     entry.async_on_unload(hass.async_add_shutdown_job(HassJob(export.async_stop)))
+    # Last of all, together with the end of the polls: none may leave anything to be saved after that.
+    entry.async_on_unload(coordinator.energy_totals.save)
+    entry.async_on_unload(coordinator.quarter_hour_store.save)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
 
     @callback
@@ -99,8 +102,6 @@ async def async_unload_entry(hass: HomeAssistant, entry: Sec1000ConfigEntry) -> 
     for issue in (Issue.LIMIT_EXCEEDED, Issue.LIMIT_KEEPS_DRIFTING):
         issue.async_clear(hass, entry.entry_id)
     coordinator = entry.runtime_data.coordinator
-    await coordinator.energy_totals.save()
-    await coordinator.quarter_hour_store.save()
     # As at a stop of Home Assistant; once the platforms are unloaded, nothing can be written any more.
     coordinator.async_update_listeners()
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)

@@ -428,6 +428,22 @@ async def test_removed_entry_leaves_no_quarter_hour_file(
     assert not [key for key in hass_storage if polled.entry_id in key]
 
 
+async def test_poll_that_ends_during_an_unload_leaves_nothing_to_be_saved(
+    hass: HomeAssistant, pass_time: PassTime, polled: MockConfigEntry, hass_storage: dict[str, Any]
+) -> None:
+    coordinator, unload = polled.runtime_data.coordinator, hass.config_entries.async_unload_platforms
+
+    async def poll_and_unload(*args: Any) -> bool:
+        await coordinator.async_refresh()
+        return await unload(*args)
+
+    await pass_time(60)
+    with patch.object(hass.config_entries, "async_unload_platforms", poll_and_unload):
+        await hass.config_entries.async_remove(polled.entry_id)
+    await pass_time(2 * POLL_S)
+    assert not [key for key in hass_storage if polled.entry_id in key]
+
+
 @pytest.mark.usefixtures("warp", "enabled")
 async def test_quarter_hour_is_written_once_a_minute(hass: HomeAssistant, sim: Simulator) -> None:
     sim.hold(replace(CAPTURED, meter_power=12_000))
