@@ -1,5 +1,6 @@
 """How the tests are shared out among workers that run side by side."""
 
+from math import inf
 from typing import Final, override
 
 import pytest
@@ -19,15 +20,15 @@ def unit_of(nodeid: str) -> str:
 def longest_first(items: list[pytest.Item], default_timeout: float) -> None:
     """Put first what may take longest, so that no worker begins it when the others are about to end.
 
-    That is what has tests marked slow, in the order of the time (s) that one of them may take.
+    That is a folder of UNITS, then what has tests marked slow, in the order of what these may take together.
     """
     longest: dict[str, float] = {}
     for item in items:
-        unit, seconds = unit_of(item.nodeid), 0.0
+        unit = unit_of(item.nodeid)
+        longest.setdefault(unit, inf if unit in UNITS else 0.0)
         if item.get_closest_marker("slow"):
             timeout = item.get_closest_marker("timeout")
-            seconds = float(timeout.args[0]) if timeout else default_timeout
-        longest[unit] = max(seconds, longest.get(unit, 0.0))
+            longest[unit] += float(timeout.args[0]) if timeout else default_timeout
     items.sort(key=lambda item: -longest[unit_of(item.nodeid)])
 
 
