@@ -137,7 +137,7 @@ async def refusal(hass: HomeAssistant, sim: Simulator, **data: object) -> str:
         (CONF_CONTROL_MODE, "rcr", ControlMode.RCR, "test_mode"),
         (CONF_CONTROL_MODE, "value", ControlMode.DRED, "test_mode"),
         (CONF_SUM_OF_PHASES, False, ControlMode.VALUE, "test_each_phase"),
-        (CONF_MIN_EXPORT_LIMIT, 9.0, ControlMode.VALUE, "test_export_low"),
+        (CONF_MIN_EXPORT_LIMIT, 9.0, ControlMode.VALUE, "test_limit_low"),
     ],
 )
 async def test_test_is_refused_where_the_meter_proves_nothing(
@@ -201,7 +201,9 @@ async def test_test_is_refused_at_the_minimum(
     await asyncio.sleep(60)
     with pytest.raises(ServiceValidationError) as refused:
         await _test(hass)
-    assert refused.value.translation_key == "test_at_minimum"
+    assert refused.value.translation_key == "test_limit_low"
+    # 3 kW are 10 % of the capacity, and the meter stays a little below its limit.
+    assert refused.value.translation_placeholders == {"limit": "0.00", "least": "3.60"}
 
 
 @pytest.mark.usefixtures("settled")

@@ -167,14 +167,16 @@ class LimitTester:
         without_inverters = min(0, meter - (telemetry.inverter_power or meter))
         lowest = max(options.min_export_limit, without_inverters)
         needed = max(least, lowest + least / 2)
-        if meter < needed:
+        highest = min(standing - TOLERANCE_W, round(meter - least / 2))
+        if meter < needed or highest < lowest:
+            enough = round(needed + margin(needed, settings, options))
+            if standing < enough:
+                # No sun brings the meter above it.
+                raise _refused(
+                    "test_limit_low", limit=format_kw(hass, standing), least=format_kw(hass, enough)
+                )
             raise _refused(
                 "test_export_low", export=format_kw(hass, meter), least=format_kw(hass, round(needed))
-            )
-        highest = min(standing - TOLERANCE_W, round(meter - least / 2))
-        if highest < lowest:
-            raise _refused(
-                "test_at_minimum", limit=format_kw(hass, standing), minimum=format_kw(hass, lowest)
             )
         if limit is UNDEFINED:
             return min(max(round(min(meter, standing) // 2, -2), lowest), highest), settings
