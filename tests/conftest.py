@@ -67,6 +67,12 @@ def long_run(pytestconfig: pytest.Config) -> bool:
     return bool(pytestconfig.getoption("long"))
 
 
+@pytest.fixture
+async def enable_event_loop_debug(long_run: bool) -> None:
+    """Let asyncio check its calls in long runs: it keeps a stack for each callback, half of the time."""
+    asyncio.get_running_loop().set_debug(long_run)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> UnitScheduling | None:
     """Keep together with `--dist loadfile` what is to stay with one worker."""
