@@ -13,7 +13,8 @@ from .folder import Folder
 from .options import CHECKOUT, DEFAULT_DEVICE_PORT
 from .ports import LOOPBACK, port_problem
 
-_SIMULATOR_SCAN_INTERVAL_S: Final = 5
+_SIMULATOR_SCAN_INTERVAL_S: Final = 6
+"""At 5 s the polls alone would use up almost all requests that the device bears."""
 _BATTERY_KW: Final = 10
 """Enough for the heater, so that a throttled house shows at panels and battery and not at the grid."""
 SEED: Final = 4

@@ -1,5 +1,7 @@
 """Run Home Assistant without voice, cameras and radio, which need more than the locked packages.
 
+An entity that is enabled is there at once, without half a minute for more of them to be chosen.
+
 Home Assistant sets up every base platform at startup, even unused ones, and imports most of them for the
 first browser that opens. Some need packages that have to be compiled, or programs of the system.
 """
@@ -9,7 +11,7 @@ import sys
 from types import ModuleType
 from typing import Final
 
-from homeassistant import bootstrap
+from homeassistant import bootstrap, config_entries
 from homeassistant.__main__ import main
 
 DISABLED_PLATFORMS: Final = frozenset(
@@ -31,4 +33,5 @@ def disable_platforms() -> None:
 
 if __name__ == "__main__":
     disable_platforms()
+    config_entries.RELOAD_AFTER_UPDATE_DELAY = 0
     sys.exit(main())

@@ -72,9 +72,20 @@ async def set_up(api: HomeAssistantApi, device: Device, past: Sequence[Statistic
             options_domain="sensor",
             options={"unit_of_measurement": "W", "display_precision": 0},
         )
+        if device.is_simulated:
+            await _enable(api, f"sensor.{_NAME.lower()}_quarter_hour_export")
         # Older versions take the unit of the inverted power from the entity, which has to exist.
         await api.command("energy/save_prefs", energy_sources=_ENERGY_SOURCES)
     return problem
+
+
+async def _enable(api: HomeAssistantApi, entity_id: str) -> None:
+    """Enable an entity, and return once the reload that this takes has brought it."""
+    await api.command("config/entity_registry/update", entity_id=entity_id, disabled_by=None)
+    while True:
+        if entity_id in {state["entity_id"] for state in await api.get("/api/states")}:
+            return
+        await asyncio.sleep(_POLL_INTERVAL_S)
 
 
 def _error_texts(error: FormError) -> str:

@@ -308,6 +308,7 @@ async def test_demo_runs_sets_up_and_restarts(tmp_path: Path, free: int, changin
         assert house["throttling"]
         assert house["battery_power"] > 5_000
         await _numeric(api, "sensor.power_of_the_panels")
+        await _numeric(api, "sensor.sec1000_quarter_hour_export")
         await api.post("/api/services/button/press", {"entity_id": "button.sec1000_reset_export_watchdog"})
         assert not (await _true_state(control))["house"]["throttling"]
         assert re.fullmatch(r"12:4\d", (await api.get("/api/states/sensor.simulated_time"))["state"])
@@ -336,9 +337,7 @@ async def test_demo_runs_sets_up_and_restarts(tmp_path: Path, free: int, changin
     log = (tmp_path / "simulator" / "config" / "home-assistant.log").read_text()
     assert "Traceback" not in log
     assert " ERROR " not in log
-    for entity in re.findall(
-        r"\b(?:sensor|switch)\.\w+", (CHECKOUT / "demo" / "simulated_house.yaml").read_text()
-    ):
+    for entity in re.findall(r"\bentity: (\S+)", (CHECKOUT / "demo" / "simulated_house.yaml").read_text()):
         assert entity in seen
 
 
