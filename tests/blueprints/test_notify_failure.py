@@ -24,7 +24,7 @@ BLUEPRINT: Final = "notify_failure"
 SET_LIMIT: Final = "sensor.sec1000_set_export_limit_feedback"
 DISABLE: Final = "sensor.sec1000_export_disable_feedback"
 TELEMETRY: Final = "sensor.sec1000_get_telemetry_data_feedback"
-WRITE_LIMIT, READ_TELEMETRY = 0x42, 0x0B
+WRITE_LIMIT, SWITCH_VALUE, READ_TELEMETRY = 0x42, 0x40, 0x0B
 
 MESSAGE: Final = {
     "event": "notified",
@@ -267,6 +267,7 @@ async def test_wrong_sensor_notifies_nothing(
     assert notifications(hass) == []
 
 
+EVENT: Final = "event.sec1000_export_limit"
 EXCEEDED: Final = "binary_sensor.sec1000_limit_exceeded"
 DIFFERS: Final = "binary_sensor.sec1000_limit_differs"
 
@@ -399,7 +400,7 @@ async def test_deleted_entry_logs_nothing_and_is_dismissed(
     caplog: pytest.LogCaptureFixture,
     kind: str | None,
 ) -> None:
-    await home.automate(BLUEPRINT, inputs(tell_corrected=True))
+    await home.automate(BLUEPRINT, inputs(tell_corrected=True, events=[EVENT]))
     await set_limit(hass, "plenty")
     if kind:
         await PROBLEMS[kind][0](hass, sim)
@@ -414,9 +415,6 @@ async def test_deleted_entry_logs_nothing_and_is_dismissed(
         if record.levelno >= logging.WARNING and record.name != "custom_components.goodwe_sec1000"
     ] == []
     assert notifications(hass) == []
-
-
-EVENT: Final = "event.sec1000_export_limit"
 
 
 @pytest.mark.parametrize("fault", ["silence", "ack-without-effect", None])
@@ -455,6 +453,22 @@ async def test_failed_reset_is_notified_by_its_event(
         "SEC1000 Export limit",
         get_state(hass, "sensor.sec1000_reset_export_watchdog_feedback").attributes["message"],
     )
+    sim.clear_faults()
+    await asyncio.sleep(120)
+    assert notifications(hass) == []
+
+
+async def test_failed_reset_that_restored_the_limit_stays_notified(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
+) -> None:
+    await home.automate(BLUEPRINT, {"events": [EVENT]})
+    sim.inject("silence", count=1, commands=[SWITCH_VALUE])
+    with suppress(HomeAssistantError):
+        await hass.services.async_call("goodwe_sec1000", "reset_export_watchdog", blocking=True)
+    await asyncio.sleep(60)
+    assert get_state(hass, EVENT).attributes["event_type"] == "restored"
+    [(_, message)] = notifications(hass)
+    assert message.startswith("“Reset export watchdog” ")
 
 
 async def test_event_of_a_failure_retried_within_lasting_is_not_notified(
