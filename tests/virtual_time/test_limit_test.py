@@ -271,13 +271,15 @@ async def test_meter_that_is_not_steady_is_not_tested(hass: HomeAssistant, sim: 
 
 
 @pytest.mark.usefixtures("settled")
-async def test_cloud_and_kettle_are_no_proof(hass: HomeAssistant, sim: Simulator) -> None:
+@pytest.mark.parametrize("fallen", [0, 2_500])
+async def test_kettle_is_no_proof(hass: HomeAssistant, sim: Simulator, fallen: int) -> None:
     steady = sim.telemetry()
+    assert steady.inverter_power
     test = act(hass, "test_export_limit")
     sim.hold(steady)
     await lowered(sim)
-    # The meter falls, and the inverters do not.
-    sim.hold(replace(steady, meter_power=5_000))
+    # The meter falls to the limit; of the inverters none, or one of two.
+    sim.hold(replace(steady, meter_power=5_000, inverter_power=steady.inverter_power - fallen))
     response = await test
     assert (response["result"], response["reason"]) == ("inconclusive", "other_cause")
     assert sim.device.limit == 10_000
