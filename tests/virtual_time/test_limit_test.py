@@ -312,6 +312,7 @@ WISHES: dict[str, tuple[Callable[[HomeAssistant], asyncio.Task[Any]], int]] = {
     "switch": (lambda hass: control(hass, "switch", "turn_off", "export_to_grid"), 0),
     "end": (lambda hass: control(hass, "button", "press", "end_temporary_limit"), 10_000),
     "maximum": (_options, 9_500),
+    "higher maximum": (lambda hass: act(hass, "set_max_export_limit", limit=12), 12_000),
     "mode": (
         lambda hass: control(hass, "select", "select_option", "control_mode", option="value"),
         10_000,

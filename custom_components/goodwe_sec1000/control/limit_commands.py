@@ -191,7 +191,11 @@ class Plan:
         if new.control_mode is not old.control_mode:
             self.let_stand()
         elif self.temporary:
-            self.temporary = self.temporary.moved_to(self.limit, new)
+            then = self.temporary.then
+            if self.temporary.is_test and not keeps_limit:
+                # It is the limit that stands, and follows its range as if it were held.
+                then = _limit_for_new_range(then, old, new)
+            self.temporary = replace(self.temporary, then=then).moved_to(self.limit, new)
 
     async def _held_limit(self, options: ExportOptions) -> int:
         held = (await self.held()).limit
