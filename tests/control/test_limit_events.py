@@ -58,7 +58,7 @@ async def test_command_is_told_with_its_limits_and_requests(
     assert (told["requests"], told["asked_by"], told["seconds"]) == (3, None, None)
 
 
-@pytest.mark.usefixtures("loaded")
+@pytest.mark.usefixtures("warp", "loaded")
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [("ack-without-effect", "not_applied"), ("silence", "unknown"), (None, "not_applied")],

@@ -11,8 +11,11 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from datetime import timedelta
+import fcntl
 from math import ceil, inf
 import selectors
+import struct
+import termios
 import time
 from types import TracebackType
 from typing import Any, Final, Self, cast
@@ -26,9 +29,11 @@ START: Final = "2026-06-21 00:00:00"
 RESOLUTION: Final = 1e-6
 """In seconds; the loop's own 1e-9 is below the precision of a clock that counts from 1970."""
 GRACE_S: Final = 0.02
-"""Real time for bytes in transit while a connection is open; most take microseconds."""
+"""Real time for bytes in transit; most take microseconds."""
 THREAD_POLL_S: Final = 0.1
 """Real time between two checks of whether an executor job has ended."""
+
+_COUNT: Final = struct.Struct("i")
 
 type _Ready = list[tuple[selectors.SelectorKey, int]]
 
@@ -63,6 +68,8 @@ class TimeWarp:
         self._wait: Callable[[float | None], _Ready] = self._selector.select
         self._submit: Callable[..., asyncio.Future[Any]] = loop.run_in_executor
         self._jobs: set[asyncio.Future[Any]] = set()
+        self._connections: set[int] = set()
+        """That were open when the loop last had nothing to do, by identity."""
         self._exit = ExitStack()
         self._factory: FrozenDateTimeFactory
         self._now = 0.0
@@ -70,7 +77,8 @@ class TimeWarp:
 
     def __enter__(self) -> Self:
         if self._frozen is None:
-            frozen = self._exit.enter_context(freezegun.freeze_time(self._start))
+            # How long a test takes is real time.
+            frozen = self._exit.enter_context(freezegun.freeze_time(self._start, ignore=["_pytest.timing"]))
             assert isinstance(frozen, FrozenDateTimeFactory)
             self._factory = frozen
         else:
@@ -117,7 +125,7 @@ class TimeWarp:
             return ready
         while self._jobs and not ready:
             ready = self._wait(THREAD_POLL_S)
-        if not ready and self._is_connected():
+        if not ready and self._is_in_transit():
             ready = self._wait(self._grace_s)
         if not ready and timeout is None:
             return self._wait(None)
@@ -125,14 +133,28 @@ class TimeWarp:
             self._move_on(timeout)
         return ready
 
-    def _is_connected(self) -> bool:
-        """Return whether the loop has or makes a connection, through which bytes can be in transit."""
-        return any(
-            fd in self._loop._transports or key.events & selectors.EVENT_WRITE
-            for fd, key in self._selector.get_map().items()
+    def _is_in_transit(self) -> bool:
+        """Return whether bytes of a connection may have been sent and not have arrived, or its end."""
+        connections = set(map(id, self._loop._transports.values()))
+        has_changed = connections != self._connections
+        self._connections = connections
+        return has_changed or any(
+            key.events & selectors.EVENT_WRITE
+            or (key.fd in self._loop._transports and _has_unacknowledged(key.fd))
+            for key in self._selector.get_map().values()
         )
 
     def _move_on(self, seconds: float) -> None:
         # The clocks count in whole microseconds; rounded down to 0, time would stand still for ever.
         self._factory.tick(timedelta(microseconds=ceil(seconds * 1e6)))
         self._now = time.monotonic()
+
+
+def _has_unacknowledged(fd: int) -> bool:
+    """Return whether the other side of this socket may not have received all that was written to it."""
+    try:
+        (count,) = _COUNT.unpack(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(_COUNT.size)))
+    except OSError:
+        # Not every system tells.
+        return True
+    return bool(count)

@@ -191,6 +191,7 @@ async def test_one_stale_answer_does_not_deactivate(
 
 
 @pytest.mark.promise("R-17", "R-18")
+@pytest.mark.usefixtures("warp")
 @pytest.mark.parametrize("first_fault", ["refused", None])
 async def test_cancelled_mode_change_keeps_its_pending_restore(
     sim: Simulator, first_fault: str | None
