@@ -17,6 +17,8 @@ from tests.entries import entry_of
 
 from .home import Home, add_helpers
 
+pytestmark = pytest.mark.slow
+
 BLUEPRINT: Final = "clock"
 SET_CLOCK: Final = 0x05
 HOUR: Final = 3600

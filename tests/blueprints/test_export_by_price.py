@@ -191,6 +191,7 @@ async def test_low_for_counts_time_before_automation(
     assert sim.device.bound_limit == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("choice", "limit"), [("export_off", 0), ("export_on", 10_000), ("limit", 2_500), ("nothing", 6_000)]
 )
@@ -260,6 +261,7 @@ async def test_fallback_limit_is_lifted_when_price_returns(
     assert home.calls == ["set_export_limit", "export_enable"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["W", "kW", "MW"])
 async def test_fallback_limit_out_of_range_is_set_once(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, unit: str
@@ -318,6 +320,7 @@ async def test_fallback_limit_without_number_disables_export(
     assert sim.device.bound_limit == 0
 
 
+@pytest.mark.slow
 async def test_price_arriving_late_after_start_is_followed(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
@@ -383,6 +386,7 @@ async def test_failed_command_is_retried(
     assert home.calls == ["export_disable"] * 3
 
 
+@pytest.mark.slow
 async def test_price_recovery_ends_attempts(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:

@@ -51,6 +51,7 @@ async def test_limit_follows_and_is_not_sent_twice(
     assert home.calls == ["set_export_limit"] * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value", "unit", "limit"),
     [
@@ -89,6 +90,7 @@ async def test_unit_of_entity_or_input_is_used(
     assert get_state(hass, "sensor.sec1000_set_export_limit_feedback").state == "1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["mW", "W", "kW", "MW", "BTU/h"])
 async def test_number_shown_in_another_unit_is_understood(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home, unit: str
@@ -287,6 +289,7 @@ async def test_changing_value_does_not_flood_failing_device(
     assert 3 <= len(home.calls) <= 6
 
 
+@pytest.mark.slow
 async def test_value_lost_before_start_falls_back_in_time(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:

@@ -15,6 +15,8 @@ from tests.states import get_state, show_in
 
 from .home import Home, add_helpers
 
+pytestmark = pytest.mark.slow
+
 FREE: Final = 10_000
 """W; the limit while the value asks for nothing less."""
 ALLOWED: Final = "input_boolean.allowed"

@@ -16,6 +16,8 @@ from simulator import Simulator
 from .home import Home
 from .test_page import PAGE
 
+pytestmark = pytest.mark.slow
+
 BLUEPRINT: Final = "export_by_price"
 SWITCH: Final = "switch.sec1000_export_to_grid"
 QUARTER_S: Final = 900

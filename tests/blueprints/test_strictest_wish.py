@@ -100,6 +100,7 @@ async def test_four_changes_at_once_are_one_command(hass: HomeAssistant, sim: Si
     assert home.calls == ["set_export_limit"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(
     ("entity_id", "limit", "lost"),
@@ -408,6 +409,7 @@ def steps(long_run: bool) -> list[Step]:
     return steps
 
 
+@pytest.mark.slow
 # Once a Home Assistant has frozen what the collector sees, hypothesis misses who refers to its own state.
 @pytest.mark.filterwarnings("ignore:It looks like:hypothesis.errors.HypothesisWarning")
 @pytest.mark.timeout(900)

@@ -20,6 +20,8 @@ from tests.virtual_time.timewarp import TimeWarp
 from .home import Home
 from .watchdog import BLUEPRINT, CALM_S, inputs, resets, sun
 
+pytestmark = pytest.mark.slow
+
 PANELS: Final = "sensor.goodwe_pv_power"
 BATTERY: Final = "sensor.goodwe_battery_power"
 BOTH: Final = {"pv_power": [PANELS], "battery_power": [BATTERY]}

@@ -51,6 +51,7 @@ async def test_throttling_after_load_step_is_ended(
     assert get_state(hass, "sensor.sec1000_reset_export_watchdog_feedback").state == "1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "readings", "expected"),
     [
@@ -257,6 +258,7 @@ async def test_sun_sensor_must_confirm(
     assert resets(sim) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["kW", "MW", "BTU/h"])
 @pytest.mark.parametrize("keys", [("inverter_power", "meter_power"), ("inverter_power",), ("meter_power",)])
 async def test_sensors_in_other_units_are_converted(
@@ -329,6 +331,7 @@ async def test_minimum_pause_of_zero_still_keeps_three_minutes(
     assert 3 <= resets(sim) <= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("warp", ["2026-06-21 21:00:00"], indirect=True)
 @pytest.mark.parametrize("counted", [False, True])
 async def test_daily_maximum_holds_until_midnight(
@@ -352,6 +355,7 @@ async def test_daily_maximum_holds_until_midnight(
     assert get_state(hass, COUNTER).state == ("3" if counted else "0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("warp", ["2026-06-21 22:00:00"], indirect=True)
 async def test_restart_without_counter_ends_resets_for_the_day(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
