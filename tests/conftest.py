@@ -27,8 +27,10 @@ from .virtual_time.timewarp import START, TimeWarp
 from .workers import UnitScheduling, longest_first
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Log of Home Assistant what is a warning at least: the rest takes a tenth of the time."""
+    if config.getoption("long"):
+        config.option.asyncio_debug = True
     for name in ("", "sqlalchemy.engine"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("custom_components").setLevel(logging.INFO)
@@ -68,9 +70,8 @@ def long_run(pytestconfig: pytest.Config) -> bool:
 
 
 @pytest.fixture
-async def enable_event_loop_debug(long_run: bool) -> None:
-    """Let asyncio check its calls in long runs: it keeps a stack for each callback, half of the time."""
-    asyncio.get_running_loop().set_debug(long_run)
+def enable_event_loop_debug() -> None:
+    """Enable it in long runs only (pytest_configure): it keeps a stack for each callback."""
 
 
 @pytest.hookimpl(optionalhook=True)
