@@ -28,7 +28,7 @@ from .workers import UnitScheduling, longest_first
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Log of Home Assistant what is a warning at least: the rest takes a tenth of the time."""
+    """Log of Home Assistant warnings, and debug asyncio in long runs only: both take time."""
     if config.getoption("long"):
         config.option.asyncio_debug = True
     for name in ("", "sqlalchemy.engine"):

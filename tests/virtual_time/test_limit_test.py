@@ -25,7 +25,7 @@ from custom_components.goodwe_sec1000.sec1000.model import ControlMode
 from simulator import House, Request, Simulator
 from simulator.exchange import Answer
 from simulator.house import Load
-from simulator.protocol import TELEMETRY, WRITE_LIMIT
+from simulator.protocol import SET_CLOCK, TELEMETRY, WRITE_LIMIT
 from tests.calls import Storage, act, control, load, outcomes, requested, suspend_limit, until
 from tests.states import get_state
 
@@ -397,6 +397,27 @@ async def test_unload_lifts_a_limit_that_is_being_lowered(
         await hass.config_entries.async_remove(settled.entry_id)
     assert sim.device.bound_limit == 10_000
     assert (await test)["reason"] == "interrupted"
+
+
+@pytest.mark.parametrize("end", ["disable", "remove"])
+async def test_unload_lifts_a_limit_that_waits_to_be_lowered(
+    hass: HomeAssistant, sim: Simulator, settled: MockConfigEntry, end: str
+) -> None:
+    sim.inject("silence", count=1, commands=(SET_CLOCK,))
+    sent = len(sim.requests)
+    test = act(hass, "test_export_limit")
+    # The third reading shows that the meter is steady; the clock goes before what follows from it.
+    await sim.wait_for_requests(sent + 3)
+    clock = act(hass, "set_datetime")
+    await asyncio.sleep(1)
+    assert get_state(hass, ENDS).state == "unknown"
+    if end == "disable":
+        await hass.config_entries.async_set_disabled_by(settled.entry_id, ConfigEntryDisabler.USER)
+    else:
+        await hass.config_entries.async_remove(settled.entry_id)
+    assert sim.device.bound_limit == 10_000
+    assert (await test)["reason"] == "interrupted"
+    await outcomes(clock)
 
 
 async def test_stop_lifts_the_limit_of_a_test(
