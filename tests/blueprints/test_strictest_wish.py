@@ -397,7 +397,6 @@ def steps(long_run: bool) -> list[Step]:
 
     @settings(
         max_examples=100 if long_run else 4,
-        database=None,
         phases=[Phase.generate],
         derandomize=not long_run,
     )

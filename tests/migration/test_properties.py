@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
-import pytest
+from hypothesis import given, strategies as st
 
 from custom_components.goodwe_sec1000.forms import validate
 from custom_components.goodwe_sec1000.migration.settings import DEFAULTS, settings_from
@@ -26,17 +25,9 @@ OLDER: Final = st.fixed_dictionaries({}, optional=dict.fromkeys(DEFAULTS, ANYTHI
 STORED: Final = st.fixed_dictionaries(
     {}, optional=dict.fromkeys(("min_export_limit", "max_export_limit"), ANYTHING)
 )
-# The first text of all takes its time: Hypothesis makes its tables of characters then.
-patiently: Final = hypothesis_settings(
-    deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
-# Home Assistant's tests freeze the garbage collector, and Hypothesis then does not see what refers to its
-# random numbers.
-pytestmark = pytest.mark.filterwarnings("ignore:It looks like `register_random`")
 _MODES: Final = {0: "deactivated", 1: "dred", 2: "rcr", 3: "value"}
 
 
-@patiently
 @given(OLDER, STORED, st.booleans())
 def test_migrated_settings_are_always_valid(
     older: Mapping[str, Any], stored: Mapping[str, Any], shared_store: bool
@@ -55,7 +46,6 @@ def test_migrated_settings_are_always_valid(
     assert settings.data["host"]
 
 
-@patiently
 @given(OLDER, st.booleans())
 def test_settings_without_correction_are_unchanged(older: Mapping[str, Any], shared_store: bool) -> None:
     settings = settings_from(older, {}, shared_store=shared_store)
@@ -67,7 +57,6 @@ def test_settings_without_correction_are_unchanged(older: Mapping[str, Any], sha
             assert (_MODES[older[key]] if mode else older[key]) == values[key]
 
 
-@patiently
 @given(OLDER, STORED)
 def test_shared_store_never_raises_a_limit(older: Mapping[str, Any], stored: Mapping[str, Any]) -> None:
     one = settings_from(older, stored, shared_store=False).options
@@ -76,7 +65,6 @@ def test_shared_store_never_raises_a_limit(older: Mapping[str, Any], stored: Map
         assert shared_store[key] <= one[key]
 
 
-@patiently
 @given(OLDER, STORED, st.booleans())
 def test_migration_is_idempotent(
     older: Mapping[str, Any], stored: Mapping[str, Any], shared_store: bool

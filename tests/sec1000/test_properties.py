@@ -54,9 +54,6 @@ from custom_components.goodwe_sec1000.sec1000.timing import Timing
 from simulator import CAPTURED, Device
 from simulator.protocol import CAPTURED_BYTES, perform
 
-# Hypothesis cannot see its own reference to its own generator where the garbage collector is frozen.
-pytestmark = pytest.mark.filterwarnings("ignore:.*register_random:hypothesis.errors.HypothesisWarning")
-
 FEW: Final = 200
 MANY: Final = 1_000
 MOST: Final = 4_000
@@ -81,9 +78,6 @@ def thorough(examples: int) -> settings:
     """Return the way to try so many examples: the same ones every time, however long one takes."""
     return settings(
         max_examples=examples,
-        deadline=None,
-        derandomize=True,
-        database=None,
         suppress_health_check=list(HealthCheck),
     )
 

@@ -509,7 +509,6 @@ needs_newest = pytest.mark.skipif(
 
 
 @needs_newest
-@pytest.mark.filterwarnings("ignore:It looks like `register_random`")
 @pytest.mark.timeout(3000)
 @pytest.mark.slow
 @pytest.mark.usefixtures("socket_enabled")
@@ -533,7 +532,6 @@ def test_any_life_keeps_the_promises(seeds: range) -> None:
 
 
 @needs_newest
-@pytest.mark.filterwarnings("ignore:It looks like `register_random`")
 @pytest.mark.slow
 @pytest.mark.usefixtures("socket_enabled")
 def test_life_is_the_same_alone_and_after_others() -> None:

@@ -140,7 +140,7 @@ def test_quarter_hour_of_before_is_not_shown_while_power_is_unknown() -> None:
     assert (over.current, over.highest) == (None, (FullQuarterHour(0, 5_000),))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.sampled_from([*[31, 60, 90, 104, 105] * 4, 106, 150]), st.integers(-9_000, 9_000)),
