@@ -1,5 +1,6 @@
 """How the tests are shared out among workers that run side by side."""
 
+from fnmatch import fnmatchcase
 from math import inf
 from typing import Final, override
 
@@ -7,20 +8,20 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-UNITS: Final = ("tests/e2e/",)
-"""Folders whose files stay with one worker: what they share takes longer to start than one of them to run."""
+UNITS: Final = ("tests/e2e/test_[a-o]*", "tests/e2e/test_[p-z]*")
+"""Files that stay with one worker: what they share takes longer to start than one of them to run."""
 
 
 def unit_of(nodeid: str) -> str:
-    """Return what stays with one worker: the file of a test, or a folder of UNITS."""
+    """Return what stays with one worker: the file of a test, or those that match one of UNITS."""
     file = nodeid.split("::", 1)[0]
-    return next((folder for folder in UNITS if file.startswith(folder)), file)
+    return next((pattern for pattern in UNITS if fnmatchcase(file, pattern)), file)
 
 
 def longest_first(items: list[pytest.Item], default_timeout: float) -> None:
     """Put first what may take longest, so that no worker begins it when the others are about to end.
 
-    That is a folder of UNITS, then what has tests marked slow, in the order of what these may take together.
+    That is one of UNITS, then what has tests marked slow, in the order of what these may take together.
     """
     longest: dict[str, float] = {}
     for item in items:

@@ -1,21 +1,19 @@
-"""The demo and a headless Chromium, started once; a reset device and a new browser window for each test."""
+"""The demo and a headless Chromium, started once; a new device and a new browser window for each test."""
 
 from collections.abc import Iterator
 from pathlib import Path
 import shutil
-import time
 from typing import Final
 
 from playwright.sync_api import Browser, StorageState, ViewportSize, expect, sync_playwright
 import pytest
 import pytest_socket
 
-from custom_components.goodwe_sec1000.sec1000.timing import STANDARD
 from demo.home_assistant_api import PASSWORD, USER
 from demo.options import CHECKOUT
 
 from . import browser as the_browser
-from .device import SimulatedDevice
+from .device import SimulatedDevice, running_device
 from .home import Home, running_demo
 from .screen import TIMEOUT_MS, Screen
 
@@ -49,11 +47,12 @@ def verify_cleanup() -> None:
 
 
 @pytest.fixture(scope="package")
-def artefacts() -> Path:
-    """Return an empty folder for logs and screenshots of this run."""
-    shutil.rmtree(ARTEFACTS, ignore_errors=True)
-    ARTEFACTS.mkdir(parents=True)
-    return ARTEFACTS
+def artefacts(worker_id: str) -> Path:
+    """Return an empty folder for logs and screenshots of this worker."""
+    folder = ARTEFACTS / worker_id
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 @pytest.fixture(scope="package")
@@ -98,21 +97,23 @@ def login(home: Home, chromium: Browser, artefacts: Path) -> StorageState:
 
 
 @pytest.fixture
-def device(home: Home) -> SimulatedDevice:
-    """Return the simulated device, reset and without an entry in Home Assistant."""
-    # Reset first, so that a suspended limit can be restored on removal.
-    home.device.renew()
-    if home.remove_devices():
-        # Until then a new entry would be shown what the device answered before it was reset.
-        time.sleep(STANDARD.reread_interval)
-    home.device.renew()
-    return home.device
+def device(home: Home) -> Iterator[SimulatedDevice]:
+    """Return a simulated device without an entry in Home Assistant.
+
+    It has an address of its own: nothing that it answered before is shown, and all of its budget is left.
+    """
+    home.remove_devices()
+    with running_device() as device:
+        yield device
+        # A suspended limit can be restored on removal.
+        device.renew()
+        home.remove_devices()
 
 
 @pytest.fixture
 def added(home: Home, device: SimulatedDevice) -> SimulatedDevice:
     """Return the simulated device with an entry in Home Assistant."""
-    home.add_device()
+    home.add_device(device)
     return device
 
 

@@ -1,10 +1,16 @@
-"""The simulated device of the demo, controlled through the simulator's control port."""
+"""A simulated device, controlled through the simulator's control port."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 import json
 import socket
+import subprocess
+import sys
 import time
 from typing import Any, Final
 
+from demo.child import dies_with_parent
+from demo.options import CHECKOUT
 from demo.ports import LOOPBACK
 
 LIMIT_KW: Final = 10.0
@@ -63,3 +69,23 @@ class SimulatedDevice:
         while self.mode() != mode:
             assert time.monotonic() < deadline, f"the device is in mode {self.mode()!r}, not in {mode!r}"
             time.sleep(_POLL_S)
+
+
+@contextmanager
+def running_device() -> Iterator[SimulatedDevice]:
+    """Run a simulator on free ports, as renew() leaves it."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "simulator", "--port", "0", "--control-port", "0"],
+        cwd=CHECKOUT,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=dies_with_parent(),  # noqa: PLW1509 - it only asks the system for a signal
+    ) as simulator:
+        try:
+            assert simulator.stdout is not None
+            control, port = (int(simulator.stdout.readline().rpartition(":")[2]) for _ in range(2))
+            device = SimulatedDevice(port, control)
+            device.renew()
+            yield device
+        finally:
+            simulator.terminate()

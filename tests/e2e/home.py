@@ -54,21 +54,19 @@ class Home:
         with ThreadPoolExecutor(1) as thread:
             return thread.submit(lambda: asyncio.run(run())).result()
 
-    def add_device(self) -> None:
-        """Add the simulated device with the defaults of the flow."""
-        connection = {"name": NAME, "host": LOOPBACK, "port": self.device.port}
+    def add_device(self, device: SimulatedDevice) -> None:
+        """Add a simulated device with the defaults of the flow."""
+        connection = {"name": NAME, "host": LOOPBACK, "port": device.port}
         self.ask(lambda api: api.add_entry(DOMAIN, {"user": connection}))
 
-    def remove_devices(self) -> bool:
-        """Remove all entries of the integration; return whether there was one."""
+    def remove_devices(self) -> None:
+        """Remove all entries of the integration."""
 
-        async def remove_all(api: HomeAssistantApi) -> bool:
-            entries = await api.entries(DOMAIN)
-            for entry in entries:
+        async def remove_all(api: HomeAssistantApi) -> None:
+            for entry in await api.entries(DOMAIN):
                 await api.remove_entry(entry["entry_id"])
-            return bool(entries)
 
-        return self.ask(remove_all)
+        self.ask(remove_all)
 
     def new_errors(self) -> list[str]:
         """Return errors of the integration logged since the last call.

@@ -18,7 +18,7 @@ def test_every_screenshot_can_be_taken(
     home: Home, added: SimulatedDevice, screen: Screen, tmp_path: Path
 ) -> None:
     screen.open_integration()
-    take_all(home, screen, Camera(screen.page, tmp_path / "pictures"), recording_ms=0)
+    take_all(home, added, screen, Camera(screen.page, tmp_path / "pictures"), recording_ms=0)
     for dashboard in screen.call("lovelace/dashboards/list"):
         if dashboard["url_path"] == COPIED:
             screen.call("lovelace/dashboards/delete", dashboard_id=dashboard["id"])

@@ -70,7 +70,7 @@ def _take(browser: Browser, home: Home, zone: str, folder: Path) -> None:
         screen.page.get_by_role("textbox", name="Password").fill(PASSWORD)
         screen.page.get_by_role("button", name="Log in").click()
         expect(screen.page.get_by_text("Power now")).to_be_visible()
-        take_all(home, screen, Camera(screen.page, folder))
+        take_all(home, home.device, screen, Camera(screen.page, folder))
 
 
 if __name__ == "__main__":

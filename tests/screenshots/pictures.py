@@ -34,7 +34,13 @@ RECORDING_MS: Final = 180_000
 """Until the small graphs of the tiles have content."""
 
 
-def take_all(home: Home, screen: Screen, camera: Camera, recording_ms: float = RECORDING_MS) -> None:
+def take_all(
+    home: Home,
+    simulated: SimulatedDevice,
+    screen: Screen,
+    camera: Camera,
+    recording_ms: float = RECORDING_MS,
+) -> None:
     """Take all screenshots of NAMES, after recording for some time."""
     begin(screen)
     screen.page.wait_for_timeout(recording_ms)
@@ -42,8 +48,8 @@ def take_all(home: Home, screen: Screen, camera: Camera, recording_ms: float = R
     energy(screen, camera)
     device(screen, camera)
     options(screen, camera)
-    repair(home.device, screen, camera)
-    setup(home, screen, camera)
+    repair(simulated, screen, camera)
+    setup(home, simulated, screen, camera)
 
 
 def begin(screen: Screen) -> None:
@@ -107,27 +113,27 @@ def options(screen: Screen, camera: Camera) -> None:
     camera.take_dialog("options", flow.dialog)
 
 
-def repair(device: SimulatedDevice, screen: Screen, camera: Camera) -> None:
+def repair(simulated: SimulatedDevice, screen: Screen, camera: Camera) -> None:
     """Take the repair flow of a suspended limit."""
     screen.open_device()
     screen.row("Reset export watchdog", "button").get_by_role("button", name="Press").click()
-    device.await_mode("deactivated")
-    device.do("stop")
+    simulated.await_mode("deactivated")
+    simulated.do("stop")
     flow = FlowDialog.of_repair(screen, "SEC1000: the export may not be limited")
     flow.shows("The export may not be limited")
     camera.take_dialog("repair", flow.dialog)
-    device.do("start")
+    simulated.do("start")
     flow.press("Restore the limit now")
     expect(flow.dialog.get_by_text("The device limits the export again")).to_be_visible()
 
 
-def setup(home: Home, screen: Screen, camera: Camera) -> None:
+def setup(home: Home, simulated: SimulatedDevice, screen: Screen, camera: Camera) -> None:
     """Take the three steps of setup, after removing the device."""
     home.remove_devices()
     flow = FlowDialog.of_setup(screen)
     flow.shows("Connection")
     camera.take_dialog("window-connection", flow.dialog)
-    flow.fill(Host=LOOPBACK, Port=home.device.port)
+    flow.fill(Host=LOOPBACK, Port=simulated.port)
     flow.press("Next")
     flow.shows("Export limits")
     camera.take_dialog("window-export-limits", flow.dialog)
