@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 import gc
 import logging
+from typing import Final
 
 import freezegun
 from freezegun.api import FrozenDateTimeFactory
+import freezegun.config
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import __version__
 from homeassistant.core import HomeAssistant
@@ -26,11 +28,30 @@ from .fast_timing import FAST_TIMING
 from .virtual_time.timewarp import START, TimeWarp
 from .workers import UnitScheduling, longest_first
 
+WITHOUT_CLOCK: Final = [
+    *(
+        "_openssl",
+        "acme",
+        "aiogithubapi",
+        "bleak",
+        "boto3",
+        "botocore",
+        "cryptography",
+        "dbus_fast",
+        "habluetooth",
+    ),
+    *("hass_nabucasa", "httpcore", "httpx", "mashumaro", "PIL", "playwright", "pygments", "requests", "rich"),
+    *("sqlalchemy", "urllib3", "zeroconf"),
+]
+"""Packages that keep the real time while a test's is frozen."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Log of Home Assistant warnings, and debug asyncio in long runs only: both take time."""
     if config.getoption("long"):
         config.option.asyncio_debug = True
+    # Each freeze looks through all modules for clocks; no test waits for these, which have many names.
+    freezegun.config.configure(extend_ignore_list=WITHOUT_CLOCK)
     for name in ("", "sqlalchemy.engine"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("custom_components").setLevel(logging.INFO)

@@ -47,7 +47,7 @@ HEALTHY: Final = "healthy"
 KILLED: Final = "killed_during_reset"
 JUST_MIGRATED: Final = "just_migrated"
 MIGRATED: Final = "migrated"
-ALL: Final = (HEALTHY, KILLED, JUST_MIGRATED, MIGRATED)
+OTHERS: Final = (KILLED, JUST_MIGRATED, MIGRATED)
 IDENTITY: Final = (
     *("entity_id", "unique_id", "platform", "device_id", "name", "icon", "disabled_by", "hidden_by"),
     *("has_entity_name", "translation_key", "aliases_v2"),
@@ -118,7 +118,7 @@ def _read(storage: Path) -> dict[str, Any]:
     return {path.name: json.loads(path.read_text("utf-8")) for path in storage.iterdir()}
 
 
-@pytest.fixture(params=ALL)
+@pytest.fixture(params=[HEALTHY, *(pytest.param(each, marks=pytest.mark.slow) for each in OTHERS)])
 async def installation(request: pytest.FixtureRequest, tmp_path: Path, sim: Simulator) -> Installation:
     """Copy an installation; the device stands as it was left, at another port."""
     storage = tmp_path / ".storage"

@@ -333,6 +333,7 @@ async def test_price_arriving_late_after_start_is_followed(
     assert sim.device.bound_limit == 0
 
 
+@pytest.mark.slow
 async def test_flapping_price_is_followed_once_a_minute(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
@@ -401,6 +402,7 @@ async def test_price_recovery_ends_attempts(
     assert home.calls == ["export_disable"]
 
 
+@pytest.mark.slow
 async def test_flapping_price_does_not_flood_failing_device(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:

@@ -277,6 +277,7 @@ async def test_device_lost_during_unknown_after_is_commanded_on_return(
     assert sim.device.bound_limit == 3_000
 
 
+@pytest.mark.slow
 async def test_changing_value_does_not_flood_failing_device(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
@@ -304,6 +305,7 @@ async def test_value_lost_before_start_falls_back_in_time(
     assert sim.device.bound_limit == 0
 
 
+@pytest.mark.slow
 async def test_changing_value_is_followed_at_pause_interval(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:
@@ -319,6 +321,7 @@ async def test_changing_value_is_followed_at_pause_interval(
     assert not sim.overload.exhausted
 
 
+@pytest.mark.slow
 async def test_noise_below_minimum_change_is_ignored(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator, home: Home
 ) -> None:

@@ -20,6 +20,8 @@ from tests.virtual_time.timewarp import TimeWarp
 from .home import entry_for, live
 from .report import REPORTS, Call, Expected, Report, names, without_outcome
 
+FAULT: Final = "fault_"
+"""What the names of the reports begin with of which there is one for each fault of the simulator."""
 MAX_EXHAUSTED: Final = 0.1
 """The most requests past the end of a report, as part of all: beyond that it says too little."""
 REPLAYED: Final = ("telemetry", "settings", "proven_limit", "pending_restore", "limit_exceeded")
@@ -40,7 +42,10 @@ def replayed(snapshot: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name.startswith(FAULT) else []) for name in names()],
+)
 async def test_report_shows_what_is_expected(warp: TimeWarp, hass: HomeAssistant, name: str) -> None:
     report = Report.from_file(REPORTS / f"{name}.json")
     async with Simulator(replay=report.replay) as sim:
@@ -85,6 +90,6 @@ async def test_diagnostics_of_a_house_are_replayed_to_the_same_states(
 
 def test_every_fault_of_the_simulator_has_a_report() -> None:
     """`pytest tests/field/record.py` records those that are missing."""
-    assert {name.removeprefix("fault_") for name in names() if name.startswith("fault_")} == {
+    assert {name.removeprefix(FAULT) for name in names() if name.startswith(FAULT)} == {
         fault.replace("-", "_") for fault in FAULTS
     }

@@ -22,6 +22,8 @@ from tests.states import get_state
 from .older import migrate, older_entry, register
 from .older_entities import ENTITIES, FEEDBACKS, OTHER_MEASURED, POWERS
 
+pytestmark = pytest.mark.slow
+
 BEFORE: Final = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 """The five minutes in which the older integration measured."""
 AFTER: Final = BEFORE + timedelta(minutes=5)

@@ -174,7 +174,7 @@ def answer_as_ssh(writer: asyncio.StreamWriter) -> None:
         (answer_as_web_server, 3, "A web server responds here"),
         (answer_as_ssh, 3, "not like a SEC1000/S: it sends 53 53 48"),
         (close, 4, "accepted and closed again without a response"),
-        (say_nothing, 4, "The port is open, but does not respond"),
+        pytest.param(say_nothing, 4, "The port is open, but does not respond", marks=pytest.mark.slow),
     ],
 )
 async def test_other_port_gets_its_sentence(
@@ -185,6 +185,7 @@ async def test_other_port_gets_its_sentence(
     assert (ended, sentence in text) == (status, True), text
 
 
+@pytest.mark.slow
 async def test_host_that_is_not_there_gets_its_sentence(run: Run) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
         port = server.getsockname()[1]

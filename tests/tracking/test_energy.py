@@ -133,6 +133,7 @@ async def test_energy_sensors_suit_energy_dashboard(hass: HomeAssistant, loaded:
         assert attributes["unit_of_measurement"] == "kWh"
 
 
+@pytest.mark.slow
 def test_energy_of_a_day_is_accurate_to_half_a_percent() -> None:
     """Polled every 30 s, with clouds, a heater, and inverters whose power the device reports 30 s late."""
     house = House(start=0, seed=4)

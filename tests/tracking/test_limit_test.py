@@ -21,6 +21,7 @@ def days(pytestconfig: pytest.Config) -> list[Trial]:
 
 @pytest.mark.promise("R-36")
 @pytest.mark.timeout(900)
+@pytest.mark.slow
 def test_no_result_is_false_on_random_days(
     days: list[Trial], record_property: Callable[[str, object], None]
 ) -> None:

@@ -25,6 +25,8 @@ from ..known import known
 from ..recorded import asked_by_repairs, compiled, in_recorder, validated
 from ..states import get_state
 
+pytestmark = pytest.mark.slow
+
 type PassTime = Callable[[float], Awaitable[None]]
 
 ON_DISK = {

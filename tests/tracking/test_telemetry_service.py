@@ -61,6 +61,7 @@ class TestDeviceThatServes:
         await asyncio.sleep(1)
         assert f"{DOMAIN}.{loaded.entry_id}.energy" in hass_storage
 
+    @pytest.mark.slow
     async def test_new_firmware_without_telemetry_is_found_after_a_day(
         self, hass: HomeAssistant, sim: Simulator
     ) -> None:

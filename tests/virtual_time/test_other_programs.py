@@ -101,6 +101,7 @@ class OtherProgram:
                 await self.set(self.random.randrange(50, 10_000, 100))
 
 
+@pytest.mark.slow
 async def test_other_reading_program_has_no_effect(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:
@@ -118,6 +119,7 @@ async def test_other_reading_program_has_no_effect(
 
 
 @pytest.mark.promise("R-03")
+@pytest.mark.slow
 async def test_other_writing_program_costs_only_retries(
     hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
 ) -> None:

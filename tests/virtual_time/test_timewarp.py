@@ -124,6 +124,7 @@ async def _run(seed: int) -> list[tuple[bytes, float]]:
         return [(request.raw, request.time - began) for request in sim.requests]
 
 
+@pytest.mark.slow
 async def test_same_seed_gives_same_requests(warp: TimeWarp) -> None:
     first, again, other = await _run(1), await _run(1), await _run(2)
     assert [raw for raw, _ in first] == [raw for raw, _ in again]
