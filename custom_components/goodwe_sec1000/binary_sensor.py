@@ -52,14 +52,10 @@ def _difference(coordinator: Sec1000Coordinator) -> dict[str, bool | str | None]
 
 
 def _excess(coordinator: Sec1000Coordinator) -> dict[str, bool | str | None]:
-    settings = coordinator.data.settings
-    if not coordinator.data.limit_exceeded or settings is None:
+    hass, limit = coordinator.hass, coordinator.exceeded_limit
+    if not coordinator.data.limit_exceeded or limit is None:
         return {"message": None}
-    return {
-        "message": text(
-            coordinator.hass, "common", "exceeded", limit=format_kw(coordinator.hass, settings.limit)
-        )
-    }
+    return {"message": text(hass, "common", "exceeded", limit=format_kw(hass, limit))}
 
 
 def _export_limited(snapshot: Snapshot, options: ExportOptions) -> bool | None:

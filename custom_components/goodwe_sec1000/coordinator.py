@@ -658,7 +658,7 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
             self.limit_events.report(
                 LimitEvent(LimitEventType.OBEYED, settings=self.data.held, seconds=round(seconds, 1))
             )
-        exceeded = self._meter_watch.exceeded
+        exceeded = self.exceeded_limit
         if exceeded is not None and shown.meter_power is not None and not self.data.limit_exceeded:
             self._report_exceeded(shown.meter_power, exceeded)
         energy = self._energy_meter.add(shown, monotonic(), self.options.scan_interval)
@@ -743,9 +743,14 @@ class Sec1000Coordinator(DataUpdateCoordinator[Snapshot]):
         exceeded = self._meter_watch.is_exceeded(monotonic())
         return replace(self.data, limit_exceeded=exceeded, **changes)
 
+    @property
+    def exceeded_limit(self) -> int | None:
+        """The limit (W) that the meter was above for too long, as last judged."""
+        return self._meter_watch.exceeded
+
     @callback
     def _update_exceeded_issue(self) -> None:
-        entry, limit = self.config_entry, self._meter_watch.exceeded
+        entry, limit = self.config_entry, self.exceeded_limit
         lasts = self._meter_watch.exceeded_for(monotonic()) >= EXCEEDED_BEFORE_ISSUE_S
         # A poll may end after its entry is unloaded.
         if lasts and limit is not None and entry.state is ConfigEntryState.LOADED:

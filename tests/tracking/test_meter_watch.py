@@ -15,7 +15,7 @@ from custom_components.goodwe_sec1000.sec1000.model import ControlMode, ExportSe
 from custom_components.goodwe_sec1000.tracking.meter_watch import MeterWatch
 from simulator import CAPTURED, Simulator
 
-from ..calls import issue
+from ..calls import act, issue, outcomes
 from ..states import get_state
 
 type PassTime = Callable[[float], Awaitable[None]]
@@ -132,6 +132,9 @@ async def test_message_says_what_to_check(
     message = get_state(hass, EXCEEDED).attributes["message"]
     assert message.startswith("More is exported than the limit of 10.00 kW allows. ")
     assert message.endswith("then set the limit again.")
+    assert await outcomes(act(hass, "set_export_limit", limit=4)) == [1]
+    # The newer limit is judged with the next poll.
+    assert get_state(hass, EXCEEDED).attributes["message"] == message
 
 
 async def test_limit_exceeded_is_off_within_the_margin(
