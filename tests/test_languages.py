@@ -29,6 +29,13 @@ MIGRATED: Final = {"export_state", "module_started"}
 STATE_LENGTH: Final = 33
 """Of a name together with its longest state."""
 
+ACTIONS_OF_BUTTONS: Final = {
+    "disable_export": "export_disable",
+    "enable_export": "export_enable",
+    "set_date_and_time": "set_datetime",
+}
+"""Those whose name is short enough for a button."""
+
 MENU_OPTION_LENGTH: Final = 40
 """Characters of an option on a phone 390 px wide, which does not wrap it."""
 
@@ -129,6 +136,17 @@ def test_entity_names_fit_on_the_device_page(language: str) -> None:
         if len(described["name"]) + max(map(len, described["state"].values())) > STATE_LENGTH:
             too_long.add(described["name"])
     assert not too_long
+
+
+@pytest.mark.parametrize("language", ["en", *LANGUAGES])
+def test_button_has_the_name_of_its_action(language: str) -> None:
+    named = read(language)
+    differing = {
+        button: action
+        for button, action in ACTIONS_OF_BUTTONS.items()
+        if named[f"entity.button.{button}.name"] != named[f"services.{action}.name"]
+    }
+    assert not differing
 
 
 @pytest.mark.parametrize("language", ["en", *LANGUAGES])
