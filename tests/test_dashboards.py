@@ -114,12 +114,17 @@ def is_visible(hass: HomeAssistant, card: dict[str, Any]) -> bool:
     return True
 
 
+def is_alarm(card: dict[str, Any]) -> bool:
+    """Return whether a card is shown only in trouble."""
+    is_of_trouble = card.get("color") == "red" or "feedback" in card.get("entity", "")
+    return is_of_trouble and "visibility" in card
+
+
 def alarms(hass: HomeAssistant) -> list[str]:
     """Return the names of the tiles that are shown only in trouble, or the entities they are named by."""
     shown = []
     for card in cards(load_yaml_dict(DASHBOARD)):
-        is_alarm = card.get("color") == "red" or "feedback" in card.get("entity", "")
-        if is_alarm and "visibility" in card and is_visible(hass, card):
+        if is_alarm(card) and is_visible(hass, card):
             name = card["name"]
             parts = name if isinstance(name, list) else [name]
             texts = [part["text"] for part in parts if isinstance(part, dict) and "text" in part]
@@ -222,6 +227,16 @@ def test_files_are_valid_for_home_assistant(caplog: pytest.LogCaptureFixture) ->
 def test_gauge_has_a_color_below_any_minimum() -> None:
     [gauge] = [card for card in cards(load_yaml_dict(DASHBOARD)) if card["type"] == "gauge"]
     assert gauge["segments"][0]["from"] <= -1_000_000
+
+
+def test_alarms_are_on_top_of_the_first_section() -> None:
+    """On a phone, one section is below the other."""
+    [view] = load_yaml_dict(DASHBOARD)["views"]
+    heading, *first = view["sections"][0]["cards"]
+    assert heading["type"] == "heading"
+    shown = [card for card in first if is_alarm(card)]
+    assert first[1 : 1 + len(shown)] == shown
+    assert [card for card in cards(view) if is_alarm(card)] == shown
 
 
 @pytest.mark.usefixtures("loaded")
