@@ -26,6 +26,8 @@ DOCUMENTED: Final = ("feedback", "export limit")
 """Ends of English names that are documented; they say little where they are cut off."""
 MIGRATED: Final = {"export_state", "module_started"}
 """Sensors of the older integration, that say so in their names."""
+CUT_NAME_LENGTH: Final = 12
+"""Characters that remain beside the longest word of a feedback."""
 STATE_LENGTH: Final = 33
 """Of a name together with its longest state."""
 
@@ -136,6 +138,17 @@ def test_entity_names_fit_on_the_device_page(language: str) -> None:
         if len(described["name"]) + max(map(len, described["state"].values())) > STATE_LENGTH:
             too_long.add(described["name"])
     assert not too_long
+
+
+@pytest.mark.parametrize("language", ["en", *LANGUAGES])
+def test_feedbacks_differ_where_their_names_are_cut_off(language: str) -> None:
+    feedbacks = [
+        text
+        for key, text in read(language).items()
+        if re.fullmatch(r"entity\.sensor\.\w+_feedback\.name", key)
+    ]
+    assert feedbacks
+    assert len({name[:CUT_NAME_LENGTH] for name in feedbacks}) == len(feedbacks)
 
 
 @pytest.mark.parametrize("language", ["en", *LANGUAGES])
