@@ -126,7 +126,7 @@ def test_entity_names_are_distinct(language: str) -> None:
 def test_entity_names_fit_on_the_device_page(language: str) -> None:
     entities = json.loads((TRANSLATIONS / f"{language}.json").read_text(encoding="utf-8"))["entity"]
     too_long = {
-        described["name"]
+        f"{described['name']}: {len(described['name'])} instead of {length} characters at most"
         for platform, length in NAME_LENGTHS.items()
         for key, described in entities[platform].items()
         if len(described["name"]) > length
@@ -135,9 +135,10 @@ def test_entity_names_fit_on_the_device_page(language: str) -> None:
     }
     with_states = [*entities["binary_sensor"].values(), entities["sensor"]["last_limit_test"]]
     for described in with_states:
-        if len(described["name"]) + max(map(len, described["state"].values())) > STATE_LENGTH:
-            too_long.add(described["name"])
-    assert not too_long
+        longest = max(described["state"].values(), key=len)
+        if len(described["name"]) + len(longest) > STATE_LENGTH:
+            too_long.add(f"{described['name']} and {longest}: more than {STATE_LENGTH} characters together")
+    assert too_long == set()
 
 
 @pytest.mark.parametrize("language", ["en", *LANGUAGES])

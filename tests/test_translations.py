@@ -132,6 +132,13 @@ def test_icon_of_a_state_differs_from_the_default() -> None:
             assert icons["default"] not in icons.get("state", {}).values(), key
 
 
+@pytest.mark.parametrize("file", [*LANGUAGES, FOLDER / "icons.json"], ids=lambda file: file.stem)
+def test_keys_are_in_alphabetical_order(file: Path) -> None:
+    content = read(file)
+    # Dictionaries are equal in any order; their text is not.
+    assert json.dumps(content) == json.dumps(content, sort_keys=True)
+
+
 @pytest.mark.parametrize("file", LANGUAGES, ids=[file.stem for file in LANGUAGES])
 def test_every_text_has_valid_placeholders(file: Path) -> None:
     """Addresses belong into placeholders, and a placeholder in single quotes is not filled in."""
