@@ -6,6 +6,7 @@ from datetime import timedelta
 import gc
 import logging
 from typing import Final
+from unittest.mock import patch
 
 import freezegun
 from freezegun.api import FrozenDateTimeFactory
@@ -13,6 +14,7 @@ import freezegun.config
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import __version__
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity import Entity
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.util import dt as dt_util
 import pytest
@@ -88,6 +90,13 @@ def pytest_collection_finish() -> None:
 def long_run(pytestconfig: pytest.Config) -> bool:
     """Tell whether a test is to be as thorough as it can be, however long that takes."""
     return bool(pytestconfig.getoption("long"))
+
+
+@pytest.fixture
+def entity_registry_enabled_by_default() -> Iterator[None]:
+    """Enable all entities, like the fixture of this name in Home Assistant's repository."""
+    with patch.object(Entity, "entity_registry_enabled_default", True):
+        yield
 
 
 @pytest.fixture

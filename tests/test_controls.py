@@ -210,17 +210,9 @@ async def test_each_button_runs_its_action(
 
 @pytest.fixture
 async def wanted(
-    hass: HomeAssistant, entry: MockConfigEntry, sim: Simulator, entity_registry: er.EntityRegistry
+    entity_registry_enabled_by_default: None, entry: MockConfigEntry, sim: Simulator
 ) -> MockConfigEntry:
     """Return the entry, not set up, with `export_limited` enabled."""
-    entity_registry.async_get_or_create(
-        "binary_sensor",
-        DOMAIN,
-        f"{entry.entry_id}_export_limited",
-        config_entry=entry,
-        suggested_object_id="sec1000_export_limited",
-        disabled_by=None,
-    )
     sim.hold(replace(CAPTURED, meter_power=10_000))
     return entry
 

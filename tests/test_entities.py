@@ -34,6 +34,7 @@ MEASURED = [
 ]
 
 
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
 @pytest.mark.parametrize(("key", "device_class", "unit", "precision"), MEASURED)
 async def test_measured_values_suit_statistics(
     hass: HomeAssistant,

@@ -18,7 +18,17 @@ from .home import Home, running_demo
 from .screen import TIMEOUT_MS, Screen
 
 ARTEFACTS: Final = CHECKOUT / ".artefacts" / "e2e"
+_FOLDER: Final = Path(__file__).parent
+_TIMEOUT_S: Final = 300
 _WINDOW: Final[ViewportSize] = {"width": 1280, "height": 900}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of this folder, which all take a while."""
+    for item in items:
+        if item.path.is_relative_to(_FOLDER):
+            for mark in (pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(_TIMEOUT_S)):
+                item.add_marker(mark)
 
 
 @pytest.hookimpl(tryfirst=True)

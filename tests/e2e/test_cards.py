@@ -11,8 +11,6 @@ from .device import SimulatedDevice
 from .readme import CARDS, SPELLINGS, cards
 from .screen import Screen
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
-
 _DASHBOARD: Final = "my-cards"
 _SENSORS: Final = {
     "sensor.sec1000_export_limit": "Limit",

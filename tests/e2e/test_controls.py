@@ -3,12 +3,9 @@
 import re
 
 from playwright.sync_api import expect
-import pytest
 
 from .device import SimulatedDevice
 from .screen import Screen
-
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def test_switch_turns_export_off_and_on(added: SimulatedDevice, screen: Screen) -> None:

@@ -12,8 +12,6 @@ from demo.options import CHECKOUT
 from .device import SimulatedDevice
 from .screen import Screen
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
-
 _PATH: Final = "copied-controller"
 _FILE: Final = CHECKOUT / "docs" / "dashboards" / "goodwe_sec1000.yaml"
 

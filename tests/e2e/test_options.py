@@ -1,14 +1,11 @@
 """The options flow applies the settings to the device before it saves them."""
 
 from playwright.sync_api import expect
-import pytest
 
 from .device import SimulatedDevice
 from .flow import FlowDialog
 from .screen import Screen
 from .words import error
-
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def test_options_are_applied_and_saved(added: SimulatedDevice, screen: Screen) -> None:

@@ -11,7 +11,7 @@ from .device import SimulatedDevice
 from .home import Home
 from .screen import Screen
 
-pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.long
 
 
 def test_every_screenshot_can_be_taken(

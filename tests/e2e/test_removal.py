@@ -1,12 +1,9 @@
 """Removing the integration leaves nothing behind and does not change the device."""
 
 from playwright.sync_api import expect
-import pytest
 
 from .device import SimulatedDevice
 from .screen import Screen
-
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def test_removal_does_not_change_device(added: SimulatedDevice, screen: Screen) -> None:

@@ -3,14 +3,11 @@
 import re
 
 from playwright.sync_api import expect
-import pytest
 
 from .device import SimulatedDevice
 from .flow import FlowDialog
 from .home import Home
 from .screen import Screen
-
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 _ISSUE = "SEC1000: the export may not be limited"
 # "... again already." if Home Assistant, which keeps trying, was faster. Older versions have their own text.

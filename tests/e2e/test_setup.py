@@ -14,8 +14,6 @@ from .home import Home
 from .screen import Screen
 from .words import aborted, error
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
-
 
 def test_setup_in_three_steps_adds_device(device: SimulatedDevice, screen: Screen) -> None:
     device.do("hold")

@@ -59,6 +59,7 @@ async def test_report_shows_what_is_expected(warp: TimeWarp, hass: HomeAssistant
         await hass.config_entries.async_unload(entry.entry_id)
     if "WRITE_EXPECTED" in environ and not report.expected_path.exists():
         shown.write(report.expected_path)
+    assert report.expected_path.exists(), "WRITE_EXPECTED=1 writes this file: read it before you commit it"
     assert shown == Expected.from_file(report.expected_path)
 
 

@@ -18,7 +18,6 @@ from homeassistant.components.persistent_notification import async_register_call
 from homeassistant.const import CONF_SCAN_INTERVAL, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
-from homeassistant.helpers.entity import Entity
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from hypothesis import given, settings, strategies as st
@@ -253,20 +252,13 @@ def test_only_this_month_and_the_one_before_are_kept() -> None:
 
 
 @pytest.fixture
-def enabled() -> Iterator[None]:
-    """Enable the quarter hour, which is disabled by default."""
-    with patch.object(Entity, "entity_registry_enabled_default", True):
-        yield
-
-
-@pytest.fixture
 async def polled(
     hass: HomeAssistant,
     freezer: FrozenDateTimeFactory,
     pass_time: PassTime,
     entry: MockConfigEntry,
     sim: Simulator,
-    enabled: None,
+    entity_registry_enabled_by_default: None,
 ) -> MockConfigEntry:
     """Return the entry, set up at half past eleven, with 12 kW to the grid."""
     hass.config_entries.async_update_entry(entry, options={**entry.options, CONF_SCAN_INTERVAL: POLL_S})
@@ -444,7 +436,7 @@ async def test_poll_that_ends_during_an_unload_leaves_nothing_to_be_saved(
     assert not [key for key in hass_storage if polled.entry_id in key]
 
 
-@pytest.mark.usefixtures("warp", "enabled")
+@pytest.mark.usefixtures("warp", "entity_registry_enabled_by_default")
 async def test_quarter_hour_is_written_once_a_minute(hass: HomeAssistant, sim: Simulator) -> None:
     sim.hold(replace(CAPTURED, meter_power=12_000))
     entry = entry_at(sim.host, sim.port, scan_interval=5)
