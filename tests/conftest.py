@@ -65,17 +65,19 @@ def pytest_report_header() -> str:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer the long variants."""
+    """Offer more tests, and fewer."""
     parser.addoption("--long", action="store_true", help="with tests marked long; others at length")
+    parser.addoption("--quick", action="store_true", help="without tests marked slow")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is long unless it is asked for, and put first what takes longest."""
-    if not config.getoption("long"):
-        left_out = [item for item in items if item.get_closest_marker("long")]
+    """Leave out what takes longer than is asked for, and put first what takes longest."""
+    marks = {"long": not config.getoption("long"), "slow": config.getoption("quick")}
+    for mark in (mark for mark, is_left_out in marks.items() if is_left_out):
+        left_out = [item for item in items if item.get_closest_marker(mark)]
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        items[:] = [item for item in items if not item.get_closest_marker(mark)]
     longest_first(items, float(config.getini("timeout")))
 
 

@@ -8,8 +8,11 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-UNITS: Final = ("tests/e2e/test_[a-o]*", "tests/e2e/test_[p-z]*")
-"""Files that stay with one worker: what they share takes longer to start than one of them to run."""
+UNITS: Final = ("tests/e2e/test_[a-o]*", "tests/e2e/*")
+"""Files that stay with one worker, by the first pattern that fits.
+
+What they share takes longer to start than one of them to run.
+"""
 
 
 def unit_of(nodeid: str) -> str:

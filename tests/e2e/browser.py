@@ -2,8 +2,11 @@
 
 from functools import cache
 import os
+from pathlib import Path
 import subprocess
 from typing import Final
+
+from playwright.sync_api import Browser, Playwright
 
 from demo.options import CHECKOUT
 
@@ -39,3 +42,11 @@ def reason() -> str:
 def is_required() -> bool:
     """Return whether a missing browser is a failure, as in CI."""
     return os.environ.get("CI", "false") not in {"", "0", "false"} or os.environ.get("E2E") == "required"
+
+
+def launched(playwright: Playwright, home: Path) -> Browser:
+    """Launch the browser, headless; what it keeps goes to this folder, not to the user's home."""
+    folders = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"), str(home))
+    return playwright.chromium.launch(
+        executable_path=path(), args=FLAGS, chromium_sandbox=False, env={**os.environ, **folders}
+    )

@@ -80,13 +80,11 @@ def home(tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> Iterator[
 
 
 @pytest.fixture(scope="package")
-def chromium() -> Iterator[Browser]:
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Run a headless Chromium."""
     expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=the_browser.path(), args=the_browser.FLAGS, chromium_sandbox=False
-        )
+        browser = the_browser.launched(playwright, tmp_path_factory.mktemp("browser"))
         yield browser
         browser.close()
 

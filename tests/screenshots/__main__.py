@@ -35,9 +35,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
         taken = Path(temporary) / "pictures"
         with running_demo(Path(temporary), "--past", _PAST_DAYS, time_zone=zone) as home:
-            browser = playwright.chromium.launch(
-                executable_path=the_browser.path(), args=the_browser.FLAGS, chromium_sandbox=False
-            )
+            browser = the_browser.launched(playwright, Path(temporary))
             _take(browser, home, zone, taken)
             browser.close()
         shutil.rmtree(FOLDER, ignore_errors=True)
