@@ -96,10 +96,15 @@ async def press(hass: HomeAssistant, button: str) -> None:
     await hass.async_block_till_done()
 
 
+def last_commands(file: Path = DASHBOARD) -> str:
+    """Return the template of the card about the last commands."""
+    *_, card = (card for card in cards(load_yaml_dict(file)) if card["type"] == "markdown")
+    return str(card["content"])
+
+
 def in_words(hass: HomeAssistant, file: Path = DASHBOARD) -> str:
     """Return what the dashboard says about the last commands."""
-    *_, card = (card for card in cards(load_yaml_dict(file)) if card["type"] == "markdown")
-    return str(Template(card["content"], hass).async_render(parse_result=False))
+    return str(Template(last_commands(file), hass).async_render(parse_result=False))
 
 
 def is_visible(hass: HomeAssistant, card: dict[str, Any]) -> bool:
@@ -331,6 +336,35 @@ async def test_time_of_command_survives_rename(
     assert 'title="10:05 Stop export: done"' in in_words(hass)
     freezer.move_to("2026-11-30 11:30:00+00:00")
     assert 'title="2026-11-29 10:05 Stop export: done"' in in_words(hass)
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_time_and_order_of_commands_survive_new_entity_id(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    freezer.move_to("2026-11-29 10:05:00+00:00")
+    await hass.config.async_set_time_zone("UTC")
+    await press(hass, "disable_export")
+    freezer.move_to("2026-11-29 10:10:00+00:00")
+    await press(hass, "enable_export")
+    freezer.move_to("2026-11-29 11:30:00+00:00")
+    former, new = "sensor.sec1000_export_disable_feedback", "sensor.off_feedback"
+    er.async_get(hass).async_update_entity(former, new_entity_id=new)
+    await hass.async_block_till_done()
+    content = last_commands().replace(former, new)
+    words = str(Template(content, hass).async_render(parse_result=False))
+    assert 'title="10:10 Enable export: done"' in words
+    assert re.search(r"^10:05 Disable export: done$", words, re.MULTILINE)
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_commands_of_version_without_their_time_are_shown(hass: HomeAssistant) -> None:
+    await press(hass, "disable_export")
+    await press(hass, "enable_export")
+    for state in hass.states.async_all("sensor"):
+        attributes = {name: value for name, value in state.attributes.items() if name != "when"}
+        hass.states.async_set(state.entity_id, state.state, attributes)
+    assert re.search(r'title="\d\d:\d\d Enable export: done"', in_words(hass))
 
 
 async def test_commands_have_names_of_the_language(

@@ -466,6 +466,7 @@ class FeedbackSensor(AlwaysAvailableSensor):
             "detail": record.detail,
             "attempts": record.attempts,
             "overcome": list(record.recovered_errors),
+            "when": dt_util.as_local(record.when) if record.when else None,
         }
 
 

@@ -187,7 +187,7 @@ class ActionRunner:
         """
         self.check_accepts(action, takes_mode_off=takes_mode_off, called=called)
         self.limit_calls += action in _LIMIT_ACTIONS
-        begun = FeedbackRecord(message=self._text("in_progress"))
+        begun = FeedbackRecord.unfinished(self._text("in_progress"))
         coordinator = self._coordinator
         run = _Run(next(self._numbers), called or action, begun)
         self._runs[action].append(run)
@@ -228,7 +228,7 @@ class ActionRunner:
         @callback
         def show_waiting() -> None:
             if not stats.is_under_way:
-                run.record = FeedbackRecord(message=self._text("waiting"))
+                run.record = FeedbackRecord.unfinished(self._text("waiting"))
                 self._show(action)
 
         waiting = self._coordinator.hass.loop.call_later(WAIT_SHOWN_AFTER_S, show_waiting)

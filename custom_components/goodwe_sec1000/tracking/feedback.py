@@ -1,7 +1,11 @@
 """The feedback of an action: a bitmap of its outcome, and what led to it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntFlag, StrEnum
+from typing import Self
+
+from homeassistant.util import dt as dt_util
 
 from ..sec1000.errors import (
     AnswerTimeoutError,
@@ -85,11 +89,17 @@ class FeedbackRecord:
     """Requests that were sent."""
     recovered_errors: tuple[str, ...] = ()
     """Errors that a retry recovered from, in their order."""
+    when: datetime | None = None
+    """UTC: when it began to run or to wait, then when it ended. Unlike the time of the sensor's state, it
+    outlives a change of the entity id."""
 
     @classmethod
-    def ended(
-        cls, feedback: Feedback, message: str, stats: RequestStats, detail: str | None = None
-    ) -> FeedbackRecord:
+    def unfinished(cls, message: str) -> Self:
+        """Return the record of an action that runs or waits."""
+        return cls(message=message, when=dt_util.utcnow())
+
+    @classmethod
+    def ended(cls, feedback: Feedback, message: str, stats: RequestStats, detail: str | None = None) -> Self:
         """Return the record of an action that has ended, with its requests."""
         recovered = tuple(str(fault) for fault in stats.recovered_errors)
-        return cls(feedback, message, detail, stats.requests, recovered)
+        return cls(feedback, message, detail, stats.requests, recovered, dt_util.utcnow())
