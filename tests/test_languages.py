@@ -20,8 +20,10 @@ from custom_components.goodwe_sec1000.const import DOMAIN
 TRANSLATIONS: Final = Path(__file__).parent.parent / "custom_components" / "goodwe_sec1000" / "translations"
 LANGUAGES: Final = ("cs", "de", "hu", "nl", "pl", "ro", "sk")
 
-NAME_LENGTHS: Final = {"button": 24, "number": 14, "sensor": 26}
-"""Characters beside a button, a number's box and a reading, on a device page of 1280 px."""
+NAME_LENGTHS: Final = {"button": 24, "event": 15, "number": 14, "sensor": 26}
+"""Characters beside a button, how long ago, a number's box and a reading, on a device page of 1280 px."""
+UNKNOWN_NAME_LENGTH: Final = 24
+"""Characters beside Home Assistant's word for a reading that is unknown."""
 DOCUMENTED: Final = ("feedback", "export limit")
 """Ends of English names that are documented; they say little where they are cut off."""
 MIGRATED: Final = {"export_state", "module_started"}
@@ -133,6 +135,9 @@ def test_entity_names_fit_on_the_device_page(language: str) -> None:
         and key not in MIGRATED
         and not (language == "en" and described["name"].endswith(DOCUMENTED))
     }
+    for key in ("highest_quarter_hour_export", "temporary_limit_ends"):
+        if len(name := entities["sensor"][key]["name"]) > UNKNOWN_NAME_LENGTH:
+            too_long.add(f"{name}: more than {UNKNOWN_NAME_LENGTH} characters, and often unknown")
     with_states = [*entities["binary_sensor"].values(), entities["sensor"]["last_limit_test"]]
     for described in with_states:
         longest = max(described["state"].values(), key=len)
