@@ -292,7 +292,7 @@ async def test_drift_is_a_red_tile(hass: HomeAssistant, loaded: MockConfigEntry,
 
 @pytest.mark.usefixtures("loaded")
 async def test_only_newest_command_is_green(hass: HomeAssistant, sim: Simulator) -> None:
-    assert "No command since Home Assistant started" in in_words(hass)
+    assert "No command since the integration started" in in_words(hass)
     await press(hass, "disable_export")
     await press(hass, "enable_export")
     words = in_words(hass)
