@@ -493,6 +493,20 @@ async def test_step_changed_back_keeps_what_an_action_changed_meanwhile(
     assert sim.device.bound_limit == 4_000
 
 
+async def test_entered_value_counts_though_an_action_set_it_meanwhile(
+    hass: HomeAssistant, loaded: MockConfigEntry, sim: Simulator
+) -> None:
+    walk = await changing(hass, loaded)
+    assert walk.defaults["max_export_limit"] == 10
+    await hass.services.async_call(DOMAIN, "set_max_export_limit", {"limit": 8}, blocking=True)
+    await walk.submit(max_export_limit=8)
+    await hass.services.async_call(DOMAIN, "set_max_export_limit", {"limit": 4}, blocking=True)
+    await walk.submit()
+    assert walk.outcome == "saved"
+    assert loaded.options["max_export_limit"] == 8
+    assert sim.device.bound_limit == 8_000
+
+
 async def test_each_step_is_filled_when_it_is_shown(
     hass: HomeAssistant, sim: Simulator, loaded: MockConfigEntry
 ) -> None:

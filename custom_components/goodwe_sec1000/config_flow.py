@@ -364,8 +364,10 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
     """Changes the options of an entry without reloading it, and only those that were changed in a step."""
 
     def __init__(self) -> None:
+        self._shown: dict[str, Any] = {}
+        """What was stored when the step was shown. It may be something else when the step is submitted."""
         self._changed: dict[str, Any] = {}
-        """What was submitted with another value than its step showed and than is stored."""
+        """What was submitted with another value than was stored when its step was shown."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Let the user set the options that are not written to the device."""
@@ -390,25 +392,24 @@ class Sec1000OptionsFlow(ExportSteps, OptionsFlow):
     @override
     def _refresh(self) -> None:
         entry: Sec1000ConfigEntry = self.config_entry
-        self._wanted = {
+        self._shown = {
             CONF_SCAN_INTERVAL: DEFAULT_SCAN_INTERVAL,
             CONF_PUT_BACK: False,
             CONF_ALLOW_DEACTIVATING: False,
             **entry.options,
-            **self._changed,
         }
+        self._wanted = {**self._shown, **self._changed}
         if entry.state is ConfigEntryState.LOADED:
             self._held = entry.runtime_data.coordinator.data.held
 
     @callback
     @override
     def _choose(self, values: Mapping[str, Any]) -> None:
-        stored = self.config_entry.options
         for key, value in values.items():
-            if value == stored.get(key):
-                # Changed back in a step that was shown once more.
+            if value == self._shown.get(key):
+                # Not changed, or changed back in a step that was shown once more.
                 self._changed.pop(key, None)
-            elif value != self._wanted[key]:
+            else:
                 self._changed[key] = value
         super()._choose(values)
 
