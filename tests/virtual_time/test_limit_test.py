@@ -73,6 +73,17 @@ async def lowered(sim: Simulator) -> None:
     await asyncio.sleep(5)
 
 
+async def unload(hass: HomeAssistant, entry: MockConfigEntry, end: str) -> None:
+    """Reload, disable or remove the entry."""
+    match end:
+        case "reload":
+            await hass.config_entries.async_reload(entry.entry_id)
+        case "disable":
+            await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
+        case _:
+            await hass.config_entries.async_remove(entry.entry_id)
+
+
 def written(sim: Simulator) -> list[int]:
     """Return the limits (W) that were written."""
     return [
@@ -371,12 +382,7 @@ async def test_unload_lifts_the_limit_of_a_test(
 ) -> None:
     test = act(hass, "test_export_limit")
     await lowered(sim)
-    if end == "reload":
-        await hass.config_entries.async_reload(settled.entry_id)
-    elif end == "disable":
-        await hass.config_entries.async_set_disabled_by(settled.entry_id, ConfigEntryDisabler.USER)
-    else:
-        await hass.config_entries.async_remove(settled.entry_id)
+    await unload(hass, settled, end)
     assert sim.device.bound_limit == 10_000
     response = await test
     assert (response["result"], response["reason"]) == ("inconclusive", "interrupted")
@@ -391,10 +397,7 @@ async def test_unload_lifts_a_limit_that_is_being_lowered(
     # The third reading has shown that the meter is steady.
     await asyncio.sleep(12.1)
     await until(lambda: sim.device.limit == held)
-    if end == "disable":
-        await hass.config_entries.async_set_disabled_by(settled.entry_id, ConfigEntryDisabler.USER)
-    else:
-        await hass.config_entries.async_remove(settled.entry_id)
+    await unload(hass, settled, end)
     assert sim.device.bound_limit == 10_000
     assert (await test)["reason"] == "interrupted"
 
@@ -411,10 +414,7 @@ async def test_unload_lifts_a_limit_that_waits_to_be_lowered(
     clock = act(hass, "set_datetime")
     await asyncio.sleep(1)
     assert get_state(hass, ENDS).state == "unknown"
-    if end == "disable":
-        await hass.config_entries.async_set_disabled_by(settled.entry_id, ConfigEntryDisabler.USER)
-    else:
-        await hass.config_entries.async_remove(settled.entry_id)
+    await unload(hass, settled, end)
     assert sim.device.bound_limit == 10_000
     assert (await test)["reason"] == "interrupted"
     await outcomes(clock)
