@@ -16,6 +16,7 @@ from math import ceil, inf
 import selectors
 import struct
 import termios
+import threading
 import time
 from types import TracebackType
 from typing import Any, Final, Self, cast
@@ -23,6 +24,7 @@ from unittest.mock import patch
 
 import freezegun
 from freezegun.api import FrozenDateTimeFactory
+from homeassistant.util.thread import ThreadWithException
 
 START: Final = "2026-06-21 00:00:00"
 """Midnight at midsummer, in UTC."""
@@ -32,6 +34,8 @@ GRACE_S: Final = 0.02
 """Real time for bytes in transit; most take microseconds."""
 THREAD_POLL_S: Final = 0.1
 """Real time between two checks of whether an executor job has ended."""
+RENDERING_S: Final = 1.0
+"""Real time for a template, which a thread outside of the executor renders."""
 
 _COUNT: Final = struct.Struct("i")
 
@@ -125,6 +129,9 @@ class TimeWarp:
             return ready
         while self._jobs and not ready:
             ready = self._wait(THREAD_POLL_S)
+        if not ready and any(isinstance(thread, ThreadWithException) for thread in threading.enumerate()):
+            # It renders a template, and some of these never end.
+            ready = self._wait(RENDERING_S)
         if not ready and self._is_in_transit():
             ready = self._wait(self._grace_s)
         if not ready and timeout is None:
